@@ -1,0 +1,148 @@
+"""What no type can say of a configuration: ranges, names, lengths. Free of TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from nst.errors import InputError, nearest
+from nst.weights import CONVOLUTIONS, layer_channels
+
+Check = Callable[[Any], str | None]  # returns what a value must be, or None where it is right
+
+
+def between(low: float, high: float) -> Check:
+    """Makes a check for a number from low to high, both included."""
+    return lambda x: None if low <= x <= high else f"a number from {low:g} to {high:g}"
+
+
+def above(low: float) -> Check:
+    """Makes a check for a finite number greater than low."""
+    return lambda x: None if low < x < math.inf else f"a number above {low:g}"
+
+
+def at_least(low: float) -> Check:
+    """Makes a check for a finite number not below low."""
+    return lambda x: None if low <= x < math.inf else f"a number of {low:g} or more"
+
+
+def one_of(*names: str) -> Check:
+    """Makes a check for one of a few words."""
+    return lambda x: None if x in names else f"one of {', '.join(names)}.{nearest(str(x), names)}"
+
+
+CHECKS: dict[str, Check] = {
+    "alpha": at_least(0),
+    "beta": at_least(0),
+    "size": between(16, 8000),
+    "steps": at_least(1),
+    "seed": between(0, 2**32 - 1),
+    "style.scale": between(0.1, 4),
+    "init.base": one_of("content", "style", "file"),
+    "init.noise": between(0, 1),
+    "network.name": one_of("auto", *CONVOLUTIONS),
+    "network.timeout": above(0),
+    "network.pooling": one_of("max", "avg"),
+    "network.padding": one_of("zeros", "replicate"),
+    "optimizer.learning_rate": above(0),
+    "optimizer.average": lambda x: None if 0 <= x < 1 else "a number from 0 to below 1",
+    "optimizer.history": at_least(1),
+    "optimizer.max_evaluations": at_least(1),
+    "pyramid.min_size": at_least(16),
+    "pyramid.factor": above(1),
+    "pyramid.exponent": between(-4, 4),
+    "runtime.precision": one_of("auto", "float32", "bfloat16", "float16"),
+    "runtime.threads": at_least(1),
+    "runtime.gradient_every": at_least(1),
+}
+NODE_CHECKS: dict[str, Check] = {  # of every term and every observer, by the last part of the key
+    "weight": at_least(0),
+    "every": at_least(1),
+    "scalars_every": at_least(1),
+    "images_every": at_least(1),
+    "seconds": above(0),
+}
+
+
+def check(config: DictConfig) -> None:
+    """Checks a composed configuration.
+
+    Raises:
+        InputError: Something is out of range or does not fit together; one line says what is right.
+    """
+    for key, test in CHECKS.items():
+        _require(key, OmegaConf.select(config, key), test)
+    for group in ("loss", "observer"):
+        for name, node in (config[group] or {}).items():
+            for key, value in node.items():
+                _require(f"{group}.{name}.{key}", value, NODE_CHECKS.get(key, lambda _: None))
+    _check_keys(config)
+    _check_terms(config)
+    if config.init.base == "file" and config.init.image is None:
+        raise InputError("init.image: init=file needs a picture: add init.image=PATH")
+    if config.network.weights is not None and config.network.name == "bundled":
+        raise InputError("network.weights: the bundled network has its own; use network=vgg19")
+
+
+def _require(key: str, value: Any, test: Check) -> None:
+    if value is None:  # optional, or not a key of the option that is chosen
+        return
+    valid = test(value)
+    if valid is not None:
+        raise InputError(f"{key}={value} is not valid: it must be {valid}")
+
+
+def _check_keys(config: DictConfig) -> None:
+    """Finds keys that were forced in with ``+`` or ``++`` and that nothing reads."""
+    for path, node in _typed_nodes(config):
+        schema = OmegaConf.get_type(node)
+        known = [field.name for field in fields(schema)] if schema is not dict else list(node)
+        for key in node:
+            if key not in known:
+                raise InputError(f"{path}{key}: nothing reads this key.{nearest(str(key), known)}")
+
+
+def _typed_nodes(config: DictConfig, path: str = "") -> Iterator[tuple[str, DictConfig]]:
+    yield path, config
+    for key in config:
+        node = config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_none():
+            yield from _typed_nodes(node, f"{path}{key}.")
+
+
+def _check_terms(config: DictConfig) -> None:
+    terms = config.loss
+    if not any(term.weight > 0 for term in terms.values()):
+        raise InputError("loss: every weight is 0, so that nothing would change; give alpha or beta")
+    network = "vgg19" if config.network.name == "auto" else config.network.name
+    for name, term in terms.items():
+        layers, layer_weights = term.get("layers"), term.get("layer_weights")
+        if layers is None:
+            continue
+        _check_layers(f"loss.{name}.layers", list(layers), list(layer_channels(network)), network)
+        if layer_weights is not None and len(layer_weights) != len(layers):
+            raise InputError(
+                f"loss.{name}.layer_weights: {len(layer_weights)} numbers for {len(layers)} layers; "
+                f"give one for each, or null"
+            )
+        if any(not 0 <= weight < math.inf for weight in layer_weights or ()):
+            raise InputError(f"loss.{name}.layer_weights: {layer_weights} must all be 0 or more")
+
+
+def _check_layers(key: str, layers: Sequence[str], valid: Sequence[str], network: str) -> None:
+    if not layers:
+        raise InputError(f"{key}: name at least one layer, or leave the term out of loss=[…]")
+    for layer in layers:
+        if layer not in valid:
+            # conv4_2 and relu4_2 are how the papers call Keras' block4_conv2
+            keras_name = layer.replace("relu", "conv").replace("conv", "block", 1).replace("_", "_conv")
+            raise InputError(
+                f"{key}: {network} has no layer {layer}."
+                f"{nearest(keras_name, valid) or nearest(layer, valid)} Valid: {', '.join(valid)}"
+            )
+    if len(set(layers)) < len(layers):
+        raise InputError(f"{key}: a layer is named twice in {layers}")

@@ -1,0 +1,244 @@
+"""The configuration: its schema, its resolvers and how it is composed. Free of TensorFlow.
+
+Values and their comments live in ``conf/``; the dataclasses here fix keys and types. What no type can
+say (ranges, layer names, files) is checked in :mod:`nst.checks`.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence  # noqa: UP035 (OmegaConf reads them)
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from nst.naming import label, stem
+
+PACKAGE = Path(__file__).resolve().parent
+# Inside a wheel conf/ travels as nst/conf; in a checkout it stands at the top level.
+CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+
+
+@dataclass
+class Image:
+    """A content or style image: a path, ``asset:`` name or https address, and its hash if known."""
+
+    image: str = MISSING
+    sha256: Optional[str] = None
+
+
+@dataclass
+class StyleImage(Image):
+    """A style image and the scale of its strokes."""
+
+    scale: float = MISSING
+
+
+@dataclass
+class Init:
+    """The initial image: ``(1 - noise) * base + noise * white noise``."""
+
+    base: str = MISSING
+    image: Optional[str] = None
+    noise: float = MISSING
+
+
+@dataclass
+class Network:
+    """The network whose feature maps are compared, and where its weights come from."""
+
+    name: str = MISSING
+    weights: Optional[str] = None
+    url: Optional[str] = None
+    md5: Optional[str] = None
+    timeout: float = MISSING
+    pooling: str = MISSING
+    padding: str = MISSING
+    normalize: bool = MISSING
+
+
+@dataclass
+class Term:
+    """A term of the loss; own terms extend it."""
+
+    _target_: str = MISSING
+    weight: float = MISSING
+
+
+@dataclass
+class FeatureTerm(Term):
+    """A term that compares feature maps layer by layer."""
+
+    layers: List[str] = MISSING
+    layer_weights: Optional[List[float]] = None
+
+
+@dataclass
+class Optimizer:
+    """Base of the optimizers' schemas."""
+
+    _target_: str = MISSING
+
+
+@dataclass
+class FirstOrder(Optimizer):
+    """Any optimizer of Keras."""
+
+    name: str = MISSING
+    learning_rate: float = MISSING
+    average: float = MISSING
+    options: Dict[str, Any] = MISSING
+
+
+@dataclass
+class LBFGS(Optimizer):
+    """Limited-memory BFGS."""
+
+    history: int = MISSING
+    max_evaluations: int = MISSING
+
+
+@dataclass
+class Pyramid:
+    """The scales, coarse to fine."""
+
+    min_size: Optional[int] = None
+    factor: float = MISSING
+    exponent: float = MISSING
+
+
+@dataclass
+class Observer:
+    """Base of the observers' schemas."""
+
+    _target_: str = MISSING
+
+
+@dataclass
+class Every(Observer):
+    """An observer that acts every so many steps."""
+
+    every: int = MISSING
+
+
+@dataclass
+class TensorBoard(Observer):
+    """The event file."""
+
+    scalars_every: int = MISSING
+    images_every: int = MISSING
+
+
+@dataclass
+class Progress(Observer):
+    """The progress bar."""
+
+    seconds: float = MISSING
+
+
+@dataclass
+class Runtime:
+    """How TensorFlow computes."""
+
+    precision: str = MISSING
+    deterministic: bool = MISSING
+    threads: Optional[int] = None
+    gradient_every: int = MISSING
+
+
+@dataclass
+class Config:
+    """The root of the configuration."""
+
+    alpha: float = MISSING
+    beta: float = MISSING
+    size: int = MISSING
+    steps: int = MISSING
+    seed: int = MISSING
+    resume: Optional[str] = None
+    replay: Optional[str] = None
+    content: Image = field(default_factory=Image)
+    style: StyleImage = field(default_factory=StyleImage)
+    init: Init = field(default_factory=Init)
+    network: Network = field(default_factory=Network)
+    loss: Dict[str, Term] = field(default_factory=dict)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    pyramid: Pyramid = field(default_factory=Pyramid)
+    observer: Dict[str, Observer] = field(default_factory=dict)
+    runtime: Runtime = field(default_factory=Runtime)
+
+
+def register() -> None:
+    """Registers schemas and resolvers; safe to call again."""
+    store = ConfigStore.instance()
+    store.store(name="config_schema", node=Config)
+    for schema in (Term, FeatureTerm, FirstOrder, LBFGS, Every, TensorBoard, Progress):
+        store.store(group="schema", name=schema.__name__, node=schema)
+    OmegaConf.register_new_resolver("nst.stem", stem, replace=True)
+    OmegaConf.register_new_resolver("nst.label", label, replace=True)
+
+
+@contextmanager
+def _fresh_hydra() -> Iterator[None]:
+    """Sets aside a Hydra application that may be running in this process."""
+    instance = GlobalHydra.instance()
+    running, instance.hydra = instance.hydra, None
+    try:
+        yield
+    finally:
+        instance.hydra = running
+
+
+def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig:
+    """Composes the configuration from ``conf/`` and overrides, as the command line does.
+
+    Args:
+        overrides: Hydra overrides, for example ``["style=starry", "alpha=1e3"]``.
+        hydra: Whether the node ``hydra`` is to be part of the result.
+
+    Returns:
+        The configuration, interpolations unresolved.
+
+    Raises:
+        HydraException: An override, a key or a type is wrong.
+    """
+    with _fresh_hydra(), initialize_config_dir(str(CONF_DIR), job_name="nst", version_base="1.3"):
+        return hydra_compose("config", overrides=list(overrides), return_hydra_config=hydra)
+
+
+def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:
+    """Flattens a resolved configuration to the columns of TensorBoard's table.
+
+    The same columns for every run, each of one type, never None: else the table hides runs.
+    """
+    optimizer = config.optimizer
+    return {
+        "alpha": config.alpha,
+        "beta": config.beta,
+        "content": stem(config.content.image),
+        "style": stem(config.style.image),
+        "style_scale": config.style.scale,
+        "size": config.size,
+        "steps": config.steps,
+        "seed": config.seed,
+        "init": config.init.base,
+        "noise": config.init.noise,
+        "network": config.network.name,
+        "pooling": config.network.pooling,
+        "optimizer": optimizer.get("name", optimizer._target_.rsplit(".", 1)[-1]),
+        "learning_rate": optimizer.get("learning_rate", 0.0),  # L-BFGS has none
+        "smallest_scale": config.pyramid.min_size or config.size,
+        "content_layers": " ".join(_layers(config, "content")),
+        "style_layers": " ".join(_layers(config, "style")),
+        "tv": float(config.loss.tv.weight) if "tv" in config.loss else 0.0,
+    }
+
+
+def _layers(config: DictConfig, term: str) -> List[str]:
+    return list(config.loss[term].layers) if term in config.loss else []
+
+
+register()

@@ -1,0 +1,94 @@
+"""The network that sees: an image becomes feature maps, keyed by layer name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import tensorflow as tf
+
+from nst.weights import Layer
+
+Features = Mapping[str, tf.Tensor]
+
+BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet in 0..255; VGG was trained on images minus it
+FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
+PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.float16}
+
+
+class Encoder:
+    """A VGG network without its classifier (Simonyan and Zisserman, 2015).
+
+    Departures from Keras' model: pooling keeps the last row and column of odd sizes (padding SAME), so
+    that no border is invisible to deep layers; pooling and first padding are as configured.
+
+    Args:
+        layers: Convolutions and poolings, first to last.
+        pooling: ``max`` or ``avg``.
+        padding: At the first convolution, ``zeros`` or ``replicate``.
+        precision: ``float32``, ``bfloat16`` or ``float16``; of the network, its outputs are float32.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        pooling: str = "max",
+        padding: str = "replicate",
+        precision: str = "float32",
+    ) -> None:
+        self._dtype = PRECISIONS[precision]
+        self._pool = {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}[pooling]
+        self._replicate = {"zeros": False, "replicate": True}[padding]
+        self._layers = [
+            (name, *(None if w is None else tf.constant(w, self._dtype) for w in (kernel, bias)))
+            for name, kernel, bias in layers
+        ]
+
+    def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
+        """Computes feature maps, going no deeper than the deepest one asked for.
+
+        Args:
+            image: RGB in [0, 1], ``[1, H, W, 3]`` float32.
+            layers: Keras layer names.
+
+        Returns:
+            Activations after the ReLU, ``[1, h, w, C]`` float32, unnormalised, by layer name.
+        """
+        wanted = set(layers)
+        features: dict[str, tf.Tensor] = {}
+        x = tf.cast(self._preprocess(image), self._dtype)
+        for name, kernel, bias in self._layers:
+            if len(features) == len(wanted):
+                break
+            x = self._pool(x, 2, 2, "SAME") if kernel is None else self._convolve(x, kernel, bias)
+            if name in wanted:
+                features[name] = tf.cast(x, tf.float32)
+        return features
+
+    def mean_activations(
+        self, images: Sequence[tf.Tensor], layers: Iterable[str]
+    ) -> dict[str, tf.Tensor]:
+        """Measures the mean activation of every filter over calibration images.
+
+        Dividing a feature map by it equals rescaling the filters so that each has a mean activation of
+        1, since ReLU and pooling commute with positive factors (Gatys et al., 2016, section 2).
+
+        Returns:
+            Positive numbers ``[C]`` by layer name, at least ``FLOOR`` of the layer's own mean.
+        """
+        per_image = [self(image, layers) for image in images]
+        means = {
+            layer: tf.add_n([tf.reduce_mean(f[layer], (0, 1, 2)) for f in per_image]) / len(images)
+            for layer in per_image[0]
+        }
+        # A layer that is dead altogether keeps its (zero) activations: the tiny constant forbids 0 / 0.
+        return {k: tf.maximum(m, FLOOR * tf.reduce_mean(m) + 1e-12) for k, m in means.items()}
+
+    def _preprocess(self, image: tf.Tensor) -> tf.Tensor:
+        bgr = tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)
+        if self._replicate:  # SYMMETRIC by one pixel repeats the border pixel
+            return tf.pad(bgr, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+        return tf.pad(bgr, [[0, 0], [1, 1], [1, 1], [0, 0]])
+
+    def _convolve(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+        padding = "VALID" if kernel.shape[2] == 3 else "SAME"  # the image comes padded
+        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))

@@ -1,0 +1,90 @@
+"""How near a result is to content and style, in one convention for all runs whatever they optimised.
+
+Always at the same size, on the bundled network and the same layers, so that runs with different losses,
+networks, sizes and optimizers can be ranked side by side. Never the training loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import tensorflow as tf
+
+from nst import weights
+from nst.encoder import Encoder
+from nst.images import Pixels, fit, resize
+from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
+
+SIZE = 256  # long side of the three images, px
+CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
+STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
+
+
+def evaluate(result: Pixels, content: Pixels, style: Pixels) -> dict[str, float | dict[str, float]]:
+    """Measures the distances of a result, each relative to an anchor of the same pair of images.
+
+    Content distance: ``mean((F - P)²) / mean((P - mean_over_positions(P))²)``; 0 is the content image,
+    1 has no spatial structure left. Style distance: ``mean((G - A)²) / mean((G_content - A)²)``; 0 has
+    the style's statistics, 1 the content image's.
+
+    Args:
+        result: ``[H, W, 3]`` in [0, 1].
+        content: ``[H, W, 3]`` in [0, 1], of the same aspect.
+        style: ``[h, w, 3]`` in [0, 1].
+
+    Returns:
+        ``content_distance`` and ``style_distance``, means over layers, and each by layer.
+    """
+    shape = fit(content.shape[:2], SIZE)
+    images = {
+        "result": resize(result, shape),
+        "content": resize(content, shape),
+        "style": resize(style, fit(style.shape[:2], SIZE)),
+    }
+    content_by_layer, style_by_layer = (
+        {layer: float(value) for layer, value in distances.items()}
+        for distances in _distances(_encoder(), {k: tf.constant(x[None]) for k, x in images.items()})
+    )
+    return {
+        "content_distance": sum(content_by_layer.values()) / len(content_by_layer),
+        "style_distance": sum(style_by_layer.values()) / len(style_by_layer),
+        "content_distance_by_layer": content_by_layer,
+        "style_distance_by_layer": style_by_layer,
+    }
+
+
+@lru_cache(maxsize=1)
+def _encoder() -> Encoder:
+    return Encoder(weights.load(weights.locate("bundled", None, None, None, 0)))
+
+
+@tf.function(reduce_retracing=True)
+def _distances(
+    encoder: Encoder, images: Mapping[str, tf.Tensor]
+) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    norms = encoder.mean_activations([images["content"], images["style"]], LAYERS)
+    features = {
+        name: {layer: f / norms[layer] for layer, f in encoder(image, LAYERS).items()}
+        for name, image in images.items()
+    }
+    result, content, style = features["result"], features["content"], features["style"]
+    return (
+        {k: _content_ratio(result[k], content[k]) for k in CONTENT_LAYERS},
+        {k: _style_ratio(result[k], content[k], style[k]) for k in STYLE_LAYERS},
+    )
+
+
+def _content_ratio(result: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
+    flat = tf.reduce_mean(content, (1, 2), keepdims=True)
+    return tf.math.divide_no_nan(
+        content_distance(result, content), content_distance(content, flat + tf.zeros_like(content))
+    )
+
+
+def _style_ratio(result: tf.Tensor, content: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+    target = gram_matrix(gram_sums(style))
+    return tf.math.divide_no_nan(
+        gram_distance(gram_sums(result), target), gram_distance(gram_sums(content), target)
+    )

@@ -1,0 +1,111 @@
+"""Turns what Hydra and OmegaConf raise into one line for people. Free of TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nst.config import CONF_DIR, compose
+from nst.errors import InputError, nearest
+
+USER_ERRORS = (InputError, HydraException, OmegaConfBaseException)
+
+
+def explain(error: Exception) -> str:
+    """Says what is wrong, where, and what would be right.
+
+    Args:
+        error: One of :data:`USER_ERRORS`.
+    """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _missing_option(error.missing_cfg_file)
+    if isinstance(error, OverrideParseException):
+        return _unparsable(error.override)
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    text = str(error).strip()
+    unknown = re.match(r"Could not (?:override|append|delete).*?'([^'=]+)", text)
+    if unknown and "not in" in str(cause):
+        return _unknown_key(unknown[1].lstrip("+~"))
+    if isinstance(cause, OmegaConfBaseException):
+        key = getattr(cause, "full_key", None)
+        reason = str(cause.msg or cause).splitlines()[0]
+        return f"{key}: {_plain(reason)}" if key else _plain(reason)
+    if isinstance(error, ConfigCompositionException) and text.startswith("Ambiguous value"):
+        override = text.split("'")[1]
+        key, _, value = override.partition("=")
+        return (
+            f"{override}: a comma lists the values of a sweep, which needs -m. For a list write "
+            f"'{key}=[{value}]', for a text with a comma \"{key}='{value}'\""
+        )
+    return " ".join(text.split())
+
+
+def options(group: str) -> list[str]:
+    """Lists the options of a group, as ``conf/`` has them."""
+    return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+
+
+def groups() -> list[str]:
+    """Lists the groups of ``conf/``."""
+    return sorted(path.name for path in CONF_DIR.iterdir() if any(path.glob("*.yaml")))
+
+
+def _missing_option(missing: str) -> str:
+    group, _, option = missing.rpartition("/")
+    valid = options(group)
+    hint = nearest(option, valid)
+    if group in ("content", "style"):
+        hint += f" For a picture of your own write {group}.image=PATH."
+    return f"{group}={option}: there is no such option.{hint} Valid: {', '.join(valid)}"
+
+
+def _unparsable(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if not equals:
+        return f"{override}: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)"
+    return (
+        f"{override}: a value with spaces, commas, =, brackets or quotes needs quotes of its own "
+        f"inside the shell's: \"{key}='{value}'\""
+    )
+
+
+def _unknown_key(key: str) -> str:
+    valid = [*_keys(compose()), *groups()]
+    found = nearest(key, valid)
+    if not found:  # perhaps the last part alone is right, under another parent
+        by_last = {full.rsplit(".", 1)[-1]: full for full in valid}
+        near = nearest(key.rsplit(".", 1)[-1], by_last)
+        found = f" Did you mean '{by_last[near.split(chr(39))[1]]}'?" if near else ""
+    return f"{key}: there is no such key.{found} `python -m nst.run --help` shows them all"
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
+    for key in config:
+        yield f"{prefix}{key}"
+        node = config._get_node(key)
+        if isinstance(node, DictConfig):
+            yield from _keys(node, f"{prefix}{key}.")
+
+
+def _plain(reason: str) -> str:
+    """Puts OmegaConf's commonest sentences into words."""
+    patterns = {
+        r"Value '(.*)' of type '.*' could not be converted to Float": r"\1 is not a number",
+        r"Value '(.*)' of type '.*' could not be converted to Integer": r"\1 is not a whole number",
+        r"Value '(.*)' .* could not be converted to Boolean": r"\1 is neither true nor false",
+        r"Value '(.*)' is not a valid bool.*": r"\1 is neither true nor false",
+        r"field '.*' is not Optional": "it needs a value",
+        r"Invalid value assigned: \w+ is not a ListConfig.*": "it takes a list: [first,second]",
+    }
+    for pattern, words in patterns.items():
+        reason = re.sub(pattern, words, reason)
+    return reason

@@ -1,0 +1,84 @@
+"""Gathers what a configuration names: images and weights. Free of TensorFlow.
+
+It runs before a run folder is made, so that wrong input leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nst import images, weights
+from nst.errors import InputError, nearest
+from nst.fetch import fetch_image
+
+ASSET = "asset:"  # what ships with the package, the same on every machine
+WEB = ("https://", "http://")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The pictures of a run and the source of its network.
+
+    Attributes:
+        content: The content image.
+        style: The style image.
+        base: What the initial image is made from.
+        network: Which weights the encoder gets.
+    """
+
+    content: images.Picture
+    style: images.Picture
+    base: images.Picture
+    network: weights.Source
+
+
+def gather(config: Any) -> Inputs:
+    """Loads and fetches everything that a checked configuration names.
+
+    Raises:
+        InputError: Something is missing, damaged, or not what its hash says.
+    """
+    content = _picture("content.image", config.content.image, config.content.sha256)
+    style = _picture("style.image", config.style.image, config.style.sha256)
+    base = {"content": content, "style": style}.get(config.init.base)
+    network = config.network
+    return Inputs(
+        content,
+        style,
+        base or _picture("init.image", config.init.image, None),
+        weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
+    )
+
+
+def locate_image(name: str) -> Path:
+    """Finds the file behind an image's name: a path, ``asset:…``, or a web address (fetched, cached).
+
+    Raises:
+        InputError: There is no such asset, or the address does not answer.
+    """
+    if name.startswith(WEB):
+        return fetch_image(name)
+    if not name.startswith(ASSET):
+        return Path(name).expanduser().absolute()
+    path = weights.ASSETS / name.removeprefix(ASSET)
+    if not path.is_file():
+        assets = [f"{ASSET}{p.relative_to(weights.ASSETS)}" for p in weights.ASSETS.glob("*/*.*")]
+        raise InputError(f"nothing called {name} ships with nst.{nearest(name, assets)}")
+    return path
+
+
+def recorded_name(name: str) -> str:
+    """Returns the name under which a run records an image: paths become absolute."""
+    return name if name.startswith((*WEB, ASSET)) else str(locate_image(name))
+
+
+def _picture(key: str, name: str, sha256: str | None) -> images.Picture:
+    try:
+        picture = images.load(locate_image(name))
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from error
+    if sha256 is not None and picture.sha256 != sha256.lower():
+        raise InputError(f"{key}: {name} has the sha256 {picture.sha256}, expected was {sha256}")
+    return picture

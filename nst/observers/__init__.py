@@ -1,0 +1,17 @@
+"""What watches a run: each observer on its own, none can stop it."""
+
+from nst.observers.base import Observer, Observers, Run
+from nst.observers.files import Checkpoints, Metrics, Snapshots
+from nst.observers.progress import Progress
+from nst.observers.tensorboard import TensorBoard
+
+__all__ = [
+    "Checkpoints",
+    "Metrics",
+    "Observer",
+    "Observers",
+    "Progress",
+    "Run",
+    "Snapshots",
+    "TensorBoard",
+]

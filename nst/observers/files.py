@@ -1,0 +1,106 @@
+"""Observers that write plain files: metrics.jsonl, snapshots/, checkpoints/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from nst.files import write_atomic
+from nst.loop import Record
+from nst.observers.base import Observer, Run
+from nst.runs import HISTORY
+
+
+def due(step: int, every: int) -> bool:
+    """Tells whether an observer that acts every so many steps acts at this one."""
+    return step % every == 0
+
+
+class Metrics(Observer):
+    """Writes ``metrics.jsonl``, one object a line, flushed at once.
+
+    Args:
+        every: Steps between lines, >= 1.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        self._every = every
+        self._file: IO[str] | None = None
+
+    def start(self, run: Run) -> None:
+        """Opens the file; lines after the checkpoint that a run goes on from are dropped."""
+        kept = [line for line in run.folder.history() if line["step"] < run.first_step]
+        path = run.folder.path / HISTORY
+        write_atomic(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        self._file = path.open("a", encoding="utf-8")
+        self._steps = run.steps
+
+    def step(self, record: Record) -> None:
+        """Writes a line."""
+        assert self._file is not None
+        if due(record.step, self._every) or record.step == self._steps:
+            self._file.write(json.dumps(as_line(record)) + "\n")
+            self._file.flush()
+
+    def finish(self, metrics: Mapping[str, Any]) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def as_line(record: Record) -> dict[str, Any]:
+    """Makes the object of a line; layers are named ``term/layer``."""
+    return {
+        "step": record.step,
+        "scale": record.scale,
+        "evaluations": record.evaluations,
+        "seconds": round(record.seconds, 3),
+        "total": record.total,
+        "raw": record.raw,
+        "weighted": record.weighted,
+        "layers": {f"{t}/{p}": v for t, parts in record.layers.items() for p, v in parts.items()},
+        "gradient": dict(record.gradient),
+    }
+
+
+class Snapshots(Observer):
+    """Writes the image as ``snapshots/<step>.png``.
+
+    Args:
+        every: Steps between files, >= 1.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+
+    def start(self, run: Run) -> None:
+        """Makes the folder."""
+        self._run, self._folder = run, run.folder.path / "snapshots"
+        self._folder.mkdir(exist_ok=True)
+
+    def step(self, record: Record) -> None:
+        """Writes a file."""
+        if due(record.step, self._every) or record.step == self._run.steps:
+            data = self._run.encode(record.image.numpy()[0])
+            write_atomic(self._folder / f"{record.step:06d}.png", data)
+
+
+class Checkpoints(Observer):
+    """Keeps what ``resume=`` needs, in ``checkpoints/latest.npz``.
+
+    Args:
+        every: Steps between checkpoints, >= 1; a kill costs at most so many.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+
+    def start(self, run: Run) -> None:
+        """Takes the run over."""
+        self._run = run
+
+    def step(self, record: Record) -> None:
+        """Writes the state after the update that the record's image is about to get."""
+        if due(record.step + 1, self._every):
+            self._run.folder.save_checkpoint(self._run.state())

@@ -1,0 +1,75 @@
+"""How far a run is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from nst.loop import Record
+from nst.observers.base import Observer, Run
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Observer):
+    """Shows scale, step, losses, speed and time left.
+
+    Args:
+        seconds: Between lines where there is no terminal, > 0.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def start(self, run: Run) -> None:
+        """Shows the bar on a terminal."""
+        self._run, self._first, self._next_line = run, None, 0.0
+        console = Console(stderr=True)
+        self._bar = None
+        if console.is_terminal:
+            self._bar = Bar(
+                TextColumn("{task.fields[scale]}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[losses]}"),
+                TimeRemainingColumn(compact=True),
+                console=console,
+            )
+            self._task = self._bar.add_task(
+                "", total=run.steps, completed=run.first_step, scale="starting", losses=""
+            )
+            self._bar.start()
+
+    def step(self, record: Record) -> None:
+        """Moves the bar, or logs a line when it is time."""
+        scale, losses = self._scale(record), self._losses(record)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=record.step, scale=scale, losses=losses)
+        elif record.seconds >= self._next_line or record.step == self._run.steps:
+            self._next_line = record.seconds + self._seconds
+            log.info("step %d/%d  %s  %s", record.step, self._run.steps, scale, losses)
+
+    def finish(self, metrics: Mapping[str, Any]) -> None:
+        """Takes the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _scale(self, record: Record) -> str:
+        scale = self._run.scales[record.scale]
+        return f"{scale.width}×{scale.height} px ({record.scale + 1}/{len(self._run.scales)})"
+
+    def _losses(self, record: Record) -> str:
+        terms = "  ".join(f"{name} {value:.3g}" for name, value in record.raw.items())
+        if self._first is None:
+            self._first = record
+        steps, seconds = (
+            record.step - self._first.step,
+            record.seconds - self._first.seconds,
+        )
+        speed = f"  {steps / seconds:.1f} steps/s" if steps and seconds else ""
+        return f"total {record.total:.4g}  {terms}{speed}"

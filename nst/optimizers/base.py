@@ -1,0 +1,88 @@
+"""What an objective gives, and what an optimizer promises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+
+class Evaluation(NamedTuple):
+    """The objective at one image.
+
+    Attributes:
+        total: Scalar float32, exactly the function whose gradient is given.
+        gradient: Float32, the shape of the image.
+        layers: Nest of raw values per term and layer; optimizers hand it on unread.
+    """
+
+    total: tf.Tensor
+    gradient: tf.Tensor
+    layers: Any = ()
+
+
+Objective = Callable[[tf.Tensor], Evaluation]
+"""Image `[1, H, W, 3]` to its `Evaluation`; already compiled."""
+
+State = Mapping[str, np.ndarray]
+
+
+class Diverged(RuntimeError):
+    """The objective or an update is not finite; the optimizer still holds the last good image."""
+
+
+class Optimizer(Protocol):
+    """An iterate and the rule that moves it.
+
+    Attributes:
+        evaluations: Objective evaluations so far, over all scales.
+        stopped: Why no further step is possible at this scale, or None.
+    """
+
+    evaluations: int
+    stopped: str | None
+
+    @property
+    def image(self) -> tf.Tensor:
+        """The current iterate, `[1, H, W, 3]`."""
+
+    @property
+    def result(self) -> tf.Tensor:
+        """What to show and to save, `[1, H, W, 3]` in [0, 1]."""
+
+    def begin(self, image: tf.Tensor) -> None:
+        """Starts a run, or the next scale of one, from `image` `[1, H, W, 3]`."""
+
+    def step(self, objective: Objective) -> Evaluation:
+        """Moves to the next iterate and returns the evaluation of the one before the move.
+
+        Raises:
+            Diverged: The evaluation or the update is not finite.
+        """
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that the next iterates depend on; survives `np.savez`."""
+
+    def restore(self, state: State) -> None:
+        """Continues from a `state`, bit for bit as if never stopped; needs no `begin`."""
+
+
+def gradient_rms(evaluation: Evaluation) -> float:
+    """Root mean square of the gradient over all pixels and channels.
+
+    Raises:
+        Diverged: The total or any part of the gradient is not finite.
+    """
+    # In float64 the squares neither overflow nor underflow, however large the loss weights.
+    squares = tf.square(tf.cast(evaluation.gradient, tf.float64))
+    rms = math.sqrt(float(tf.reduce_mean(squares)))
+    total = float(evaluation.total)
+    if not (math.isfinite(total) and math.isfinite(rms)):
+        raise Diverged(
+            f"the loss is not finite: total {total}, gradient (root mean square) {rms}; "
+            "try smaller loss weights, a smaller learning rate or runtime.precision=float32"
+        )
+    return rms

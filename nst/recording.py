@@ -1,0 +1,78 @@
+"""Records a run in its folder, from the first byte to whichever way it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from nst.images import Pixels
+from nst.loop import Record
+from nst.observers import Observers, Run
+from nst.runs import CONFIG, ENVIRONMENT, METRICS, RESULT
+
+log = logging.getLogger(__name__)
+
+
+class Recording(contextlib.AbstractContextManager["Recording"]):
+    """Writes the run folder. Leaving the block on an error keeps the picture so far and says why.
+
+    Args:
+        run: What the observers are told.
+        observers: What watches the run.
+        environment: Machine, versions, hashes.
+        image: Returns the picture so far, ``[H, W, 3]``.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        observers: Observers,
+        environment: Mapping[str, Any],
+        image: Callable[[], Pixels],
+    ) -> None:
+        self._run, self._folder, self._observers = run, run.folder, observers
+        self._environment, self._image = environment, image
+        self._metrics: dict[str, Any] = {}
+
+    def __enter__(self) -> Recording:
+        """Writes what is known before the first step."""
+        self._folder.write(CONFIG, self._run.config.encode())
+        self._folder.write_json(ENVIRONMENT, self._environment)
+        self._folder.write_status("running", step=self._run.first_step, steps=self._run.steps)
+        self._observers.start(self._run)
+        return self
+
+    def step(self, record: Record) -> None:
+        """Hands a record to the observers."""
+        self._observers.step(record)
+
+    def complete(self, metrics: Mapping[str, Any]) -> None:
+        """Takes the final metrics; without them the run does not count as completed."""
+        self._metrics = dict(metrics)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Writes picture, metrics and status, the status last; the error goes on."""
+        try:
+            self._folder.write(RESULT, self._run.encode(self._image()))
+            if self._metrics:
+                self._folder.write_json(METRICS, self._metrics)
+        finally:
+            self._observers.finish(self._metrics)
+            status, reason = _outcome(error)
+            self._folder.write_status(status, reason=reason, observers=self._observers.failures)
+
+
+def _outcome(error: BaseException | None) -> tuple[str, str]:
+    if error is None:
+        return "completed", "all steps made"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "stopped from outside; resume= goes on from the last checkpoint"
+    return "failed", f"{type(error).__name__}: {error}"

@@ -1,0 +1,143 @@
+"""A run folder: what is in it, how it is written and how it is read back. Free of TensorFlow."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from omegaconf import DictConfig, OmegaConf
+
+from nst import __version__
+from nst.errors import InputError, nearest
+from nst.files import replacing, write_atomic
+from nst.images import read_text
+
+CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf", "tensorboard")
+RESULT, ENVIRONMENT, CHECKPOINT = "result.png", "environment.json", "checkpoints/latest.npz"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What ``status.json`` says; empty where there is none.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        return self._read_json(STATUS)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What ``metrics.json`` says; empty for a run that did not come to its end."""
+        return self._read_json(METRICS)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``; a last line cut short by a kill is left out."""
+        path = self.path / HISTORY
+        lines = path.read_text("utf-8").splitlines(keepends=True) if path.is_file() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def config(self) -> DictConfig:
+        """The resolved configuration of the run.
+
+        Raises:
+            InputError: The folder holds none.
+        """
+        if not (self.path / CONFIG).is_file():
+            near = [p.name for p in self.path.parent.glob("*/")] if self.path.parent.is_dir() else []
+            hint = nearest(self.path.name, near) or " Run folders lie under outputs/."
+            raise InputError(f"{self.path} is not a run folder: it holds no {CONFIG}.{hint}")
+        config = OmegaConf.load(self.path / CONFIG)
+        assert isinstance(config, DictConfig)
+        return config
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out of the folder; a kill releases it as well.
+
+        Raises:
+            InputError: Another process is at work in it.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise InputError(f"another process is at work in {self.path}") from error
+        finally:
+            os.close(descriptor)
+
+    def write_status(self, status: str, **more: Any) -> None:
+        """Says how the run stands: ``running``, ``completed``, ``interrupted`` or ``failed``."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **more})
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a file, whole or not at all."""
+        write_atomic(self.path / name, data)
+
+    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
+        """Writes a JSON file, whole or not at all."""
+        self.write(name, (json.dumps(data, indent=2) + "\n").encode())
+
+    def save_checkpoint(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keeps what ``resume=`` goes on from."""
+        (self.path / CHECKPOINT).parent.mkdir(exist_ok=True)
+        with replacing(self.path / CHECKPOINT) as file:
+            np.savez(file, **{key: np.asarray(value) for key, value in state.items()})
+
+    def load_checkpoint(self) -> dict[str, npt.NDArray[Any]] | None:
+        """Reads the last checkpoint, or None where there is none."""
+        if not (self.path / CHECKPOINT).is_file():
+            return None
+        with np.load(self.path / CHECKPOINT) as arrays:
+            return dict(arrays)
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+        except ValueError as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+
+
+def provenance(config: str, seed: int) -> dict[str, str]:
+    """Makes the text that a picture carries: enough to make it again. No dates: same run, same bytes."""
+    return {
+        "Software": f"nst {__version__}",
+        "config": config,
+        "seed": str(seed),
+        "versions": json.dumps({name: version(name) for name in PACKAGES}),
+    }
+
+
+def recorded_config(source: Path) -> DictConfig:
+    """Reads the configuration that a run folder or a ``result.png`` carries.
+
+    Raises:
+        InputError: It carries none.
+    """
+    if not source.is_file():
+        return RunFolder(source).config()
+    text = read_text(source)
+    if "config" not in text:
+        raise InputError(f"{source} carries no configuration: only a {RESULT} of a run does")
+    config = OmegaConf.create(text["config"])
+    assert isinstance(config, DictConfig)
+    return config

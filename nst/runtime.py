@@ -1,0 +1,113 @@
+"""TensorFlow's set-up, once a process, and a report of the environment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nst.runs import PACKAGES
+
+log = logging.getLogger(__name__)
+
+
+def import_tensorflow() -> Any:
+    """Imports TensorFlow with its start-up lines kept out of sight, unless the import fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _hidden_stderr():
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()  # the search for GPUs has lines of its own
+    return tensorflow
+
+
+def setup(threads: int | None, deterministic: bool) -> None:
+    """Sets what TensorFlow takes once a process only.
+
+    Args:
+        threads: Processor threads; None for all of them.
+        deterministic: Whether the same run must give the same bytes.
+    """
+    tf = import_tensorflow()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        _once("GPU memory growth", tf.config.experimental.set_memory_growth, gpu, True)
+    if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        _once("runtime.threads", tf.config.threading.set_intra_op_parallelism_threads, threads)
+        _once("runtime.threads", tf.config.threading.set_inter_op_parallelism_threads, 1)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def choose_precision(precision: str) -> str:
+    """Decides what ``auto`` means here: bfloat16 where the processor multiplies it natively."""
+    if precision != "auto":
+        return precision
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    return "bfloat16" if "amx_bf16" in flags else "float32"
+
+
+def environment() -> dict[str, Any]:
+    """Describes machine and versions for ``environment.json``."""
+    tf = import_tensorflow()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "devices": [device.name for device in tf.config.list_physical_devices()],
+        "versions": {package: version(package) for package in PACKAGES},
+        "git_commit": _git_commit(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "command": sys.argv,
+    }
+
+
+def _once(what: str, setting: Any, *arguments: Any) -> None:
+    try:
+        setting(*arguments)
+    except RuntimeError:  # TensorFlow is at work already, in this process, with what it had
+        log.warning("%s cannot change any more in this process: it stays as it was", what)
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _git_commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # no git here: an installed package has no commit
+        return None
+    return done.stdout.strip() or None
+
+
+@contextmanager
+def _hidden_stderr() -> Iterator[None]:
+    """Keeps what C++ writes to file descriptor 2; shows it if the block fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as hidden:
+        seen = os.dup(2)
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(seen, 2)
+            hidden.seek(0)
+            os.write(2, hidden.read())
+            raise
+        finally:
+            os.dup2(seen, 2)
+            os.close(seen)

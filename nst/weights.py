@@ -1,0 +1,152 @@
+"""Where the weights of the network come from, and their hashes. TensorFlow is needed to read them only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nst.errors import InputError, nearest
+from nst.fetch import FetchError, fetch
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+CONVOLUTIONS = {  # per block, before each of the five poolings (Simonyan and Zisserman, 2015)
+    "vgg19": (2, 2, 4, 4, 4),
+    "vgg16": (2, 2, 3, 3, 3),
+    "bundled": (2, 2, 4, 4, 4),
+}
+WIDTHS = {
+    "vgg19": (64, 128, 256, 512, 512),
+    "vgg16": (64, 128, 256, 512, 512),
+    "bundled": (16, 32, 64, 128, 128),
+}
+
+
+class Layer(NamedTuple):
+    """A layer of a VGG network: a convolution with ReLU, or a pooling where there is no kernel."""
+
+    name: str
+    kernel: np.ndarray | None = None
+    bias: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which network, the file that holds its weights, that file's hash, and what to tell the user."""
+
+    network: str
+    path: Path
+    sha256: str
+    warning: str | None = field(default=None, compare=False)
+
+
+def layer_channels(network: str) -> dict[str, int]:
+    """Lists the layers of a network in order, by their Keras names, with their channels."""
+    channels = {}
+    for block, (count, width) in enumerate(
+        zip(CONVOLUTIONS[network], WIDTHS[network], strict=True), start=1
+    ):
+        channels |= {f"block{block}_conv{i}": width for i in range(1, count + 1)}
+        channels[f"block{block}_pool"] = width
+    return channels
+
+
+@lru_cache
+def locate(name: str, weights: str | None, url: str | None, md5: str | None, timeout: float) -> Source:
+    """Decides which weights a run uses, fetching them where needed. Needs no TensorFlow.
+
+    Args:
+        name: ``vgg19``, ``vgg16``, ``bundled``, or ``auto``: VGG19 if it can be had, else bundled.
+        weights: A Keras weights file of the user's, or None.
+        url: Where Keras publishes the ImageNet weights.
+        md5: Hash of the file at ``url``.
+        timeout: Seconds without an answer after which a download is given up.
+
+    Returns:
+        The source; its ``network`` is never ``auto``.
+
+    Raises:
+        InputError: The file is missing, or a named network cannot be fetched.
+    """
+    if weights is not None:
+        return _user_file("vgg19" if name == "auto" else name, Path(weights).expanduser())
+    if name == "bundled" or url is None:
+        return _source("bundled", ASSETS / "bundled.npz")
+    target = keras_home() / "models" / url.rsplit("/", 1)[-1]
+    try:
+        digest = f"md5:{md5}" if md5 else None
+        path = fetch(url, target, digest=digest, timeout=timeout)
+    except FetchError as error:
+        if name != "auto":
+            raise InputError(
+                f"the ImageNet weights of {name} are not to be had: {error}. Put the file at {target}, "
+                f"name one with network.weights=PATH, or use network=bundled"
+            ) from error
+        warning = (
+            f"VGG19's ImageNet weights are not to be had ({error}), so the bundled features are used. "
+            f"For VGG19 put the file at {target} or name one with network.weights=PATH; "
+            f"network=bundled silences this."
+        )
+        return replace(_source("bundled", ASSETS / "bundled.npz"), warning=warning)
+    return _source("vgg19" if name == "auto" else name, path)
+
+
+def keras_home() -> Path:
+    """Returns the folder in which Keras keeps its downloads."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
+def load(source: Source) -> list[Layer]:
+    """Reads the layers of a network, first to last.
+
+    Raises:
+        InputError: The file does not hold weights of that network.
+    """
+    if source.path.suffix == ".npz":
+        with np.load(source.path) as arrays:
+            return [_layer(name, arrays) for name in layer_channels(source.network)]
+    import keras
+
+    application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}
+    model = application[source.network](include_top=False, weights=None)
+    try:
+        # The old format stores by name, so that a file with the classifier on top is read as well.
+        old = not source.path.name.endswith(".weights.h5")
+        model.load_weights(source.path, **({"by_name": True} if old else {}))
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{source.path} does not hold weights of Keras' {source.network}: {reason}"
+        ) from error
+    return [
+        Layer(layer.name, *(np.asarray(value) for value in layer.get_weights()))
+        for layer in model.layers
+        if layer.name.startswith("block")
+    ]
+
+
+def _user_file(name: str, path: Path) -> Source:
+    if not path.is_file():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"network.weights: no file {path}.{nearest(path.name, siblings)}")
+    if path.suffix not in (".h5", ".npz"):
+        raise InputError(f"network.weights: {path} is no Keras weights file (.weights.h5 or .h5)")
+    return _source(name, path)
+
+
+def _source(network: str, path: Path) -> Source:
+    with path.open("rb") as file:
+        return Source(network, path, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _layer(name: str, arrays: np.lib.npyio.NpzFile) -> Layer:
+    if name.endswith("_pool"):
+        return Layer(name)
+    return Layer(
+        name, *(arrays[f"{name}/{part}"].astype(np.float32) for part in ("kernel", "bias"))
+    )

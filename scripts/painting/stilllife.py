@@ -1,0 +1,320 @@
+"""A still life by a window: jug, bottle, bowl of fruit, lemon, pear, grapes, a white cloth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from painting.brush import reduce
+from painting.fields import Array, Point, curve, plane, smoothstep
+from painting.marcher import (
+    Camera,
+    Distance,
+    Grain,
+    Part,
+    bounded,
+    capsule,
+    column,
+    develop,
+    march,
+    normals,
+    occlusion,
+    render,
+    shadow,
+    sphere,
+    surface,
+    union,
+    unit,
+)
+
+ASPECT = 0.75
+OVERSAMPLING = 1.5
+FAR = 14.0
+CAMERA = Camera(eye=(0.15, 1.75, -5.2), target=(0.12, 0.62, 0.0), zoom=2.55)
+LAMP = column((-3.4, 3.6, -2.6))  # the middle of the window
+WINDOW_SIZE = 0.16  # radius over distance: how soft the shadows are
+SUN = column((1.0, 0.90, 0.72)) * 3.1
+SKYLIGHT = column((0.42, 0.50, 0.66)) * 0.42
+BOUNCE = column((0.95, 0.62, 0.38)) * 0.16  # warm light thrown back by the table
+GRAIN = Grain(17)
+CELLS = 192  # resolution of a turned profile
+
+
+def picture(width: int) -> Array:
+    """The still life, ``[H, W, 3]`` in [0, 1]."""
+    x, y = plane(round(width * OVERSAMPLING), ASPECT)
+    parts = _parts()
+    scene = union(*(part.distance for part in parts))
+
+    def trace(origin: Array, direction: Array) -> Array:
+        return _shade(parts, scene, origin, direction, mirrors=True)
+
+    return reduce(develop(render(trace, CAMERA, x, y), exposure=0.95), width)
+
+
+def _shade(
+    parts: Sequence[Part], scene: Distance, origin: Array, direction: Array, mirrors: bool
+) -> Array:
+    """Linear colour ``[3, N]`` seen along each ray."""
+    colour = _surroundings(direction)
+    depth = march(scene, origin, direction, FAR)
+    hit = np.flatnonzero(np.isfinite(depth))
+    if not hit.size:
+        return colour
+    ray = direction[:, hit]
+    point = origin[:, hit] + ray * depth[hit]
+    normal = normals(scene, point, 0.0015)
+    base, gloss = surface(parts, point, normal)
+    lit = base * _light(scene, point, normal)
+    colour[:, hit] = lit
+    shiny = np.flatnonzero(gloss > 0)
+    if mirrors and shiny.size:
+        facing = -(ray[:, shiny] * normal[:, shiny]).sum(0)
+        bounce = unit(ray[:, shiny] + 2 * facing * normal[:, shiny])
+        start = point[:, shiny] + normal[:, shiny] * 0.01
+        seen = _shade(parts, scene, start, bounce, mirrors=False)
+        fresnel = 0.04 + 0.96 * np.clip(1 - facing, 0, 1) ** 5
+        colour[:, hit[shiny]] += gloss[shiny] * fresnel * (seen - lit[:, shiny] * 0.5)
+    return colour
+
+
+def _light(scene: Distance, point: Array, normal: Array) -> Array:
+    """Light arriving at each point: the window, the room, and what the table throws back."""
+    towards = LAMP - point
+    away = np.sqrt((towards**2).sum(0))
+    towards = towards / away
+    facing = np.clip((normal * towards).sum(0) * 0.92 + 0.08, 0, 1)
+    reached = np.zeros_like(facing)
+    front = np.flatnonzero(facing > 0)
+    reached[front] = shadow(scene, point[:, front], towards[:, front], 5.5, WINDOW_SIZE, 0.02)
+    direct = facing * reached * (5.4 / away) ** 2
+    openness = occlusion(scene, point, normal, 0.55)
+    sky = openness * (0.55 + 0.45 * normal[1]) * (0.75 - 0.25 * normal[0])
+    return SUN * direct + SKYLIGHT * sky + BOUNCE * openness * (0.6 - 0.4 * normal[1])
+
+
+def _surroundings(direction: Array) -> Array:
+    """What lies beyond the table: a dark room with a bright window that glazes mirror."""
+    to_window = unit(LAMP - column((0, 0.7, 0)))
+    right = unit(np.cross(to_window[:, 0], [0, 1, 0])[:, None])
+    up = np.cross(right[:, 0], to_window[:, 0])[:, None]
+    ahead = (direction * to_window).sum(0)
+    u = (direction * right).sum(0) / np.maximum(ahead, 1e-3)
+    v = (direction * up).sum(0) / np.maximum(ahead, 1e-3)
+    pane = (np.abs(u) < 0.34) & (np.abs(v) < 0.46) & (np.abs(u) > 0.025) & (np.abs(v) > 0.02)
+    room = column((0.10, 0.085, 0.07)) * (0.6 + 0.5 * direction[1])
+    return (room + column((15.0, 15.5, 17.0)) * (pane & (ahead > 0))).astype(np.float32)
+
+
+def turned(profile: Sequence[Point], wall: float = 0.0) -> Distance:
+    """A body turned on a wheel around the y axis.
+
+    Args:
+        profile: Outline (radius, height) from bottom to top.
+        wall: Thickness of a hollow body's wall; 0 makes the body solid.
+    """
+    line = np.array(curve(profile, 10), np.float32)
+    margin = 0.12
+    low = np.array([0.0, line[:, 1].min() - margin], np.float32)
+    high = np.array([line[:, 0].max() + margin, line[:, 1].max() + margin], np.float32)
+    table = _profile_distance(line, low, high, wall)
+    scale = (CELLS - 1) / (high - low)
+
+    def distance(p: Array) -> Array:
+        radius, height = np.sqrt(p[0] ** 2 + p[2] ** 2), p[1]
+        u, v = np.clip(radius, low[0], high[0]), np.clip(height, low[1], high[1])
+        beyond = np.sqrt((radius - u) ** 2 + (height - v) ** 2)
+        return np.where(beyond > 0, beyond + margin * 0.9, _bilinear(table, (u - low[0]) * scale[0],
+                                                                     (v - low[1]) * scale[1]))
+
+    return distance
+
+
+def _profile_distance(line: Array, low: Array, high: Array, wall: float) -> Array:
+    """Signed distance to a profile on a grid ``[CELLS, CELLS]`` over (radius, height)."""
+    radius = np.linspace(low[0], high[0], CELLS, dtype=np.float32)[:, None, None]
+    height = np.linspace(low[1], high[1], CELLS, dtype=np.float32)[None, :, None]
+    start, step = line[:-1], np.diff(line, axis=0)
+    along = (radius - start[:, 0]) * step[:, 0] + (height - start[:, 1]) * step[:, 1]
+    along = np.clip(along / np.maximum((step**2).sum(1), 1e-12), 0, 1)
+    gap = np.hypot(radius - start[:, 0] - along * step[:, 0],
+                   height - start[:, 1] - along * step[:, 1]).min(-1)  # fmt: skip
+    if wall:
+        return (gap - wall / 2).astype(np.float32)
+    above = (start[:, 1] <= height) != (line[1:, 1] <= height)
+    rise = np.where(step[:, 1] == 0, 1, step[:, 1])
+    crossing = start[:, 0] + (height - start[:, 1]) / rise * step[:, 0]
+    # an odd number of crossings further out means inside
+    inside = ((above & (radius < crossing)).sum(-1) % 2) == 1
+    return np.where(inside, -gap, gap).astype(np.float32)
+
+
+def _bilinear(table: Array, u: Array, v: Array) -> Array:
+    i = np.clip(u.astype(np.int32), 0, CELLS - 2)
+    j = np.clip(v.astype(np.int32), 0, CELLS - 2)
+    s, t = u - i, v - j
+    flat, at = table.reshape(-1), i * CELLS + j
+    near = flat[at] * (1 - t) + flat[at + 1] * t
+    far = flat[at + CELLS] * (1 - t) + flat[at + CELLS + 1] * t
+    return near * (1 - s) + far * s
+
+
+def _placed(shape: Distance, at: Sequence[float], tilt: float = 0.0, turn: float = 0.0) -> Distance:
+    """``shape`` tilted about z, turned about y, and moved so that its origin is ``at``."""
+    c, s = np.cos(tilt), np.sin(tilt)
+    lean = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32)
+    c, s = np.cos(turn), np.sin(turn)
+    spin = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]], np.float32)
+    matrix, origin = lean @ spin, column(at)
+    return lambda p: shape(matrix @ (p - origin))
+
+
+def _flat(colour: Sequence[float]):
+    return lambda p, n: np.broadcast_to(column(colour), p.shape)
+
+
+def _mottled(dark: Sequence[float], light: Sequence[float], scale: float):
+    def paint(p: Array, n: Array) -> Array:
+        amount = np.clip(0.5 + 0.55 * GRAIN(p * scale), 0, 1)
+        return column(dark) * (1 - amount) + column(light) * amount
+
+    return paint
+
+
+def _apple_paint(centre: Sequence[float]):
+    """Red over yellow, streaked from the stalk down."""
+
+    def paint(p: Array, n: Array) -> Array:
+        q = p - column(centre)
+        angle = np.arctan2(q[2], q[0])
+        around = np.stack([np.cos(angle) * 5, q[1] * 1.5, np.sin(angle) * 5])
+        amount = np.clip(0.62 + 0.5 * GRAIN(around) + 0.5 * n[0] + 0.3 * n[1], 0, 1)
+        return column((0.45, 0.03, 0.025)) * amount + column((0.72, 0.42, 0.06)) * (1 - amount)
+
+    return paint
+
+
+def _jug_paint(p: Array, n: Array) -> Array:
+    """Cream glaze with two blue bands and a wavy line between them."""
+    around = np.arctan2(p[2] - 0.35, p[0] + 0.95)
+    height = p[1] + 0.012 * GRAIN(p * 9)
+    bands = (np.abs(height - 0.92) < 0.022) | (np.abs(height - 0.60) < 0.022)
+    wave = np.abs(height - 0.76 - 0.06 * np.sin(9 * around)) < 0.024
+    ink = (bands | wave).astype(np.float32) * (0.8 + 0.25 * GRAIN(p * 14))
+    ink = np.clip(ink, 0, 1)
+    glaze = column((0.74, 0.69, 0.58)) * (1 + 0.05 * GRAIN(p * 5))
+    return glaze * (1 - ink) + column((0.035, 0.08, 0.30)) * ink
+
+
+def _wood_paint(p: Array, n: Array) -> Array:
+    """Planks along x with grain."""
+    plank = np.floor(p[2] / 0.62)
+    rings = GRAIN(np.stack([p[0] * 0.55 + plank * 7.3, p[1] * 4, p[2] * 7 + plank * 3.1]), 4)
+    tone = np.clip(0.5 + 0.35 * rings, 0, 1)
+    seam = smoothstep(0.0, 0.018, np.abs(p[2] / 0.62 - np.round(p[2] / 0.62)) * 0.62)
+    colour = column((0.13, 0.06, 0.026)) * (1 - tone) + column((0.38, 0.20, 0.09)) * tone
+    return colour * (0.25 + 0.75 * seam)
+
+
+def _wall_paint(p: Array, n: Array) -> Array:
+    """Old plaster, lighter where the window reaches."""
+    tone = 1 + 0.16 * GRAIN(p * 1.3, 5)
+    return column((0.25, 0.225, 0.18)) * tone
+
+
+def _cloth_height(x: Array, z: Array) -> Array:
+    """Height of the cloth above the table: folds that run out from under the bowl."""
+    folds = 0.055 * np.sin(5.5 * x + 2.2 * z + 1.6 * np.sin(1.7 * z + x))
+    folds += 0.035 * np.sin(11 * x - 4 * z + 2 * np.sin(2.3 * x))
+    crumple = np.abs(np.sin(3.1 * x + 5.3 * z + 1.3 * np.sin(4 * x))) ** 0.7 * 0.035
+    return 0.055 + (folds + crumple) * smoothstep(-0.1, -0.9, z)
+
+
+def _cloth(p: Array) -> Array:
+    """A white cloth on the table that falls over its front edge in folds."""
+    x, y, z = p
+    edge = -1.32
+    front = 0.05 * np.sin(7.5 * x + 0.6) + 0.022 * np.sin(16 * x + 1)
+    top = np.abs(y - _cloth_height(x, np.maximum(z, edge))) - 0.012
+    drop = np.abs(z - edge + 0.06 + front * np.clip(-y * 2.2 + 0.3, 0, 1)) - 0.012
+    hang = np.where(z > edge, top, np.maximum(drop, y - 0.05))
+    sheet = np.minimum(hang, np.maximum(top, edge - 0.06 - z))
+    left = -0.62 - 0.35 * z + 0.06 * np.sin(6 * z + 3 * y)
+    right = 1.30 + 0.25 * z + 0.05 * np.sin(5 * z + 4 * y)
+    back = 0.62 + 0.10 * np.sin(4 * x)
+    cut = np.maximum(np.maximum(left - x, x - right), z - back)
+    return np.maximum(sheet, np.maximum(cut, -0.95 - y)) * 0.55
+
+
+def _grapes(seed: int, at: Sequence[float], count: int) -> Distance:
+    """A bunch: balls heaped on the cloth, thinning out to one side."""
+    rng = np.random.default_rng(seed)
+    centres: list[np.ndarray] = []
+    while len(centres) < count:
+        along = rng.beta(1.2, 2.0)
+        spread = 0.17 * (1 - along) + 0.03
+        c = np.array([along * 0.62, 0.0, 0.0]) + rng.normal(0, 1, 3) * [0.05, 0, spread]
+        c[1] = 0.085 + rng.random() * 0.20 * (1 - along)
+        if all(np.linalg.norm(c - other) > 0.125 for other in centres):
+            centres.append(c)
+    berries = [sphere(c + np.array(at), 0.076 + 0.008 * rng.random()) for c in centres]
+    middle = (at[0] + 0.28, at[1] + 0.15, at[2])
+    return bounded(union(*berries), middle, 0.62)
+
+
+def _parts() -> list[Part]:
+    jug = [(0.0, 0.0), (0.26, 0.0), (0.30, 0.03), (0.40, 0.30), (0.44, 0.60), (0.38, 0.92),
+           (0.25, 1.15), (0.215, 1.30), (0.27, 1.45)]  # fmt: skip
+    bottle = [(0.0, 0.0), (0.20, 0.0), (0.225, 0.03), (0.225, 0.55), (0.225, 1.05), (0.19, 1.24),
+              (0.085, 1.42), (0.075, 1.60), (0.075, 1.78), (0.095, 1.79), (0.095, 1.86),
+              (0.07, 1.87), (0.0, 1.87)]  # fmt: skip
+    bowl = [(0.0, 0.05), (0.20, 0.05), (0.42, 0.14), (0.60, 0.32), (0.66, 0.44)]
+    foot = [(0.0, 0.0), (0.26, 0.0), (0.24, 0.03), (0.21, 0.06), (0.0, 0.06)]
+    apple = [(0.0, -0.17), (0.06, -0.205), (0.16, -0.17), (0.235, -0.02), (0.225, 0.10),
+             (0.14, 0.18), (0.06, 0.17), (0.02, 0.13), (0.0, 0.12)]  # fmt: skip
+    pear = [(0.0, -0.24), (0.10, -0.24), (0.22, -0.12), (0.225, 0.02), (0.15, 0.18), (0.105, 0.32),
+            (0.07, 0.40), (0.0, 0.42)]  # fmt: skip
+    lemon = [(0.0, -0.26), (0.035, -0.245), (0.06, -0.20), (0.15, -0.10), (0.175, 0.0),
+             (0.15, 0.10), (0.06, 0.20), (0.03, 0.235), (0.0, 0.245)]  # fmt: skip
+    at_jug, at_bowl = (-0.95, 0.0, 0.35), (0.42, 0.06, 0.05)
+    handle = union(
+        *(capsule(a, b, 0.042) for a, b in _arc((-1.30, 1.22, 0.35), (-1.36, 0.50, 0.35), -0.32))
+    )
+    jug_body = union(_placed(turned(jug, 0.04), at_jug), handle)
+    apples = [((0.20, 0.55, -0.16), 0.3, 0.4), ((0.66, 0.57, -0.08), -0.35, 1.9)]
+    fruit = [
+        Part(bounded(_placed(turned(apple), at, tilt, spin), at, 0.30), _apple_paint(at), 0.55)
+        for at, tilt, spin in [*apples, ((-0.52, 0.22, -0.62), 0.25, 0.9)]
+    ]
+    orange = _mottled((0.72, 0.20, 0.012), (0.82, 0.30, 0.02), 14)
+    yellow = _mottled((0.70, 0.46, 0.02), (0.86, 0.64, 0.06), 6)
+    green = _mottled((0.42, 0.40, 0.05), (0.66, 0.56, 0.12), 5)
+    return [
+        Part(lambda p: p[1], _wood_paint, 0.35),
+        Part(lambda p: 2.6 - p[2], _wall_paint),
+        Part(_cloth, _mottled((0.70, 0.68, 0.64), (0.78, 0.76, 0.73), 3)),
+        Part(bounded(jug_body, (-1.05, 0.72, 0.35), 1.0), _jug_paint, 0.9),
+        Part(bounded(_placed(turned(bottle), (-0.18, 0.0, 0.78)), (-0.18, 0.93, 0.78), 1.0),
+             _flat((0.012, 0.045, 0.018)), 2.2),  # fmt: skip
+        Part(bounded(union(_placed(turned(bowl, 0.035), at_bowl), _placed(turned(foot), at_bowl)),
+             (0.42, 0.3, 0.05), 0.78), _mottled((0.02, 0.13, 0.17), (0.05, 0.24, 0.27), 4), 1.0),
+        Part(sphere((0.42, 0.52, 0.26), 0.25), orange, 0.4),
+        Part(sphere((0.82, 0.50, 0.22), 0.22), orange, 0.4),
+        Part(sphere((0.44, 0.76, 0.04), 0.235), orange, 0.4),
+        *fruit,
+        Part(bounded(_placed(turned(pear), (1.28, 0.25, 0.42), 0.14, 0.4), (1.28, 0.33, 0.42), 0.5),
+             green, 0.35),  # fmt: skip
+        Part(bounded(_placed(turned(lemon), (-0.02, 0.22, -0.92), 1.45, 0.5), (-0.02, 0.22, -0.92),
+                     0.3), yellow, 0.4),  # fmt: skip
+        Part(_grapes(5, (0.55, 0.05, -0.86), 34), _mottled((0.05, 0.012, 0.06), (0.13, 0.03, 0.11), 7),
+             0.8),  # fmt: skip
+    ]
+
+
+def _arc(start: Sequence[float], end: Sequence[float], bulge: float) -> list[tuple]:
+    """Segments of a handle that swings out by ``bulge`` along x."""
+    t = np.linspace(0, 1, 11)[:, None]
+    a, b = np.array(start), np.array(end)
+    points = a + (b - a) * t + np.sin(np.pi * t**0.8) * np.array([bulge, 0.06, 0])
+    return list(zip(points[:-1], points[1:], strict=True))

@@ -1,0 +1,218 @@
+"""Train the bundled features: VGG19 at a quarter of its width, from photographs that packages ship.
+
+Exemplar classification (Dosovitskiy et al. 2014, "Discriminative unsupervised feature learning
+with convolutional neural networks"): every class is one window of one photograph, every sample
+that window under a random scale, rotation, shift, flip and change of colour. Asano et al. (ICLR
+2020, "A critical analysis of self-supervision") is the precedent for learning early layers from a
+handful of images. The photographs come with scikit-image and scikit-learn; nothing is downloaded.
+
+The network takes what Keras' VGG19 takes (BGR, 0-255, minus the ImageNet means) and has its layer
+names. Batch norm helps it train and is folded into the convolutions when they are written.
+
+    pip install -e '.[train]'
+    python scripts/train_features.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from skimage import data
+from sklearn.datasets import load_sample_images
+
+BLOCKS = ((16, 2), (32, 2), (64, 4), (128, 4), (128, 4))  # (width, convolutions) of a block
+IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)
+SAVE_EVERY = 250  # steps
+INPUT_SCALE = 64.0  # centred pixels are divided by it while training, the first kernel afterwards
+PHOTOGRAPHS: tuple[Callable[[], np.ndarray], ...] = (
+    data.astronaut, data.brick, data.camera, data.chelsea, data.coffee, data.coins, data.grass,
+    data.gravel, data.hubble_deep_field, data.immunohistochemistry, data.retina, data.rocket,
+)  # fmt: skip
+
+
+def photographs() -> list[np.ndarray]:
+    """All photographs, uint8 RGB `[H, W, 3]`; grey ones are repeated over the channels."""
+    images = [load() for load in PHOTOGRAPHS]
+    images += [data.stereo_motorcycle()[0], *load_sample_images().images]
+    return [np.stack([image] * 3, -1) if image.ndim == 2 else image[..., :3] for image in images]
+
+
+def exemplars(count: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Cut `count` windows, one a class, each with a margin that leaves room to move it.
+
+    A window's side runs from 32 px to 0.6 of the photograph's short side (log-uniform); windows
+    without contrast are passed over.
+
+    Returns:
+        uint8 `[count, 2 * size, 2 * size, 3]`; the window itself is the middle `size` pixels.
+    """
+    images = photographs()
+    shares = np.array([1.0 if _is_grey(image) else 2.0 for image in images])
+    shares /= shares.sum()
+    patches: list[np.ndarray] = []
+    while len(patches) < count:
+        image = images[rng.choice(len(images), p=shares)]
+        height, width = image.shape[:2]
+        side = int(np.exp(rng.uniform(np.log(32), np.log(0.6 * min(height, width)))))
+        top, left = rng.integers(height - side), rng.integers(width - side)
+        if image[top : top + side, left : left + side].std((0, 1)).mean() < 0.05 * 255:
+            continue
+        rows = _mirrored(np.arange(top - side // 2, top + side + side // 2), height)
+        columns = _mirrored(np.arange(left - side // 2, left + side + side // 2), width)
+        patch = Image.fromarray(image[np.ix_(rows, columns)])
+        kernel = Image.Resampling.BOX if side > 2 * size else Image.Resampling.BICUBIC
+        patches.append(np.asarray(patch.resize((2 * size, 2 * size), kernel)))
+    return np.stack(patches)
+
+
+def _is_grey(image: np.ndarray) -> bool:
+    """Whether all channels are the same."""
+    return bool((image == image[..., :1]).all())
+
+
+def _mirrored(index: np.ndarray, length: int) -> np.ndarray:
+    """Reflect indices that lie outside `[0, length)` back into it."""
+    index = np.abs(index)
+    return np.where(index >= length, 2 * (length - 1) - index, index)
+
+
+def augment(patches: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+    """Move and recolour each patch at random; uint8 in, float32 RGB in [0, 1] out.
+
+    Scale ±30 %, rotation ±20°, shift ±15 % of the window, flip; contrast, brightness, saturation
+    and the gain of each channel.
+    """
+    count = tf.shape(patches)[0]
+    draws = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 9)))
+
+    def uniform(low: float, high: float, *shape: int) -> tf.Tensor:
+        return tf.random.stateless_uniform([count, *shape], next(draws), low, high)
+
+    scale = tf.exp(uniform(np.log(0.7), np.log(1.3)))
+    angle = uniform(-np.pi / 9, np.pi / 9)
+    flip = tf.sign(uniform(-1.0, 1.0))
+    shift = uniform(-0.15 * size, 0.15 * size, 2)
+    # (a, b; c, d) maps an output pixel to its place in the patch, about the centres of both.
+    cosine, sine = scale * tf.cos(angle), scale * tf.sin(angle)
+    a, b, c, d = cosine * flip, -sine, sine * flip, cosine
+    centre, goal = size - 0.5, (size - 1) / 2
+    dx = shift[:, 0] + centre - goal * (a + b)
+    dy = shift[:, 1] + centre - goal * (c + d)
+    zero = tf.zeros_like(a)
+    images = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(patches, tf.float32) / 255.0,
+        transforms=tf.stack([a, b, dx, c, d, dy, zero, zero], axis=1),
+        output_shape=[size, size],
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+        fill_value=0.0,
+    )
+    grey = tf.reduce_mean(images, -1, keepdims=True)
+    images = grey + (images - grey) * uniform(0.6, 1.4, 1, 1, 1)
+    mean = tf.reduce_mean(images, [1, 2], keepdims=True)
+    images = mean + (images - mean) * uniform(0.6, 1.4, 1, 1, 1)
+    images = images * uniform(0.85, 1.15, 1, 1, 3) + uniform(-0.15, 0.15, 1, 1, 1)
+    return tf.clip_by_value(images, 0.0, 1.0)
+
+
+def batches(patches: np.ndarray, batch: int, size: int, seed: int) -> tf.data.Dataset:
+    """An endless stream of (images `[batch, size, size, 3]`, one-hot classes)."""
+    source = tf.constant(patches)
+    classes = len(patches)
+
+    def sample(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        seeds = tf.random.experimental.stateless_split(tf.stack([tf.cast(seed, tf.int64), step]), 2)
+        label = tf.random.stateless_uniform([batch], seeds[0], 0, classes, tf.int32)
+        images = augment(tf.gather(source, label), size, seeds[1])
+        return images, tf.one_hot(label, classes)
+
+    return tf.data.Dataset.counter().map(sample, num_parallel_calls=2).prefetch(4)
+
+
+def classifier(classes: int) -> keras.Model:
+    """VGG19's convolutions at a quarter of the width, batch norm after each, and a linear head."""
+    inputs = x = keras.Input([None, None, 3])
+    x = (x[..., ::-1] * 255.0 - np.array(IMAGENET_MEANS_BGR, np.float32)) / INPUT_SCALE
+    for block, (width, convolutions) in enumerate(BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            name = f"block{block}_conv{number}"
+            x = keras.layers.Conv2D(
+                width, 3, padding="same", use_bias=False, name=name, kernel_initializer="he_normal"
+            )(x)
+            x = keras.layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
+            x = keras.layers.ReLU()(x)
+        if block < len(BLOCKS):
+            x = keras.layers.AveragePooling2D(2)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dropout(0.2, seed=0)(x)
+    return keras.Model(inputs, keras.layers.Dense(classes, name="classes")(x))
+
+
+def folded(model: keras.Model) -> dict[str, np.ndarray]:
+    """The convolutions with batch norm folded in: `{layer/kernel, layer/bias}` in float16."""
+    weights: dict[str, np.ndarray] = {}
+    for block, (_, convolutions) in enumerate(BLOCKS, start=1):
+        for number in range(1, convolutions + 1):
+            name = f"block{block}_conv{number}"
+            norm = model.get_layer(f"{name}_norm")
+            gain, shift, mean, variance = (np.asarray(value) for value in norm.get_weights())
+            gain = gain / np.sqrt(variance + norm.epsilon)
+            kernel = model.get_layer(name).get_weights()[0] * gain
+            weights[f"{name}/kernel"] = kernel if weights else kernel / INPUT_SCALE
+            weights[f"{name}/bias"] = shift - mean * gain
+    return {key: value.astype(np.float16) for key, value in weights.items()}
+
+
+def save(weights: dict[str, np.ndarray], path: Path) -> None:
+    """Write the weights whole or not at all."""
+    beside = path.with_name(f".{path.name}.partial")
+    with beside.open("wb") as file:
+        np.savez_compressed(file, **weights)
+    os.replace(beside, path)
+
+
+def main() -> None:
+    """Train, saving the weights now and then and at the end."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("nst/assets/bundled.npz"))
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--classes", type=int, default=2000)
+    parser.add_argument("--window", type=int, default=48, help="side of a sample, pixels")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=4e-3, help="peak of the one-cycle rate")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    keras.utils.set_random_seed(options.seed)
+    patches = exemplars(options.classes, options.window, np.random.default_rng(options.seed))
+    stream = batches(patches, options.batch, options.window, options.seed)
+    model = classifier(options.classes)
+    warmup = options.steps // 5
+    rate = keras.optimizers.schedules.CosineDecay(
+        options.rate / 25, options.steps - warmup, warmup_target=options.rate, warmup_steps=warmup
+    )
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=0.02),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
+        metrics=["accuracy"],
+        jit_compile=False,  # oneDNN's convolutions are faster than XLA's on a CPU
+    )
+    keep = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: save(folded(model), options.out)
+    )
+    epochs = options.steps // SAVE_EVERY
+    model.fit(stream, epochs=epochs, steps_per_epoch=SAVE_EVERY, callbacks=[keep], verbose=2)
+    fresh = batches(patches, options.batch, options.window, options.seed + 1)
+    _, accuracy = model.evaluate(fresh, steps=100, verbose=0)
+    print(f"accuracy on fresh samples {accuracy:.3f}, saved to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

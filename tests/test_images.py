@@ -1,0 +1,707 @@
+"""Images of every kind go in, clear lines come out for what is none, and PNG carries its text."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from nst import images
+from nst.errors import InputError, nearest
+from nst.files import replacing, write_atomic
+
+HEIGHT, WIDTH = 20, 32
+RED, BLUE, GREY = (200, 40, 20), (30, 60, 180), 100
+
+
+def two_halves() -> Image.Image:
+    """Red on the left, blue on the right: a transposition or a swapped channel shows."""
+    image = Image.new("RGB", (WIDTH, HEIGHT), RED)
+    image.paste(BLUE, (WIDTH // 2, 0, WIDTH, HEIGHT))
+    return image
+
+
+def ends(picture: images.Picture) -> list[list[int]]:
+    """The colours at the left and right end, 0 to 255."""
+    return np.rint(picture.rgb[HEIGHT // 2, [2, -3]] * 255).astype(int).tolist()
+
+
+def close(found: list[list[int]], expected: npt.ArrayLike, within: int) -> bool:
+    return bool(np.abs(np.array(found) - np.array(expected)).max() <= within)
+
+
+def icc(space: bytes, tags: dict[bytes, bytes], kind: bytes = b"mntr") -> bytes:
+    """A colour profile, version 2 (ICC.1:2001-04), of the given tags."""
+    pcs = b"Lab " if kind == b"prtr" else b"XYZ "
+    tags = {b"desc": b"desc" + struct.pack(">iI", 0, 5) + b"test\0" + bytes(78), **tags}
+    white = struct.pack(">3i", 63190, 65536, 54061)  # D50, in 1/65536
+    tags[b"wtpt"] = b"XYZ \0\0\0\0" + white
+    body, table = b"", struct.pack(">I", len(tags))
+    for name, data in tags.items():
+        data += bytes(-len(data) % 4)
+        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(data))
+        body += data
+    header = struct.pack(
+        ">I4sI4s4s4s", 132 + 12 * len(tags) + len(body), b"", 2 << 24, kind, space, pcs
+    )
+    header += bytes(12) + b"acsp" + bytes(28) + white + bytes(48)
+    return header + table + body
+
+
+def curve(gamma: float) -> bytes:
+    return b"curv" + struct.pack(">iIH", 0, 1, round(gamma * 256))
+
+
+def point(x: float, y: float, z: float) -> bytes:
+    return b"XYZ " + struct.pack(">i3i", 0, *(round(v * 65536) for v in (x, y, z)))
+
+
+# The primaries of sRGB with red and blue exchanged: what says red is blue.
+SWAPPED = icc(
+    b"RGB ",
+    {
+        **{b"bXYZ": point(0.4361, 0.2225, 0.0139), b"gXYZ": point(0.3851, 0.7169, 0.0971)},
+        **{b"rXYZ": point(0.1431, 0.0606, 0.7141)},
+        **{name: curve(2.2) for name in (b"rTRC", b"gTRC", b"bTRC")},
+    },
+)
+LINEAR_GREY = icc(b"GRAY", {b"kTRC": curve(1.0)})
+
+
+def only_black_ink() -> bytes:
+    """A CMYK profile to whose printer cyan, magenta and yellow are clear water."""
+    ramp = bytes(range(256))
+    grid = b"".join(bytes([0 if corner % 2 else 255, 128, 128]) for corner in range(16))
+    table = b"mft1" + struct.pack(
+        ">i4B9i", 0, 4, 3, 2, 0, *(65536 * v for v in (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    )
+    return icc(b"CMYK", {b"A2B0": table + 4 * ramp + grid + 3 * ramp}, b"prtr")
+
+
+# --- what is read ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "within"),
+    [
+        ("jpg", {"quality": 95}, 4),
+        ("jpg", {"quality": 95, "progressive": True}, 4),
+        ("png", {}, 0),
+        ("webp", {"lossless": True}, 0),
+        ("webp", {"quality": 95}, 12),
+        ("tiff", {}, 0),
+        ("tiff", {"compression": "tiff_lzw"}, 0),
+        ("bmp", {}, 0),
+        ("gif", {}, 0),
+    ],
+)
+def test_formats(tmp_path: Path, suffix: str, options: dict[str, object], within: int) -> None:
+    path = tmp_path / f"a.{suffix}"
+    two_halves().save(path, **options)
+    picture = images.load(path)
+    assert picture.rgb.shape == (HEIGHT, WIDTH, 3) and picture.rgb.dtype == np.float32
+    assert close(ends(picture), [RED, BLUE], within)
+    assert picture.alpha is None
+    assert picture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert picture.source == str(path)
+
+
+def test_suffix_does_not_matter(tmp_path: Path) -> None:
+    two_halves().save(tmp_path / "really_a_png.jpg", "PNG")
+    assert ends(images.load(str(tmp_path / "really_a_png.jpg"))) == [list(RED), list(BLUE)]
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "tiff", "png"])
+def test_first_of_several_frames(tmp_path: Path, suffix: str) -> None:
+    path, first = tmp_path / f"a.{suffix}", two_halves()
+    later = [Image.new("RGB", first.size, "white")]
+    first.save(
+        path, save_all=True, append_images=later, **({"lossless": True} if suffix == "webp" else {})
+    )
+    assert ends(images.load(path)) == [list(RED), list(BLUE)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        ("1", "png"),
+        ("L", "png"),
+        ("L", "jpg"),
+        ("L", "tiff"),
+        ("P", "png"),
+        ("P", "gif"),
+        ("P", "bmp"),
+    ],
+)
+def test_grey_and_palette(tmp_path: Path, mode: str, suffix: str) -> None:
+    original = two_halves().convert(mode)
+    original.save(tmp_path / f"a.{suffix}")
+    expected = np.asarray(original.convert("RGB"))[HEIGHT // 2, [2, -3]]
+    assert close(ends(images.load(tmp_path / f"a.{suffix}")), expected, 1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "webp"])
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_alpha_is_carried_and_the_rest_lies_over_white(
+    tmp_path: Path, mode: str, suffix: str
+) -> None:
+    original = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))  # black, were it not transparent
+    original.paste((GREY, GREY, GREY, 51), (WIDTH // 2, 0, WIDTH, HEIGHT))
+    options = {"lossless": True} if suffix == "webp" else {}
+    original.convert(mode).save(tmp_path / f"a.{suffix}", **options)
+    picture = images.load(tmp_path / f"a.{suffix}")
+    mixed = round(0.2 * GREY + 0.8 * 255)
+    assert ends(picture) == [[255] * 3, [mixed] * 3]
+    assert picture.alpha is not None and picture.alpha.dtype == np.float32
+    np.testing.assert_allclose(picture.alpha[5, [2, -3]], [0.0, 0.2], atol=1e-6)
+
+
+def test_alpha_that_hides_nothing_is_dropped(tmp_path: Path) -> None:
+    two_halves().convert("RGBA").save(tmp_path / "a.png")
+    assert images.load(tmp_path / "a.png").alpha is None
+
+
+@pytest.mark.parametrize(
+    ("original", "clear", "alpha"),
+    [
+        (two_halves().quantize(4), None, "palette"),
+        (Image.new("L", (WIDTH, HEIGHT), GREY), GREY, "all"),
+        (Image.new("1", (WIDTH, HEIGHT), 1), 1, "all"),
+        (two_halves(), RED, "left"),
+        (Image.fromarray(np.full((HEIGHT, WIDTH), 40000, np.uint16)), 40000, "all"),
+    ],
+    ids=["palette", "grey", "black and white", "one colour", "16 bits"],
+)
+def test_transparent_colour(
+    tmp_path: Path, original: Image.Image, clear: object, alpha: str
+) -> None:
+    left = original.getpixel((2, 2))
+    table = bytes(0 if i == left else 255 for i in range(4)) if alpha == "palette" else clear
+    original.save(tmp_path / "a.png", transparency=table)
+    picture = images.load(tmp_path / "a.png")
+    assert picture.alpha is not None
+    assert picture.alpha[5, [2, -3]].tolist() == [0.0, 0.0 if alpha == "all" else 1.0]
+    assert ends(picture)[0] == [255] * 3
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_sixteen_bit_grey(tmp_path: Path, suffix: str) -> None:
+    values = np.linspace(0, 65535, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH)
+    Image.fromarray(values).save(tmp_path / f"a.{suffix}")
+    picture = images.load(tmp_path / f"a.{suffix}")
+    np.testing.assert_allclose(picture.rgb, np.dstack([values / 65535] * 3), atol=1e-7)
+
+
+def test_sixteen_bit_big_endian(tmp_path: Path) -> None:
+    values = np.full((HEIGHT, WIDTH), 0x8001, ">u2")
+    Image.frombytes("I;16B", (WIDTH, HEIGHT), values.tobytes()).save(tmp_path / "a.tiff")
+    assert images.load(tmp_path / "a.tiff").rgb[0, 0, 0] == np.float32(0x8001 / 65535)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "expected"),
+    [
+        (np.int32, 30000, 30000 / 65535),
+        (np.float32, 0.25, 0.25),
+        (np.float32, 1.005, 1.0),
+        (np.float32, 51.0, 0.2),
+        (np.float32, 13107.0, 0.2),
+    ],
+)
+def test_integers_and_floats(tmp_path: Path, dtype: type, value: float, expected: float) -> None:
+    Image.fromarray(np.full((HEIGHT, WIDTH), value, dtype)).save(tmp_path / "a.tiff")
+    np.testing.assert_allclose(images.load(tmp_path / "a.tiff").rgb, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [70000.0, -70.0, float("nan")])
+def test_values_of_no_scale(tmp_path: Path, value: float) -> None:
+    Image.fromarray(np.full((HEIGHT, WIDTH), value, np.float32)).save(tmp_path / "a.tiff")
+    refused(tmp_path / "a.tiff", "grey values from")
+
+
+def test_sixteen_bit_colour(tmp_path: Path) -> None:
+    """Pillow writes none, so the PNG is put together here."""
+    row = b"\0" + b"".join(struct.pack(">3H", *(257 * v for v in RED)) for _ in range(WIDTH))
+    (tmp_path / "a.png").write_bytes(
+        png(struct.pack(">2I5B", WIDTH, HEIGHT, 16, 2, 0, 0, 0), row * HEIGHT)
+    )
+    assert ends(images.load(tmp_path / "a.png")) == [list(RED)] * 2
+
+
+def png(header: bytes, rows: bytes) -> bytes:
+    chunks = b""
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
+        crc = zlib.crc32(kind + data)
+        chunks += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+# --- orientation and colour -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None:
+    """The file holds the picture as the camera saw it; all eight must come out the same."""
+    corners = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    corners[:10, :16], corners[:10, 16:], corners[10:, :16] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    # EXIF 2.32, 4.6.4 A: where the stored row 0 and column 0 are in the upright picture.
+    stored = {
+        1: corners,
+        2: corners[:, ::-1],
+        3: corners[::-1, ::-1],
+        4: corners[::-1],
+        5: corners.swapaxes(0, 1),
+        6: np.rot90(corners),
+        7: corners[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(corners, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    quality = {"jpg": {"quality": 95, "subsampling": 0}, "webp": {"lossless": True}}.get(suffix, {})
+    Image.fromarray(np.ascontiguousarray(stored)).save(
+        tmp_path / f"a.{suffix}", exif=exif, **quality
+    )
+    rgb = images.load(tmp_path / f"a.{suffix}").rgb
+    assert rgb.shape == corners.shape
+    assert np.abs(rgb - corners / 255).mean() < 0.02
+
+
+def test_damaged_exif_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    two_halves().save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12 nonsense")
+    assert ends(images.load(tmp_path / "a.png")) == [list(RED), list(BLUE)]
+    assert "a.png" in caplog.text and "EXIF" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tiff"])
+def test_cmyk_without_profile(tmp_path: Path, suffix: str) -> None:
+    Image.new("CMYK", (WIDTH, HEIGHT), (255, 0, 0, 0)).save(tmp_path / f"a.{suffix}")
+    assert close(ends(images.load(tmp_path / f"a.{suffix}")), [(0, 255, 255)] * 2, 2)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tiff"])
+def test_cmyk_through_its_profile(tmp_path: Path, suffix: str) -> None:
+    image = Image.new("CMYK", (WIDTH, HEIGHT), (255, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (WIDTH // 2, 0, WIDTH, HEIGHT))
+    image.save(tmp_path / f"a.{suffix}", icc_profile=only_black_ink())
+    assert close(ends(images.load(tmp_path / f"a.{suffix}")), [(255,) * 3, (0,) * 3], 3)
+
+
+def srgb(linear: float) -> float:
+    """IEC 61966-2-1."""
+    return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+def test_colour_profile(tmp_path: Path, mode: str) -> None:
+    original = two_halves().convert(mode)
+    original.save(tmp_path / "a.png", icc_profile=SWAPPED)
+    stored = np.asarray(original.convert("RGB"))[HEIGHT // 2, [2, -3]] / 255
+    expected = 255 * np.vectorize(srgb)(stored[:, ::-1] ** 2.2)
+    assert close(ends(images.load(tmp_path / "a.png")), expected, 2)
+
+
+def test_srgb_profile_changes_nothing(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    two_halves().save(tmp_path / "a.png", icc_profile=profile)
+    assert ends(images.load(tmp_path / "a.png")) == [list(RED), list(BLUE)]
+
+
+@pytest.mark.parametrize("profile", [LINEAR_GREY, SWAPPED], ids=["grey", "rgb"])
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_grey_through_a_profile(tmp_path: Path, mode: str, profile: bytes) -> None:
+    image = {
+        "L": Image.new("L", (WIDTH, HEIGHT), 128),
+        "LA": Image.new("LA", (WIDTH, HEIGHT), (128, 255)),
+        "I;16": Image.fromarray(np.full((HEIGHT, WIDTH), 128 * 257, np.uint16)),
+    }[mode]
+    image.save(tmp_path / "a.png", icc_profile=profile)
+    expected = srgb(128 / 255) if profile is LINEAR_GREY else srgb((128 / 255) ** 2.2)
+    np.testing.assert_allclose(images.load(tmp_path / "a.png").rgb, expected, atol=0.012)
+
+
+@pytest.mark.parametrize(
+    "profile", [b"nonsense", SWAPPED[:200], LINEAR_GREY], ids=["no", "cut", "grey"]
+)
+def test_unusable_profile_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, profile: bytes
+) -> None:
+    two_halves().save(tmp_path / "a.png", icc_profile=profile)
+    assert ends(images.load(tmp_path / "a.png")) == [list(RED), list(BLUE)]
+    assert "a.png" in caplog.text and "profile" in caplog.text
+
+
+# --- what is refused ------------------------------------------------------------------------
+
+
+def refused(path: Path, *says: str) -> str:
+    with pytest.raises(InputError) as caught:
+        images.load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (path.name, *says):
+        assert part in message
+    return message
+
+
+def test_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    two_halves().save(tmp_path / "Portrait.png")
+    refused(tmp_path / "portait.png", "does not exist", "Did you mean 'Portrait.png'?")
+    assert "mean" not in refused(tmp_path / "xyz.bmp", str(tmp_path))
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    two_halves().save(tmp_path / "a.png")
+    refused(tmp_path / "nowhere" / "a.png", "no folder", str(tmp_path / "nowhere"))
+    refused(tmp_path / "a.png" / "b.png", "no folder")
+
+
+def test_folder(tmp_path: Path) -> None:
+    refused(tmp_path, "is a folder")
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", "device or pipe")
+
+
+def test_name_that_no_file_can_have(tmp_path: Path) -> None:
+    refused(tmp_path / ("n" * 300), "cannot be read")
+    with pytest.raises(InputError, match="cannot be read"):
+        images.load("a\0b.png")
+    with pytest.raises(InputError, match=r"^two lines\.png does not exist"):
+        images.load("two\nlines.png")
+
+
+def test_zero_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    refused(tmp_path / "a.png", "zero bytes")
+
+
+def test_huge_file_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.tiff").open("wb") as file:
+        file.truncate(images.MOST_BYTES + 1)  # sparse: takes no room
+    refused(tmp_path / "a.tiff", "1.1 GB")
+
+
+@pytest.mark.parametrize("data", [b"hello", b"<svg/>", b"\0" * 500, b"%!PS-Adobe-3.0\n"])
+def test_not_an_image(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(data)
+    refused(tmp_path / "a.jpg", "not an image", "webp")
+
+
+@contextlib.contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Nothing is unreadable to root, so be somebody else for a moment."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_unreadable(tmp_path: Path) -> None:
+    two_halves().save(tmp_path / "a.png")
+    (tmp_path / "a.png").chmod(0)
+    with ordinary_user():
+        refused(tmp_path / "a.png", "cannot be read", "Permission denied")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "bmp", "gif"])
+@pytest.mark.parametrize("kept", [0.1, 0.6, 0.9])
+def test_truncated(tmp_path: Path, suffix: str, kept: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    refused(path, "damaged")
+
+
+def test_too_small(tmp_path: Path) -> None:
+    Image.new("RGB", (15, 40)).save(tmp_path / "a.png")
+    refused(tmp_path / "a.png", "15x40", "16")
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    assert images.load(tmp_path / "a.png").rgb.shape == (16, 16, 3)
+
+
+def test_thin_and_long(tmp_path: Path) -> None:
+    Image.new("RGB", (8000, 16), RED).save(tmp_path / "a.png")
+    assert images.load(tmp_path / "a.png").rgb.shape == (16, 8000, 3)
+
+
+@pytest.mark.parametrize("side", [10_001, 20_000, 60_000])
+def test_decompression_bomb(tmp_path: Path, side: int, recwarn: pytest.WarningsRecorder) -> None:
+    """Refused from the header, before any of the gigabytes are asked for."""
+    limit = Image.MAX_IMAGE_PIXELS
+    header = struct.pack(">2I5B", side, side, 8, 2, 0, 0, 0)
+    (tmp_path / "a.png").write_bytes(png(header, b"\0"))
+    refused(tmp_path / "a.png", "px" if side < 14_000 else "large")
+    assert Image.MAX_IMAGE_PIXELS == limit and not recwarn.list
+
+
+def test_largest_valid_side(tmp_path: Path) -> None:
+    """8,000 x 8,000 px get past the header, and this one is then found to be cut off."""
+    header = struct.pack(">2I5B", 8000, 8000, 1, 0, 0, 0, 0)
+    (tmp_path / "a.png").write_bytes(png(header, b"\0"))
+    refused(tmp_path / "a.png", "cut off")
+
+
+SAMPLES = {}
+for _suffix in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"):
+    _file = io.BytesIO()
+    two_halves().save(_file, _suffix)
+    SAMPLES[_suffix] = _file.getvalue()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), sample=st.sampled_from(sorted(SAMPLES)))
+def test_mutated_files_end_well(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, sample: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated"
+    mutated = bytearray(SAMPLES[sample])
+    for _ in range(data.draw(st.integers(1, 6))):
+        mutated[data.draw(st.integers(0, len(mutated) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(mutated)
+    try:
+        picture = images.load(path)
+    except InputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert picture.rgb.min() >= 0 and picture.rgb.max() <= 1
+
+
+# --- arrays ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
+def test_from_array(dtype: type, channels: int | None) -> None:
+    peak = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    values = np.full((16, 18) if channels is None else (16, 18, channels), 0.2 * peak, dtype)
+    picture = images.from_array(values)
+    has_alpha = channels in (2, 4)
+    assert picture.rgb.shape == (16, 18, 3) and picture.rgb.dtype == np.float32
+    assert (picture.alpha is not None) == has_alpha
+    expected = 0.2 * 0.2 + 0.8 if has_alpha else 0.2
+    np.testing.assert_allclose(picture.rgb, expected, atol=1e-4)
+
+
+def test_from_array_is_what_load_gives(tmp_path: Path) -> None:
+    image = two_halves().convert("RGBA")
+    image.putalpha(77)
+    image.save(tmp_path / "a.png")
+    loaded = images.load(tmp_path / "a.png")
+    for same in (image, np.asarray(image), Image.open(tmp_path / "a.png")):
+        picture = images.from_array(same)
+        np.testing.assert_array_equal(picture.rgb, loaded.rgb)
+        np.testing.assert_array_equal(picture.alpha, loaded.alpha)
+        assert picture.sha256 == images.from_array(image).sha256
+
+
+def test_pil_image_of_the_caller_is_left_alone() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    two_halves().save(file := io.BytesIO(), "JPEG", exif=exif)
+    image = Image.open(file)
+    assert images.from_array(image).rgb.shape == (WIDTH, HEIGHT, 3)
+    assert image.size == (WIDTH, HEIGHT) and image.getexif()[0x0112] == 6
+
+
+def test_hash_tells_pixels_and_shapes_apart() -> None:
+    grids = [np.zeros((16, 32)), np.zeros((32, 16)), np.ones((16, 32))]
+    assert len({images.from_array(grid).sha256 for grid in grids}) == 3
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros((1, 20, 20, 3)), "shape"),
+        (np.zeros((20, 20, 5)), "shape"),
+        (np.zeros(20), "shape"),
+        (np.zeros((3, 20, 20)), "shape"),
+        (np.zeros((8, 20, 3)), "20x8"),
+        (np.full((20, 20), 255.0), "255"),
+        (np.full((20, 20), np.nan), "nan"),
+        (np.full((20, 20), -0.1), "-0.1"),
+        (np.zeros((20, 20), np.int64), "int64"),
+        (np.full((20, 20), "a"), "array of"),
+        (Image.new("RGB", (8, 20)), "8x20"),
+    ],
+)
+def test_arrays_that_are_not_images(array: object, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        images.from_array(array)  # type: ignore[arg-type]
+
+
+# --- size -----------------------------------------------------------------------------------
+
+sides = st.integers(1, 20_000)
+
+
+@given(sides, sides, sides)
+def test_fit(height: int, width: int, long_side: int) -> None:
+    fitted = images.fit((height, width), long_side)
+    exact = [side * long_side / max(height, width) for side in (height, width)]
+    assert max(fitted) == long_side and min(fitted) >= 1
+    for found, wanted in zip(fitted, exact, strict=True):
+        assert abs(found - wanted) <= 0.5 or (found == 1 and wanted < 0.5)
+
+
+@pytest.mark.parametrize(("shape", "long_side"), [((0, 4), 8), ((4, 4), 0)])
+def test_fit_refuses(shape: tuple[int, int], long_side: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        images.fit(shape, long_side)
+
+
+def test_resize_to_the_same_size_is_the_identity() -> None:
+    values = np.random.default_rng(0).random((20, 30, 3), np.float32)
+    assert images.resize(values, (20, 30)) is values
+
+
+@pytest.mark.parametrize("size", [(10, 10), (7, 90), (61, 33)])
+@pytest.mark.parametrize("shape", [(30, 40, 3), (30, 40)])
+def test_resize_keeps_constants_and_range(size: tuple[int, int], shape: tuple[int, ...]) -> None:
+    flat = images.resize(np.full(shape, 0.37, np.float32), size)
+    assert flat.shape == (*size, *shape[2:]) and flat.dtype == np.float32
+    np.testing.assert_allclose(flat, 0.37, atol=1e-6)
+    steps = images.resize((np.indices(shape).sum(0) % 8 < 4).astype(np.float32), size)
+    assert 0.0 <= steps.min() and steps.max() <= 1.0
+
+
+def test_resize_does_not_alias() -> None:
+    """A chequered pattern finer than the small image can show becomes an even grey."""
+    fine = (np.indices((160, 160)).sum(0) % 2).astype(np.float32)
+    assert np.abs(images.resize(fine, (20, 20))[4:-4, 4:-4] - 0.5).max() < 0.01
+
+
+def test_resize_keeps_more_than_eight_bits() -> None:
+    fine = np.linspace(0.5, 0.5 + 1 / 255, 4000, dtype=np.float32).reshape(40, 100)
+    assert len(np.unique(images.resize(fine, (20, 50)))) > 500
+
+
+def test_resize_knows_height_from_width_and_channels_apart() -> None:
+    rgb = np.zeros((40, 40, 3), np.float32)
+    rgb[:20, :, 0] = rgb[:, :20, 2] = 1
+    small = images.resize(rgb, (16, 32))
+    np.testing.assert_allclose(small[3, 25], [1, 0, 0], atol=0.02)
+    np.testing.assert_allclose(small[12, 5], [0, 0, 1], atol=0.02)
+
+
+# --- PNG out --------------------------------------------------------------------------------
+
+
+def test_rounding_then_clipping() -> None:
+    levels = np.array([-0.2, 0.0, 0.4 / 255, 0.6 / 255, 254.6 / 255, 1.0, 1.7], np.float32)
+    image = images.to_pil(np.broadcast_to(levels[:, None, None], (7, 2, 3)))
+    assert np.asarray(image)[:, 0, 0].tolist() == [0, 0, 0, 1, 255, 255, 255]
+
+
+def test_png_there_and_back(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (20, 30, 4), np.uint8)
+    values[..., 3] = np.maximum(values[..., 3], 1)
+    rgb, alpha = np.float32(values[..., :3]) / 255, np.float32(values[..., 3]) / 255
+    write_atomic(tmp_path / "a.png", images.encode_png(rgb, alpha))
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(image), values)
+    write_atomic(tmp_path / "a.png", images.encode_png(rgb))
+    np.testing.assert_array_equal(images.load(tmp_path / "a.png").rgb, rgb)
+
+
+def test_png_text(tmp_path: Path) -> None:
+    text = {"config": "alpha: 1000.0  # Größe 中文 🎨\n" * 500, "seed": "7", "empty": ""}
+    rgb = np.zeros((4, 300, 3), np.float32)  # a result may be thinner than any input
+    data = images.encode_png(rgb, text=text)
+    assert data == images.encode_png(rgb.copy(), text=dict(text))
+    assert len(data) < 2000
+    (tmp_path / "a.png").write_bytes(data)
+    found = images.read_text(tmp_path / "a.png")
+    assert found == text and {type(value) for value in found.values()} == {str}
+
+
+def test_text_of_a_file_without(tmp_path: Path) -> None:
+    two_halves().save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="holds no text"):
+        images.read_text(tmp_path / "a.png")
+    two_halves().save(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match="PNG"):
+        images.read_text(tmp_path / "a.jpg")
+    with pytest.raises(InputError, match=r"Did you mean 'a\.(png|jpg)'"):
+        images.read_text(tmp_path / "a.pnng")
+
+
+@pytest.mark.parametrize(
+    ("rgb", "alpha"),
+    [
+        (np.zeros((1, 4, 4, 3)), None),
+        (np.zeros((4, 4)), None),
+        (np.zeros((4, 4, 3)), np.zeros((4, 5))),
+        (np.full((4, 4, 3), np.nan), None),
+        (np.zeros((4, 4, 3)), np.full((4, 4), np.inf)),
+    ],
+)
+def test_what_cannot_be_saved(rgb: images.Pixels, alpha: images.Pixels | None) -> None:
+    with pytest.raises(ValueError, match=r"must be|finite"):
+        images.encode_png(rgb, alpha)
+
+
+# --- files and names ------------------------------------------------------------------------
+
+
+def test_write_atomic(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a.json", b"old")
+    write_atomic(str(tmp_path / "a.json"), b"new")
+    assert (tmp_path / "a.json").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a.json"]
+    (tmp_path / "plain").touch()  # has the permissions that the umask asks for
+    assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a.json", b"old")
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.json") as file:
+        file.write(b"half")
+        file.flush()
+        assert len(os.listdir(tmp_path)) == 2
+        raise KeyboardInterrupt
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        write_atomic(tmp_path / "folder", b"a file cannot take a folder's place")
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "folder"]
+    assert (tmp_path / "a.json").read_bytes() == b"old"
+    with pytest.raises(FileNotFoundError):
+        write_atomic(tmp_path / "nowhere" / "a.json", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("stary", " Did you mean 'starry'?"), ("SHIPWREK", " Did you mean 'Shipwreck'?"), ("zzz", "")],
+)
+def test_nearest(name: str, expected: str) -> None:
+    assert nearest(name, ["starry", "Shipwreck", "the_scream"]) == expected
+
+
+def test_no_tensorflow_is_imported() -> None:
+    code = "import sys, nst.images, nst.fetch; sys.exit('tensorflow' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent).returncode
+        == 0
+    )

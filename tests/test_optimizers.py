@@ -1,0 +1,292 @@
+"""The promises of the optimizer protocol, held by every optimizer, and the Keras adapter's own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nst.optimizers import LBFGS, Diverged, Evaluation, FirstOrder, Optimizer
+from nst.optimizers.first_order import keras_optimizers
+
+KERAS = sorted(keras_optimizers())
+EVERY = [*KERAS, "LBFGS"]
+
+
+class Quadratic:
+    """0.5 * weight * sum of h (x - c)^2 at any image size; counts its calls and its traces."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weight = weight
+        self.calls = 0
+        self.traces = 0
+        self._compiled = tf.function(self._evaluate)
+
+    def __call__(self, image: tf.Tensor) -> Evaluation:
+        self.calls += 1
+        return self._compiled(image)
+
+    def _evaluate(self, image: tf.Tensor) -> Evaluation:
+        self.traces += 1
+        ramp = tf.reshape(tf.linspace(0.0, 1.0, tf.size(image)), tf.shape(image))
+        difference = image - (0.2 + 0.5 * ramp)
+        gradient = self.weight * (1 + 9 * ramp) * difference
+        return Evaluation(0.5 * tf.reduce_sum(gradient * difference), gradient, {"layer": ramp})
+
+
+def make(name: str) -> Optimizer:
+    return LBFGS(history=3) if name == "LBFGS" else FirstOrder(name, 0.03, average=0.9)
+
+
+def start(height: int = 4, width: int = 5) -> tf.Tensor:
+    return tf.constant(np.random.default_rng(7).uniform(0.7, 1, (1, height, width, 3)), tf.float32)
+
+
+def take(optimizer: Optimizer, objective: Callable[[tf.Tensor], Evaluation], count: int) -> bytes:
+    for _ in range(count):
+        optimizer.step(objective)
+    return optimizer.image.numpy().tobytes() + optimizer.result.numpy().tobytes()
+
+
+def saved_and_loaded(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    file = io.BytesIO()
+    np.savez(file, **state)
+    file.seek(0)
+    return dict(np.load(file, allow_pickle=False))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_goes_down_counts_and_traces_once(name):
+    optimizer, objective, oracle = make(name), Quadratic(), Quadratic()
+    optimizer.begin(start())
+    assert optimizer.image.numpy().tobytes() == start().numpy().tobytes()
+    np.testing.assert_array_equal(optimizer.result, start())
+    totals = []
+    for _ in range(6):
+        before = optimizer.image
+        kept = before.numpy().copy()
+        evaluation = optimizer.step(objective)
+        np.testing.assert_array_equal(before, kept)  # what was handed out does not move
+        expected = oracle(before)
+        np.testing.assert_array_equal(evaluation.total, expected.total)
+        np.testing.assert_array_equal(evaluation.gradient, expected.gradient)
+        totals.append(float(evaluation.total))
+    assert totals[-1] < totals[0]
+    assert optimizer.evaluations == objective.calls
+    assert objective.traces == 1
+    assert set(evaluation.layers) == {"layer"}
+    assert 0 <= np.min(optimizer.result) and np.max(optimizer.result) <= 1
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_resumed_equals_uninterrupted_over_two_scales(name):
+    objective = Quadratic()
+    whole = make(name)
+    whole.begin(start())
+    take(whole, objective, 2)
+    whole.begin(start(6, 7))
+    take(whole, objective, 2)
+    state = saved_and_loaded(whole.state())
+
+    resumed = make(name)
+    resumed.restore(state)
+    assert resumed.evaluations == whole.evaluations
+    assert take(resumed, objective, 3) == take(whole, objective, 3)
+    assert resumed.evaluations == whole.evaluations
+    for key, value in whole.state().items():
+        np.testing.assert_array_equal(resumed.state()[key], value, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["Adam", "Adafactor", "Nadam", "ScheduleFreeAdamW", "LBFGS"])
+@pytest.mark.parametrize("size", [(8, 10), (3, 4), (4, 5)])
+def test_a_new_scale_goes_on_downhill(name, size):
+    optimizer, objective = make(name), Quadratic()
+    optimizer.begin(start())
+    take(optimizer, objective, 4)
+    evaluations = optimizer.evaluations
+    optimizer.begin(start(*size))
+    assert optimizer.evaluations == evaluations
+    np.testing.assert_array_equal(optimizer.result, start(*size))
+    first = float(optimizer.step(objective).total)
+    take(optimizer, objective, 4)
+    assert optimizer.image.shape == (1, *size, 3)
+    assert float(optimizer.step(objective).total) < first
+    assert optimizer.evaluations == objective.calls
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_scale_of_the_weights_does_not_matter(name):
+    images, plain = {}, Quadratic()
+    for weight in (1.0, 2.0**-20, 1e6):
+        optimizer = make(name)
+        optimizer.begin(start())
+        objective = Quadratic(weight)
+        total = optimizer.step(objective).total  # reported as it is, not in the inner unit
+        assert float(total) == pytest.approx(weight * float(plain(start()).total), rel=1e-5)
+        take(optimizer, objective, 3)
+        images[weight] = optimizer.image.numpy()
+    np.testing.assert_array_equal(images[2.0**-20], images[1.0])  # powers of 2 round nothing
+    np.testing.assert_allclose(images[1e6], images[1.0], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "LBFGS"])
+@pytest.mark.parametrize("broken", ["total", "gradient"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_not_finite_at_the_iterate_is_said_and_keeps_the_image(name, broken, value):
+    def objective(image: tf.Tensor) -> Evaluation:
+        evaluation = Quadratic()(image)
+        return evaluation._replace(**{broken: getattr(evaluation, broken) * value})
+
+    optimizer = make(name)
+    optimizer.begin(start())
+    if name != "LBFGS":
+        take(optimizer, Quadratic(), 2)
+    before = optimizer.image.numpy()
+    with pytest.raises(Diverged, match="not finite"):
+        optimizer.step(objective)
+    np.testing.assert_array_equal(optimizer.image, before)
+    assert np.all(np.isfinite(optimizer.result))
+
+
+def test_an_update_that_is_not_finite_keeps_the_image():
+    optimizer = FirstOrder("Adam", 0.1, options={"epsilon": 0.0})
+    optimizer.begin(start())
+
+    def one_pixel(image: tf.Tensor) -> Evaluation:  # elsewhere Adam divides 0 by 0
+        gradient = tf.one_hot(3, 60)
+        return Evaluation(tf.reduce_sum(image), tf.reshape(gradient, image.shape))
+
+    with pytest.raises(Diverged, match="update of Adam"):
+        optimizer.step(one_pixel)
+    np.testing.assert_array_equal(optimizer.image, start())
+
+
+# With loss 0.5 sum x^2 from x = 0.6 the unit is 0.6, so the optimizer sees gradients x / 0.6.
+CONSTANTS = [
+    ("SGD", {}, [0.5, 0.41666667, 0.34722222]),
+    ("sgd", {"momentum": 0.5}, [0.5, 0.36666667, 0.23888889]),
+    ("Adam", {}, [0.5, 0.40088271, 0.30354166]),
+    ("adam", {"beta_1": 0.0, "beta_2": 0.0}, [0.5, 0.4, 0.3]),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "expected"), CONSTANTS)
+@pytest.mark.parametrize("weight", [1.0, 1e-6])
+def test_three_steps_by_hand(name, options, expected, weight):
+    def objective(x: tf.Tensor) -> Evaluation:
+        return Evaluation(0.5 * weight * tf.reduce_sum(x * x), weight * x)
+
+    optimizer = FirstOrder(name, 0.1, options=options)
+    optimizer.begin(tf.fill([1, 2, 2, 3], 0.6))
+    for value in expected:
+        optimizer.step(objective)
+        np.testing.assert_allclose(optimizer.image, np.full((1, 2, 2, 3), value), atol=5e-6)
+        np.testing.assert_array_equal(optimizer.result, optimizer.image)  # average is off
+
+
+def slope(image: tf.Tensor) -> Evaluation:
+    return Evaluation(7 * tf.reduce_sum(image), tf.fill(image.shape, 7.0))
+
+
+def flat(image: tf.Tensor) -> Evaluation:
+    return Evaluation(tf.constant(1.0), tf.zeros_like(image))
+
+
+def test_running_mean_is_bias_corrected_and_restarts_with_the_scale():
+    optimizer = FirstOrder("SGD", 0.1, average=0.5)
+    optimizer.begin(tf.fill([1, 2, 2, 3], 0.5))
+    for expected in (0.4, (0.4 + 2 * 0.3) / 3, (0.4 + 2 * 0.3 + 4 * 0.2) / 7):
+        optimizer.step(slope)
+        np.testing.assert_allclose(optimizer.result, np.full((1, 2, 2, 3), expected), atol=1e-6)
+    optimizer.begin(tf.fill([1, 2, 2, 3], 0.5))
+    optimizer.step(slope)
+    np.testing.assert_allclose(optimizer.result, np.full((1, 2, 2, 3), 0.4), atol=1e-6)
+
+
+def test_the_image_stays_in_the_box():
+    optimizer = FirstOrder("SGD", 5.0)
+    optimizer.begin(start())
+    take(optimizer, slope, 1)
+    np.testing.assert_array_equal(optimizer.image, np.zeros((1, 4, 5, 3)))
+
+
+def test_no_gradient_at_first_leaves_the_unit_to_the_next_step():
+    optimizer = FirstOrder("SGD", 0.1)
+    optimizer.begin(tf.fill([1, 2, 2, 3], 0.5))
+    take(optimizer, flat, 1)
+    take(optimizer, slope, 1)
+    np.testing.assert_allclose(optimizer.image, np.full((1, 2, 2, 3), 0.4), atol=1e-6)
+
+
+def test_a_new_scale_keeps_the_unit_per_pixel():
+    """A mean over twice the pixels has half the gradient in each: the same step comes out."""
+
+    def mean(image: tf.Tensor) -> Evaluation:
+        return Evaluation(tf.reduce_mean(image), tf.ones_like(image) / float(tf.size(image)))
+
+    optimizer = FirstOrder("SGD", 0.1)
+    for size in ([1, 2, 2, 3], [1, 4, 6, 3]):
+        optimizer.begin(tf.fill(size, 0.5))
+        take(optimizer, mean, 1)
+        np.testing.assert_allclose(optimizer.image, np.full(size, 0.4), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(8, 10), (3, 4)])
+def test_moments_follow_the_image_to_its_size(size):
+    optimizer = FirstOrder("Adam", 0.03)
+    optimizer.begin(start())
+    take(optimizer, Quadratic(), 3)
+    old = optimizer.state()
+    optimizer.begin(start(*size))
+    new = optimizer.state()
+    slots = [key for key in old if key.startswith("keras") and old[key].ndim == 4]
+    assert len(slots) == 2
+    for key in slots:
+        assert new[key].shape == (1, *size, 3)
+        assert new[key].mean() == pytest.approx(old[key].mean(), rel=0.2)
+        assert old[key].min() <= new[key].min() <= new[key].max() <= old[key].max()
+    assert [int(new[key]) for key in old if old[key].dtype == np.int64] == [3, 3]  # evaluations too
+
+
+def test_the_update_is_traced_once_a_scale():
+    optimizer = FirstOrder("Adam", 0.03, average=0.9)
+    for size in ((4, 5), (6, 7)):
+        optimizer.begin(start(*size))
+        take(optimizer, Quadratic(), 3)
+        assert optimizer._update.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "addam"}, "no optimizer addam. Did you mean 'Adam'? Valid: Adadelta"),
+        ({"name": "zzz"}, "no optimizer zzz. Valid: Adadelta, Adafactor"),
+        ({"options": {"beta1": 0.5}}, "Adam has no option beta1. Did you mean 'beta_1'?"),
+        ({"options": {"beta_2": 0.5, "name": "x"}}, "Adam has no option name."),
+        ({"options": {"clipnorm": 1.0, "clipvalue": 1.0}}, "Keras' Adam says: Only one of"),
+        ({"learning_rate": 0}, "learning_rate must be above 0, received 0"),
+        ({"average": 1.0}, "average must be at least 0 and below 1, received 1.0"),
+    ],
+)
+def test_wrong_arguments_are_answered(arguments, message):
+    with pytest.raises(ValueError) as error:
+        FirstOrder(**arguments)
+    assert message in str(error.value)
+
+
+def test_every_keras_optimizer_is_offered_and_no_wrapper():
+    assert {"Adam", "SGD", "RMSprop", "Nadam", "Lion"} <= set(KERAS)
+    assert not {"Optimizer", "LossScaleOptimizer", "MultiOptimizer"} & set(KERAS)
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader"), [("Adam", "SGD"), ("Adam", "LBFGS"), ("LBFGS", "Adam")]
+)
+def test_a_state_of_another_kind_is_refused(writer, reader):
+    optimizer = make(writer)
+    optimizer.begin(start())
+    with pytest.raises(ValueError, match="saved state is not one of"):
+        make(reader).restore(optimizer.state())
