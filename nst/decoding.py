@@ -87,9 +87,15 @@ def _eight_bit(image: Image.Image, name: str) -> tuple[Pixels, Pixels | None]:
     profile, mode, alpha = image.info.get("icc_profile"), _COLOUR.get(image.mode, "RGB"), None
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"), np.float32) / np.float32(255)
+        alpha = _unit(image.getchannel("A"))
     colour = _through_profile(image.convert(mode), profile, name)
-    return np.asarray(colour, np.float32) / np.float32(255), alpha
+    return _unit(colour), alpha
+
+
+def _unit(image: Image.Image) -> Pixels:
+    # Not asarray(…) / 255, which holds a large image twice in float32.
+    values: Pixels = np.divide(np.asarray(image), np.float32(255), dtype=np.float32)
+    return values
 
 
 def _deep_grey(image: Image.Image, name: str) -> tuple[Pixels, Pixels | None]:
@@ -101,6 +107,8 @@ def _deep_grey(image: Image.Image, name: str) -> tuple[Pixels, Pixels | None]:
     full = next((scale for scale in scales if high <= 1.01 * scale), None)
     if full is None or low < -0.01 * full:
         raise InputError(f"{name} has grey values from {low:g} to {high:g}: save it with 16 bits")
+    if full > 1.0 and image.mode == "F":
+        logger.warning("%s: its grey values up to %g are read as 0 to %g", name, high, full)
     grey = np.clip(raw / np.float32(full), 0.0, 1.0).astype(np.float32)
     clear = image.info.get("transparency")
     alpha = None if clear is None else (raw != clear).astype(np.float32)

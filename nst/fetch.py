@@ -97,7 +97,7 @@ def fetch_image(url: str, digest: str | None = None, *, timeout: float = 10.0) -
         FetchError: As in `fetch`; also an answer of over 200 MB.
         InputError: As in `fetch`.
     """
-    suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", urlsplit(url).path)
+    suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", re.split("[?#]", url)[0])
     name = hashlib.sha256(url.encode()).hexdigest()[:32] + (suffix[0].lower() if suffix else "")
     target = _cache_folder(name) / name
     return fetch(url, target, digest=digest, timeout=timeout, limit=MOST_IMAGE_BYTES)
@@ -225,7 +225,7 @@ def _cache_folder(name: str) -> Path:
         tempfile.TemporaryFile(dir=chosen).close()
         return chosen
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
-        # The folder is shared where users have numbers, and each user's own where they have none.
+        # One for each user: what another left in a shared folder is not ours to trust or replace.
         spare = Path(tempfile.gettempdir()) / f"nst-images-{getattr(os, 'getuid', int)()}"
         logger.warning("cannot write into %s (%s): images are kept in %s", chosen, error, spare)
         return spare

@@ -256,10 +256,13 @@ def test_other_schemes(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://", "http://[bad/a", "http://host:port/a", "http://h\n/a"])
-def test_addresses_that_are_none(tmp_path: Path, url: str) -> None:
+def test_addresses_that_are_none(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NST_CACHE", str(tmp_path))
     with pytest.raises(FetchError) as caught:
         fetch(url, tmp_path / "a", timeout=2.0)
     assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(FetchError):
+        fetch_image(url, timeout=2.0)
 
 
 @pytest.mark.parametrize("digest", ["abc", "g" * 64, "md5:" + SHA256, "sha1:" + "0" * 40, ""])

@@ -222,9 +222,12 @@ def test_sixteen_bit_big_endian(tmp_path: Path) -> None:
         (np.float32, 13107.0, 0.2),
     ],
 )
-def test_integers_and_floats(tmp_path: Path, dtype: type, value: float, expected: float) -> None:
+def test_integers_and_floats(
+    tmp_path: Path, dtype: type, value: float, expected: float, caplog: pytest.LogCaptureFixture
+) -> None:
     Image.fromarray(np.full((HEIGHT, WIDTH), value, dtype)).save(tmp_path / "a.tiff")
     np.testing.assert_allclose(images.load(tmp_path / "a.tiff").rgb, expected, atol=1e-6)
+    assert ("are read as 0 to" in caplog.text) == (dtype is np.float32 and value > 2)
 
 
 @pytest.mark.parametrize("value", [70000.0, -70.0, float("nan")])

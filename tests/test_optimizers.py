@@ -16,25 +16,24 @@ KERAS = sorted(keras_optimizers())
 EVERY = [*KERAS, "LBFGS"]
 
 
+@tf.function(autograph=False)
+def quadratic(image: tf.Tensor, weight: tf.Tensor) -> Evaluation:
+    ramp = tf.reshape(tf.linspace(0.0, 1.0, tf.size(image)), tf.shape(image))
+    difference = image - (0.2 + 0.5 * ramp)
+    gradient = weight * (1 + 9 * ramp) * difference
+    return Evaluation(0.5 * tf.reduce_sum(gradient * difference), gradient, {"layer": ramp})
+
+
 class Quadratic:
-    """0.5 * weight * sum of h (x - c)^2 at any image size; counts its calls and its traces."""
+    """0.5 * weight * sum of h (x - c)^2 at any image size; counts its calls."""
 
     def __init__(self, weight: float = 1.0) -> None:
-        self.weight = weight
+        self.weight = tf.constant(weight)
         self.calls = 0
-        self.traces = 0
-        self._compiled = tf.function(self._evaluate)
 
     def __call__(self, image: tf.Tensor) -> Evaluation:
         self.calls += 1
-        return self._compiled(image)
-
-    def _evaluate(self, image: tf.Tensor) -> Evaluation:
-        self.traces += 1
-        ramp = tf.reshape(tf.linspace(0.0, 1.0, tf.size(image)), tf.shape(image))
-        difference = image - (0.2 + 0.5 * ramp)
-        gradient = self.weight * (1 + 9 * ramp) * difference
-        return Evaluation(0.5 * tf.reduce_sum(gradient * difference), gradient, {"layer": ramp})
+        return quadratic(image, self.weight)
 
 
 def make(name: str) -> Optimizer:
@@ -65,6 +64,7 @@ def test_goes_down_counts_and_traces_once(name):
     assert optimizer.image.numpy().tobytes() == start().numpy().tobytes()
     np.testing.assert_array_equal(optimizer.result, start())
     totals = []
+    traces = [quadratic.experimental_get_tracing_count()]
     for _ in range(6):
         before = optimizer.image
         kept = before.numpy().copy()
@@ -74,9 +74,10 @@ def test_goes_down_counts_and_traces_once(name):
         np.testing.assert_array_equal(evaluation.total, expected.total)
         np.testing.assert_array_equal(evaluation.gradient, expected.gradient)
         totals.append(float(evaluation.total))
+        traces.append(quadratic.experimental_get_tracing_count())
     assert totals[-1] < totals[0]
     assert optimizer.evaluations == objective.calls
-    assert objective.traces == 1
+    assert traces[-1] == traces[1] <= traces[0] + 1  # the first step traces, if any
     assert set(evaluation.layers) == {"layer"}
     assert 0 <= np.min(optimizer.result) and np.max(optimizer.result) <= 1
 
@@ -100,7 +101,7 @@ def test_resumed_equals_uninterrupted_over_two_scales(name):
         np.testing.assert_array_equal(resumed.state()[key], value, err_msg=key)
 
 
-@pytest.mark.parametrize("name", ["Adam", "Adafactor", "Nadam", "ScheduleFreeAdamW", "LBFGS"])
+@pytest.mark.parametrize("name", ["Adam", "Adafactor", "LBFGS"])
 @pytest.mark.parametrize("size", [(8, 10), (3, 4), (4, 5)])
 def test_a_new_scale_goes_on_downhill(name, size):
     optimizer, objective = make(name), Quadratic()
@@ -117,7 +118,7 @@ def test_a_new_scale_goes_on_downhill(name, size):
     assert optimizer.evaluations == objective.calls
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adafactor", "LBFGS"])
 def test_the_scale_of_the_weights_does_not_matter(name):
     images, plain = {}, Quadratic()
     for weight in (1.0, 2.0**-20, 1e6):
@@ -162,6 +163,7 @@ def test_an_update_that_is_not_finite_keeps_the_image():
     with pytest.raises(Diverged, match="update of Adam"):
         optimizer.step(one_pixel)
     np.testing.assert_array_equal(optimizer.image, start())
+    np.testing.assert_array_equal(optimizer.result, start())
 
 
 # With loss 0.5 sum x^2 from x = 0.6 the unit is 0.6, so the optimizer sees gradients x / 0.6.
@@ -266,6 +268,7 @@ def test_the_update_is_traced_once_a_scale():
         ({"name": "zzz"}, "no optimizer zzz. Valid: Adadelta, Adafactor"),
         ({"options": {"beta1": 0.5}}, "Adam has no option beta1. Did you mean 'beta_1'?"),
         ({"options": {"beta_2": 0.5, "name": "x"}}, "Adam has no option name."),
+        ({"options": {"learning_rate": 0.5}}, "Adam has no option learning_rate."),
         ({"options": {"clipnorm": 1.0, "clipvalue": 1.0}}, "Keras' Adam says: Only one of"),
         ({"learning_rate": 0}, "learning_rate must be above 0, received 0"),
         ({"average": 1.0}, "average must be at least 0 and below 1, received 1.0"),

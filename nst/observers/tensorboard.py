@@ -37,6 +37,7 @@ class TensorBoard(Observer):
             tf.summary.text("config", f"```yaml\n{run.config}\n```")  # fenced, or it is one paragraph
             # Without a trial_id of their own, runs with equal values would fall into one row.
             hparams.hparams(dict(run.hparams), trial_id=run.folder.path.name)
+            self._writer.flush()  # TensorBoard can show both images while the first step compiles
 
     def step(self, record: Record) -> None:
         """Writes the points of the curves, and now and then the image."""

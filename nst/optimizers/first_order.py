@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -50,8 +51,8 @@ class FirstOrder:
         if not 0 <= average < 1:
             raise ValueError(f"average must be at least 0 and below 1, received {average}")
         self._class = _keras_class(name)
-        self._arguments = {**(options or {}), "learning_rate": float(learning_rate)}
-        _make(self._class, self._arguments)  # for its complaints, before the work begins
+        self._make = partial(_make, self._class, float(learning_rate), dict(options or {}))
+        self._make()  # for its complaints, before the work begins
         self._decay = float(average)
         self._unit = 0.0  # root mean square of the first gradient; 0 while not yet known
         self._keras: Any = None
@@ -80,14 +81,12 @@ class FirstOrder:
 
     def step(self, objective: Objective) -> Evaluation:
         """One update; costs one evaluation."""
-        before = self.image
-        evaluation = objective(before)
+        evaluation = objective(self.image)
         self.evaluations += 1
         rms = gradient_rms(evaluation)
         self._unit = self._unit or rms
         unit = tf.constant(self._unit or 1.0, tf.float32)
         if not self._update(evaluation.gradient, unit):
-            self._image.assign(before)
             raise Diverged(f"the update of {self._class.__name__} is not finite; check its options")
         return evaluation
 
@@ -126,18 +125,21 @@ class FirstOrder:
         self._image = tf.Variable(image, trainable=True)
         self._mean = tf.Variable(image, trainable=False)
         self._mean_weight = tf.Variable(0.0, trainable=False)
-        self._keras = _make(self._class, self._arguments)
+        self._keras = self._make()
         self._keras.build([self._image])
-        self._update = tf.function(self._apply)  # once a scale: Keras' slots have a fixed shape
+        # Traced anew at each scale: Keras' variables have a fixed shape.
+        self._update = tf.function(self._apply, autograph=False)
 
     def _apply(self, gradient: tf.Tensor, unit: tf.Tensor) -> tf.Tensor:
-        """Moves the image and the mean; returns whether the new image is finite."""
+        """Moves image and mean, or if that is not finite leaves both; returns whether it is."""
+        before = self._image.read_value()
         self._keras.apply([gradient / unit], [self._image])
-        self._image.assign(tf.clip_by_value(self._image, 0.0, 1.0))
+        finite = tf.reduce_all(tf.math.is_finite(self._image))
+        self._image.assign(tf.where(finite, tf.clip_by_value(self._image, 0.0, 1.0), before))
         self._mean_weight.assign(self._decay * self._mean_weight + (1.0 - self._decay))
         share = (1.0 - self._decay) / self._mean_weight  # 1 at the first step: bias correction
         self._mean.assign((1.0 - share) * self._mean + share * self._image)
-        return tf.reduce_all(tf.math.is_finite(self._image))
+        return finite
 
 
 def keras_optimizers() -> dict[str, type]:
@@ -164,16 +166,16 @@ def _keras_class(name: str) -> type:
     return by_lower[name.lower()]
 
 
-def _make(keras_class: type, arguments: Mapping[str, Any]) -> Any:
-    known = set(inspect.signature(keras_class).parameters) - {"name", "kwargs"}
-    for option in arguments:
+def _make(keras_class: type, learning_rate: float, options: Mapping[str, Any]) -> Any:
+    known = set(inspect.signature(keras_class).parameters) - {"learning_rate", "name", "kwargs"}
+    for option in options:
         if option not in known:
             raise InputError(
                 f"optimizer.options: Keras' {keras_class.__name__} has no option {option}."
-                f"{nearest(option, known)} Valid: {', '.join(sorted(known - {'learning_rate'}))}"
+                f"{nearest(option, known)} Valid: {', '.join(sorted(known))}"
             )
     try:
-        return keras_class(**arguments)
+        return keras_class(learning_rate=learning_rate, **options)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"optimizer.options: Keras' {keras_class.__name__} says: {error}"

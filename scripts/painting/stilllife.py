@@ -6,19 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from painting.brush import reduce
-from painting.fields import Array, Point, curve, plane, smoothstep
+from painting.fields import Array, Point, curve, smoothstep
 from painting.marcher import (
     Camera,
     Distance,
     Grain,
     Part,
+    balls,
     bounded,
+    box,
     capsule,
     column,
     develop,
-    march,
-    normals,
+    dot,
+    first_hit,
+    length,
     occlusion,
     render,
     shadow,
@@ -29,28 +31,32 @@ from painting.marcher import (
 )
 
 ASPECT = 0.75
-OVERSAMPLING = 1.5
+EXPOSURE = 0.62
 FAR = 14.0
-CAMERA = Camera(eye=(0.15, 1.75, -5.2), target=(0.12, 0.62, 0.0), zoom=2.55)
+CAMERA = Camera(eye=(0.15, 1.75, -5.2), target=(0.10, 0.60, 0.0), zoom=2.75)
 LAMP = column((-3.4, 3.6, -2.6))  # the middle of the window
 WINDOW_SIZE = 0.16  # radius over distance: how soft the shadows are
 SUN = column((1.0, 0.90, 0.72)) * 3.1
 SKYLIGHT = column((0.42, 0.50, 0.66)) * 0.42
 BOUNCE = column((0.95, 0.62, 0.38)) * 0.16  # warm light thrown back by the table
 GRAIN = Grain(17)
+TABLETOP = box((-0.02, 0.45, -0.1), (1.62, 1.45, 1.3))  # encloses all that stands on the table
 CELLS = 192  # resolution of a turned profile
 
 
 def picture(width: int) -> Array:
     """The still life, ``[H, W, 3]`` in [0, 1]."""
-    x, y = plane(round(width * OVERSAMPLING), ASPECT)
     parts = _parts()
-    scene = union(*(part.distance for part in parts))
+    room, things = parts[:2], parts[2:]
+    scene = union(
+        *(part.distance for part in room),
+        bounded(union(*(part.distance for part in things)), TABLETOP, 0.15),
+    )
 
     def trace(origin: Array, direction: Array) -> Array:
         return _shade(parts, scene, origin, direction, mirrors=True)
 
-    return reduce(develop(render(trace, CAMERA, x, y), exposure=0.95), width)
+    return develop(render(trace, CAMERA, width, ASPECT), EXPOSURE)
 
 
 def _shade(
@@ -58,19 +64,16 @@ def _shade(
 ) -> Array:
     """Linear colour ``[3, N]`` seen along each ray."""
     colour = _surroundings(direction)
-    depth = march(scene, origin, direction, FAR)
-    hit = np.flatnonzero(np.isfinite(depth))
+    hit, _, point, normal = first_hit(scene, origin, direction, FAR, 0.0015)
     if not hit.size:
         return colour
     ray = direction[:, hit]
-    point = origin[:, hit] + ray * depth[hit]
-    normal = normals(scene, point, 0.0015)
     base, gloss = surface(parts, point, normal)
     lit = base * _light(scene, point, normal)
     colour[:, hit] = lit
     shiny = np.flatnonzero(gloss > 0)
     if mirrors and shiny.size:
-        facing = -(ray[:, shiny] * normal[:, shiny]).sum(0)
+        facing = -dot(ray[:, shiny], normal[:, shiny])
         bounce = unit(ray[:, shiny] + 2 * facing * normal[:, shiny])
         start = point[:, shiny] + normal[:, shiny] * 0.01
         seen = _shade(parts, scene, start, bounce, mirrors=False)
@@ -82,9 +85,9 @@ def _shade(
 def _light(scene: Distance, point: Array, normal: Array) -> Array:
     """Light arriving at each point: the window, the room, and what the table throws back."""
     towards = LAMP - point
-    away = np.sqrt((towards**2).sum(0))
+    away = length(towards)
     towards = towards / away
-    facing = np.clip((normal * towards).sum(0) * 0.92 + 0.08, 0, 1)
+    facing = np.clip(dot(normal, towards) * 0.92 + 0.08, 0, 1)
     reached = np.zeros_like(facing)
     front = np.flatnonzero(facing > 0)
     reached[front] = shadow(scene, point[:, front], towards[:, front], 5.5, WINDOW_SIZE, 0.02)
@@ -99,9 +102,9 @@ def _surroundings(direction: Array) -> Array:
     to_window = unit(LAMP - column((0, 0.7, 0)))
     right = unit(np.cross(to_window[:, 0], [0, 1, 0])[:, None])
     up = np.cross(right[:, 0], to_window[:, 0])[:, None]
-    ahead = (direction * to_window).sum(0)
-    u = (direction * right).sum(0) / np.maximum(ahead, 1e-3)
-    v = (direction * up).sum(0) / np.maximum(ahead, 1e-3)
+    ahead = dot(direction, to_window)
+    u = dot(direction, right) / np.maximum(ahead, 1e-3)
+    v = dot(direction, up) / np.maximum(ahead, 1e-3)
     pane = (np.abs(u) < 0.34) & (np.abs(v) < 0.46) & (np.abs(u) > 0.025) & (np.abs(v) > 0.02)
     room = column((0.10, 0.085, 0.07)) * (0.6 + 0.5 * direction[1])
     return (room + column((15.0, 15.5, 17.0)) * (pane & (ahead > 0))).astype(np.float32)
@@ -188,9 +191,10 @@ def _apple_paint(centre: Sequence[float]):
     def paint(p: Array, n: Array) -> Array:
         q = p - column(centre)
         angle = np.arctan2(q[2], q[0])
-        around = np.stack([np.cos(angle) * 5, q[1] * 1.5, np.sin(angle) * 5])
-        amount = np.clip(0.62 + 0.5 * GRAIN(around) + 0.5 * n[0] + 0.3 * n[1], 0, 1)
-        return column((0.45, 0.03, 0.025)) * amount + column((0.72, 0.42, 0.06)) * (1 - amount)
+        around = np.stack([np.cos(angle) * 4, q[1] * 1.2, np.sin(angle) * 4])
+        streaks = 0.16 * GRAIN(around * 2.5) + 0.25 * GRAIN(column(centre) * 9 + q * 3)
+        red = np.clip(0.72 + streaks + 0.45 * np.cos(angle + 2.2), 0, 1)
+        return column((0.42, 0.03, 0.022)) * red + column((0.62, 0.36, 0.05)) * (1 - red)
 
     return paint
 
@@ -220,7 +224,7 @@ def _wood_paint(p: Array, n: Array) -> Array:
 def _wall_paint(p: Array, n: Array) -> Array:
     """Old plaster, lighter where the window reaches."""
     tone = 1 + 0.16 * GRAIN(p * 1.3, 5)
-    return column((0.25, 0.225, 0.18)) * tone
+    return column((0.16, 0.135, 0.10)) * tone
 
 
 def _cloth_height(x: Array, z: Array) -> Array:
@@ -258,9 +262,8 @@ def _grapes(seed: int, at: Sequence[float], count: int) -> Distance:
         c[1] = 0.085 + rng.random() * 0.20 * (1 - along)
         if all(np.linalg.norm(c - other) > 0.125 for other in centres):
             centres.append(c)
-    berries = [sphere(c + np.array(at), 0.076 + 0.008 * rng.random()) for c in centres]
     middle = (at[0] + 0.28, at[1] + 0.15, at[2])
-    return bounded(union(*berries), middle, 0.62)
+    return bounded(balls(np.array(centres) + at, 0.08), sphere(middle, 0.62), 0.1)
 
 
 def _parts() -> list[Part]:
@@ -284,29 +287,29 @@ def _parts() -> list[Part]:
     jug_body = union(_placed(turned(jug, 0.04), at_jug), handle)
     apples = [((0.20, 0.55, -0.16), 0.3, 0.4), ((0.66, 0.57, -0.08), -0.35, 1.9)]
     fruit = [
-        Part(bounded(_placed(turned(apple), at, tilt, spin), at, 0.30), _apple_paint(at), 0.55)
+        Part(bounded(_placed(turned(apple), at, tilt, spin), sphere(at, 0.3), 0.1), _apple_paint(at), 0.55)
         for at, tilt, spin in [*apples, ((-0.52, 0.22, -0.62), 0.25, 0.9)]
     ]
     orange = _mottled((0.72, 0.20, 0.012), (0.82, 0.30, 0.02), 14)
     yellow = _mottled((0.70, 0.46, 0.02), (0.86, 0.64, 0.06), 6)
     green = _mottled((0.42, 0.40, 0.05), (0.66, 0.56, 0.12), 5)
     return [
-        Part(lambda p: p[1], _wood_paint, 0.35),
+        Part(box((0.0, -0.2, 0.4), (9.0, 0.2, 1.75), 0.03), _wood_paint),
         Part(lambda p: 2.6 - p[2], _wall_paint),
-        Part(_cloth, _mottled((0.70, 0.68, 0.64), (0.78, 0.76, 0.73), 3)),
-        Part(bounded(jug_body, (-1.05, 0.72, 0.35), 1.0), _jug_paint, 0.9),
-        Part(bounded(_placed(turned(bottle), (-0.18, 0.0, 0.78)), (-0.18, 0.93, 0.78), 1.0),
+        Part(bounded(_cloth, box((0.4, -0.4, -0.4), (1.9, 0.6, 1.2)), 0.1), _mottled((0.70, 0.68, 0.64), (0.78, 0.76, 0.73), 3)),
+        Part(bounded(jug_body, sphere((-1.05, 0.72, 0.35), 0.92), 0.15), _jug_paint, 0.9),
+        Part(bounded(_placed(turned(bottle), (-0.18, 0.0, 0.78)), box((-0.18, 0.93, 0.78), (0.24, 0.95, 0.24)), 0.1),
              _flat((0.012, 0.045, 0.018)), 2.2),  # fmt: skip
         Part(bounded(union(_placed(turned(bowl, 0.035), at_bowl), _placed(turned(foot), at_bowl)),
-             (0.42, 0.3, 0.05), 0.78), _mottled((0.02, 0.13, 0.17), (0.05, 0.24, 0.27), 4), 1.0),
+             sphere((0.42, 0.3, 0.05), 0.72), 0.1), _mottled((0.02, 0.13, 0.17), (0.05, 0.24, 0.27), 4), 1.0),
         Part(sphere((0.42, 0.52, 0.26), 0.25), orange, 0.4),
         Part(sphere((0.82, 0.50, 0.22), 0.22), orange, 0.4),
         Part(sphere((0.44, 0.76, 0.04), 0.235), orange, 0.4),
         *fruit,
-        Part(bounded(_placed(turned(pear), (1.28, 0.25, 0.42), 0.14, 0.4), (1.28, 0.33, 0.42), 0.5),
+        Part(bounded(_placed(turned(pear), (1.28, 0.25, 0.42), 0.14, 0.4), sphere((1.28, 0.33, 0.42), 0.48), 0.1),
              green, 0.35),  # fmt: skip
-        Part(bounded(_placed(turned(lemon), (-0.02, 0.22, -0.92), 1.45, 0.5), (-0.02, 0.22, -0.92),
-                     0.3), yellow, 0.4),  # fmt: skip
+        Part(bounded(_placed(turned(lemon), (-0.02, 0.22, -0.92), 1.45, 0.5), sphere((-0.02, 0.22, -0.92),
+                     0.3), 0.1), yellow, 0.4),  # fmt: skip
         Part(_grapes(5, (0.55, 0.05, -0.86), 34), _mottled((0.05, 0.012, 0.06), (0.13, 0.03, 0.11), 7),
              0.8),  # fmt: skip
     ]

@@ -1,0 +1,446 @@
+"""A harbour town in the late afternoon: gabled houses, a church, boats, hills in the haze."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from painting.fields import Array, smoothstep
+from painting.marcher import (
+    Camera,
+    Distance,
+    Grain,
+    Paint,
+    Part,
+    balls,
+    bounded,
+    box,
+    capsule,
+    column,
+    develop,
+    dot,
+    first_hit,
+    occlusion,
+    render,
+    shadow,
+    surface,
+    union,
+    unit,
+)
+
+ASPECT = 0.75
+EXPOSURE = 0.80
+SEED = 1642
+FAR = 150.0  # metres; what lies beyond is painted on the sky
+CAMERA = Camera(eye=(-7.0, 5.2, -46.0), target=(1.5, 8.6, 6.0), zoom=1.75)
+SUN = unit(column((-0.72, 0.50, -0.55)))
+SUNLIGHT = column((1.0, 0.80, 0.56)) * 3.0
+SKYLIGHT = column((0.42, 0.55, 0.80)) * 0.62
+HAZE = column((0.66, 0.70, 0.76))
+QUAY = 1.7  # height of the quay above the water
+GRAIN = Grain(3)
+
+PLASTER = [(0.80, 0.70, 0.50), (0.72, 0.34, 0.22), (0.86, 0.80, 0.70), (0.50, 0.58, 0.60),
+           (0.80, 0.55, 0.26), (0.62, 0.22, 0.16), (0.70, 0.68, 0.46), (0.84, 0.62, 0.52)]  # fmt: skip
+TILES = [(0.46, 0.13, 0.07), (0.38, 0.11, 0.07), (0.52, 0.19, 0.09), (0.20, 0.19, 0.21)]
+
+
+def picture(width: int) -> Array:
+    """The harbour, ``[H, W, 3]`` in [0, 1]."""
+    parts = _town(np.random.default_rng(SEED))
+    scene = union(*(part.distance for part in parts))
+
+    def trace(origin: Array, direction: Array) -> Array:
+        colour, depth = _solid(parts, scene, origin, direction)
+        to_water = np.where(direction[1] < -1e-4, -origin[1] / np.minimum(direction[1], -1e-4), 1e9)
+        wet = np.flatnonzero(to_water < depth)
+        if wet.size:
+            surface_point = origin[:, wet] + direction[:, wet] * to_water[wet]
+            colour[:, wet] = _water(parts, scene, surface_point, direction[:, wet])
+        return colour
+
+    return develop(render(trace, CAMERA, width, ASPECT), EXPOSURE)
+
+
+def _solid(
+    parts: Sequence[Part], scene: Distance, origin: Array, direction: Array
+) -> tuple[Array, Array]:
+    """Colour ``[3, N]`` of town or sky along each ray, and its depth ``[N]``."""
+    colour, depth = _sky(direction), np.full(direction.shape[1], np.inf, np.float32)
+    hit, far, point, normal = first_hit(scene, origin, direction, FAR, 0.02)
+    if hit.size:
+        base, _ = surface(parts, point, normal)
+        lit = base * _light(scene, point, normal)
+        air = 1 - np.exp(-far / 420)
+        colour[:, hit] = lit * (1 - air) + HAZE * air
+        depth[hit] = far
+    return colour, depth
+
+
+def _light(scene: Distance, point: Array, normal: Array) -> Array:
+    facing = np.clip(dot(normal, SUN), 0, 1)
+    front = np.flatnonzero(facing > 0)
+    reached = np.zeros_like(facing)
+    reached[front] = shadow(scene, point[:, front], SUN, 60.0, 0.025, 0.12)
+    openness = occlusion(scene, point, normal, 2.2)
+    sky = openness * (0.62 + 0.38 * normal[1])
+    warm = column((0.50, 0.36, 0.22)) * (0.30 * openness * (0.6 - 0.4 * normal[1]))
+    return SUNLIGHT * (facing * reached) + SKYLIGHT * sky + warm
+
+
+def _water(parts: Sequence[Part], scene: Distance, point: Array, direction: Array) -> Array:
+    """Rippled water: reflections near grazing, green depth where one looks down."""
+    x, _, z = point
+    away = np.hypot(point[0] - CAMERA.eye[0], point[2] - CAMERA.eye[2])
+    calm = 1 / (1 + away / 26)
+    ripple = np.stack([x * 0.55, np.zeros_like(x), z * 1.25])
+    tilt_x = GRAIN(ripple, 3) * 0.030 * calm
+    tilt_z = GRAIN(ripple + 11.3, 3) * 0.085 * calm
+    normal = unit(np.stack([tilt_x, np.ones_like(x), tilt_z]))
+    facing = np.clip(-dot(direction, normal), 0.02, 1)
+    mirrored = direction + 2 * facing * normal
+    mirrored[1] = np.maximum(np.abs(mirrored[1]), 0.01)
+    lifted = point + column((0, 0.03, 0))
+    seen, _ = _solid(parts, scene, lifted, unit(mirrored))
+    share = 0.10 + 0.82 * (1 - facing) ** 3.2
+    depth_colour = column((0.030, 0.085, 0.095)) * (1 + 0.25 * GRAIN(point * 0.15))
+    return seen * share * 0.92 + depth_colour * (1 - share)
+
+
+def _sky(direction: Array) -> Array:
+    """Clouds lit from the left over a pale horizon, and three ranges of hills."""
+    up = np.maximum(direction[1], 0)
+    low, high = column((0.90, 0.80, 0.66)), column((0.20, 0.38, 0.72))
+    blend = smoothstep(0.0, 0.42, up) ** 0.7
+    colour = low * (1 - blend) + high * blend
+    at = np.stack([direction[0], np.full_like(up, 0.3), direction[2]]) / (up + 0.14) * 0.95
+    density = GRAIN(at, 6)
+    towards_sun = GRAIN(at + SUN * 0.16, 4)
+    cover = smoothstep(0.02, 0.62, density) * smoothstep(0.02, 0.14, up)
+    bright = np.clip(0.62 + 0.55 * (density - towards_sun) - 0.16 * density, 0.18, 1.15)
+    lit, dim = column((1.25, 1.10, 0.92)), column((0.42, 0.46, 0.56))
+    cloud = dim * (1 - bright) + lit * bright
+    colour = colour * (1 - cover) + cloud * cover
+    return _hills(colour, direction).astype(np.float32)
+
+
+def _hills(colour: Array, direction: Array) -> Array:
+    azimuth = np.arctan2(direction[0], direction[2])
+    slope = direction[1] / np.hypot(direction[0], direction[2])
+    ranges = [(0.215, 0.060, 3.1, 0.80), (0.165, 0.052, 4.4, 0.58), (0.115, 0.045, 6.5, 0.34)]
+    for level, (height, swing, pace, haze) in enumerate(ranges):
+        zero = np.zeros_like(azimuth)
+        line = np.stack([azimuth * pace, zero + 3.7 * level, zero])
+        crest = height + swing * GRAIN(line, 5)
+        spot = np.stack([azimuth * 26, slope * 60, zero + level])
+        woods = GRAIN(spot, 4)
+        relief = GRAIN(np.stack([azimuth * 9, slope * 22 + azimuth * 8, zero + 5.0 + level]), 4)
+        green = column((0.16, 0.21, 0.09)) * (1 + 0.30 * woods)
+        lit = green * (SUNLIGHT * 0.40 * np.clip(0.55 + 0.75 * relief, 0.05, 1.6) + SKYLIGHT * 0.5)
+        shade = lit * (1 - haze) + HAZE * haze
+        inside = smoothstep(0.0016, -0.0016, slope - crest)
+        colour = colour * (1 - inside) + shade * inside
+    return colour
+
+
+@dataclass(frozen=True)
+class House:
+    """A gabled house; ``turn`` 0 shows its gable to the water, 1 its eaves."""
+
+    x: float
+    z: float
+    base: float
+    half_width: float
+    half_depth: float
+    eaves: float
+    pitch: float
+    turn: int
+    plaster: tuple[float, float, float]
+    tiles: tuple[float, float, float]
+    timbered: bool
+    lamp: float
+
+    @property
+    def ridge(self) -> float:
+        """Height of the ridge above the base."""
+        return self.eaves + self.half_width * self.pitch
+
+    def local(self, p: Array) -> tuple[Array, Array, Array]:
+        """Coordinates across the ridge, above the base, along the ridge."""
+        x, y, z = p[0] - self.x, p[1] - self.base, p[2] - self.z
+        return (z, y, x) if self.turn else (x, y, z)
+
+    def above_roof(self, across: Array, height: Array) -> Array:
+        """Signed distance to the two roof planes."""
+        return (np.abs(across) * self.pitch + height - self.ridge) / np.hypot(1, self.pitch)
+
+    def distance(self, p: Array) -> Array:
+        """Signed distance to walls, roof and chimney."""
+        across, height, along = self.local(p)
+        roof = self.above_roof(across, height)
+        aside, astern = np.abs(across) - self.half_width, np.abs(along) - self.half_depth
+        walls = np.maximum(np.maximum(aside, astern), roof)
+        tiles = np.maximum(np.abs(roof - 0.05) - 0.14, np.maximum(aside, astern) - 0.38)
+        stack = np.maximum(np.abs(across - 0.4 * self.half_width) - 0.38,
+                           np.abs(along - 0.3 * self.half_depth) - 0.38)  # fmt: skip
+        chimney = np.maximum(stack, height - self.ridge - 0.9)
+        return np.minimum(np.minimum(walls, tiles), np.maximum(chimney, -height))
+
+    def paint(self, p: Array, n: Array) -> Array:
+        """Tiles on the roof; plaster, timber, windows and doors on the walls."""
+        across, height, along = self.local(p)
+        local_n = n[::-1] if self.turn else n
+        gable_side = np.abs(local_n[2]) > np.abs(local_n[0])
+        on_wall = np.where(gable_side, across, along)
+        half = np.where(gable_side, self.half_width, self.half_depth)
+        wall = self._wall(on_wall, height, half, p)
+        rows = np.sin(self.above_roof(0 * across, height) * 17) * 0.10
+        worn = 1 + 0.28 * GRAIN(p * 1.7) + rows + 0.08 * np.sin(along * 13)
+        tiles = column(self.tiles) * worn
+        return np.where(self.above_roof(across, height) > -0.1, tiles, wall)
+
+    def _wall(self, u: Array, height: Array, half: Array, p: Array) -> Array:
+        colour = column(self.plaster) * (1 + 0.10 * GRAIN(p * 0.9, 4))
+        colour = colour * (0.80 + 0.20 * smoothstep(0.0, 1.6, height))  # splashed at the foot
+        pitch_u, storey = 2.05, 2.75
+        columns = np.maximum(np.round(2 * half / pitch_u - 0.3), 1)
+        cell = 2 * half / columns
+        du = np.abs(np.mod(u + half, cell) - cell / 2)
+        level = np.floor(height / storey)
+        dv = np.mod(height, storey) - 1.55
+        if self.timbered:
+            beam = (np.abs(np.mod(u + half, cell / 2)) < 0.13) | (np.abs(dv + 1.5) < 0.16)
+            brace = np.abs(np.mod(u + half, cell) - np.mod(height, storey) * 0.5) < 0.10
+            dark = (beam | brace) & (height > storey)
+            colour = np.where(dark, column((0.10, 0.055, 0.035)), colour)
+        fits = self.above_roof(np.abs(u) + 0.45, height + 0.9) < 0
+        shutter = (du < 0.86) & (np.abs(dv) < 0.70) & fits & (level > 0)
+        colour = np.where(shutter, column(self.tiles) * 0.5 + column((0.02, 0.10, 0.09)), colour)
+        frame = (du < 0.50) & (np.abs(dv) < 0.74) & fits
+        colour = np.where(frame, column((0.80, 0.77, 0.70)), colour)
+        glass = (du < 0.40) & (du > 0.035) & (np.abs(dv) < 0.64) & (np.abs(dv - 0.12) > 0.035) & fits
+        pane = column((0.035, 0.05, 0.065)) * (1.4 + dv) + column((0.5, 0.3, 0.08)) * self.lamp
+        colour = np.where(glass, pane, colour)
+        middle = np.abs(u - cell * np.where(columns % 2 == 1, 0, 0.5))
+        door = (level < 1) & (middle < 0.62) & (dv < 0.75)
+        arch = (level < 1) & (middle < 0.80) & (dv < 0.92)
+        colour = np.where(arch, column((0.55, 0.50, 0.42)), colour)
+        return np.where(door, column((0.09, 0.045, 0.025)), colour)
+
+
+def _row(
+    rng: np.random.Generator, start: float, end: float, z: float, base: float, scale: float
+) -> Part:
+    """A terrace of houses side by side."""
+    houses, x = [], start
+    while x < end:
+        half = scale * rng.uniform(2.0, 3.4)
+        houses.append(
+            House(x=x + half, z=z + rng.uniform(-0.6, 0.6), base=base + rng.uniform(-0.3, 0.3),
+                  half_width=half, half_depth=half * rng.uniform(0.9, 1.2),
+                  eaves=scale * rng.choice([5.5, 6.5, 8.3, 9.2]), pitch=rng.uniform(0.85, 1.35),
+                  turn=int(rng.random() < 0.30), plaster=PLASTER[rng.integers(len(PLASTER))],
+                  tiles=TILES[rng.choice(4, p=[0.4, 0.25, 0.2, 0.15])],
+                  timbered=bool(rng.random() < 0.3), lamp=float(rng.random() < 0.25))
+        )  # fmt: skip
+        x += 2 * half + rng.choice([0.0, 0.0, 0.0, 0.9])
+    top = max(house.ridge for house in houses) + 2
+    guard = box(((start + x) / 2, base + top / 2, z), ((x - start) / 2 + 1, top / 2 + 1, 5.5))
+    shapes = [_near(house) for house in houses]
+    return Part(bounded(union(*shapes), guard, 2.0), _nearest_paint(houses))
+
+
+def _near(house: House) -> Distance:
+    half = (max(house.half_width, house.half_depth) + 0.5,) * 2
+    top = house.ridge / 2 + 0.6
+    guard = box((house.x, house.base + top, house.z), (half[0], top, half[1]))
+    return bounded(house.distance, guard, 1.0)
+
+
+def _nearest_paint(houses: Sequence[House]) -> Paint:
+    """Each point takes its colour from the house it lies on."""
+
+    def paint(p: Array, n: Array) -> Array:
+        owner = np.argmin([house.distance(p) for house in houses], axis=0)
+        colour = np.empty_like(p)
+        for index, house in enumerate(houses):
+            mine = np.flatnonzero(owner == index)
+            if mine.size:
+                colour[:, mine] = house.paint(p[:, mine], n[:, mine])
+        return colour
+
+    return paint
+
+
+def _plain(colour: Sequence[float], grain: float = 0.12, scale: float = 1.5) -> Paint:
+    return lambda p, n: column(colour) * (1 + grain * GRAIN(p * scale))
+
+
+def _stones(p: Array, n: Array) -> Array:
+    """Courses of stone, wet and green at the water line."""
+    course = np.floor(p[1] / 0.45)
+    joint = np.abs(np.mod(p[1], 0.45) - 0.225) > 0.195
+    along = np.where(np.abs(n[0]) > 0.5, p[2], p[0])
+    joint |= np.abs(np.mod(along + 0.6 * (course % 2), 1.3) - 0.65) > 0.615
+    stone = column((0.36, 0.32, 0.27)) * (1 + 0.22 * GRAIN(p * 0.9, 4))
+    stone = stone * (1 - 0.45 * (joint & (n[1] < 0.5)))
+    damp = smoothstep(0.75, 0.25, p[1] + 0.12 * GRAIN(p))
+    return stone * (1 - damp) + column((0.06, 0.075, 0.04)) * damp
+
+
+def _town(rng: np.random.Generator) -> list[Part]:
+    quay = union(
+        box((0.0, QUAY / 2 - 2, 30.0), (90.0, QUAY / 2 + 2, 30.0)),
+        box((34.0, QUAY / 2 - 2, -20.0), (12.0, QUAY / 2 + 2, 40.0)),
+        box((-9.0, QUAY / 2 - 2.2, -3.0), (1.6, QUAY / 2 + 2, 6.0)),
+    )
+    hillside = box((0.0, -4.0, 62.0), (120.0, 13.0, 36.0), 5.0)
+    return [
+        Part(quay, _stones),
+        Part(hillside, _plain((0.20, 0.24, 0.10), 0.35, 0.5)),
+        _row(rng, -52.0, 20.0, 7.5, QUAY, 1.0),
+        _row(rng, -48.0, 34.0, 18.0, 4.2, 1.0),
+        _row(rng, -44.0, 36.0, 31.0, 8.2, 0.95),
+        _side_row(rng),
+        *_church(),
+        *_trees(rng),
+        *_boat((-14.5, 0.0, -18.0), 0.30, 5.2, (0.62, 0.10, 0.06), 9.6),
+        *_boat((5.5, 0.0, -9.0), -0.15, 4.4, (0.06, 0.16, 0.30), 8.4),
+        *_boat((14.0, 0.0, -16.5), 2.85, 5.0, (0.72, 0.68, 0.58), 10.2),
+        *_boat((-27.0, 0.0, -5.0), 0.1, 4.6, (0.08, 0.26, 0.20), 9.0),
+        *_boat((-4.2, 0.0, -27.5), 0.75, 2.5, (0.30, 0.16, 0.07), 0.0),
+        Part(_posts(), _plain((0.12, 0.075, 0.045), 0.3)),
+    ]
+
+
+def _side_row(rng: np.random.Generator) -> Part:
+    """Houses along the right arm of the quay, seen in perspective."""
+    houses = [
+        House(x=29.0, z=z, base=QUAY, half_width=half, half_depth=3.6, eaves=eaves, pitch=1.1,
+              turn=1, plaster=PLASTER[k % len(PLASTER)], tiles=TILES[k % 3],
+              timbered=k % 3 == 1, lamp=float(k == 2))
+        for k, (z, half, eaves) in enumerate(
+            [(-14.0, 3.0, 6.4), (-7.9, 2.9, 8.6), (-2.0, 2.8, 5.6), (3.8, 2.9, 8.0)])
+    ]  # fmt: skip
+    guard = box((29.0, 8.0, -5.0), (4.5, 8.0, 13.0))
+    return Part(bounded(union(*(_near(h) for h in houses)), guard, 2.0), _nearest_paint(houses))
+
+
+def _church() -> list[Part]:
+    x, z, base = -8.0, 26.0, 6.0
+    nave = House(x=x + 9.5, z=z, base=base, half_width=4.2, half_depth=8.0, eaves=9.0, pitch=1.25,
+                 turn=1, plaster=(0.62, 0.55, 0.44), tiles=(0.17, 0.19, 0.22), timbered=False,
+                 lamp=0.0)  # fmt: skip
+
+    def spire(p: Array) -> Array:
+        reach = np.maximum(np.abs(p[0] - x), np.abs(p[2] - z))
+        round_reach = np.maximum(reach, (np.abs(p[0] - x) + np.abs(p[2] - z)) * 0.72)
+        top = base + 32.5
+        cone = (round_reach * 4.0 + (p[1] - top)) / 4.3
+        return np.maximum(cone, base + 19.0 - p[1])
+
+    def tower_paint(p: Array, n: Array) -> Array:
+        colour = _stones(p + column((0, 30, 0)), n) * column((1.55, 1.45, 1.28))
+        u = np.where(np.abs(n[0]) > np.abs(n[2]), p[2] - z, p[0] - x)
+        v = p[1] - base
+        bell = (np.abs(np.abs(u) - 0.85) < 0.5) & (np.abs(v - 15.6) < 1.5)
+        clock = np.hypot(u, v - 11.6)
+        slit = (np.abs(u) < 0.3) & (np.abs(v - 6.5) < 1.2)
+        ledge = (np.abs(v - 13.4) < 0.2) | (np.abs(v - 18.6) < 0.35)
+        colour = np.where(ledge, colour * 1.35, colour)
+        colour = np.where(bell | slit, column((0.03, 0.03, 0.035)), colour)
+        colour = np.where(clock < 1.15, column((0.75, 0.60, 0.22)), colour)
+        return np.where(clock < 0.92, column((0.08, 0.10, 0.16)), colour)
+
+    tower = box((x, base + 9.5, z), (2.6, 9.5, 2.6))
+    guard = box((x, base + 16.0, z), (3.0, 17.0, 3.0))
+    return [
+        Part(_near(nave), nave.paint),
+        Part(bounded(tower, guard, 1.5), tower_paint),
+        Part(bounded(spire, guard, 1.5), _plain((0.13, 0.25, 0.23), 0.25, 0.8)),
+    ]
+
+
+def _trees(rng: np.random.Generator) -> list[Part]:
+    """Round crowns between the houses; every crown is a heap of balls."""
+    spots = [(-30, 4.8, 25), (13, 4.6, 25), (24, 4.0, 26), (22.6, QUAY, 4.2), (-19, 9, 38), (7, 9, 38),
+             (-36, 9, 40), (18, 9, 40)]  # fmt: skip
+    parts = []
+    for x, base, z in spots:
+        size = rng.uniform(1.8, 2.6) * (0.62 if base == QUAY else 1)
+        heap = rng.normal(0, 0.42, (26, 3)) * [1.15, 0.9, 1.15] * size
+        middle = np.array([x, base + 2.3 * size, z])
+        crown = balls(heap + middle, 0.42 * size)
+        trunk = capsule((x, base, z), (x, base + 2 * size, z), 0.16)
+        guard = box(middle - [0, 0.5 * size, 0], np.full(3, 2.1 * size))
+        leaf = _plain((0.13, 0.20, 0.045), 0.45, 2.6)
+        parts.append(Part(bounded(union(crown, trunk), guard, 1.0), leaf))
+    return parts
+
+
+def _boat(
+    at: Sequence[float], turn: float, half: float, colour: Sequence[float], mast: float
+) -> list[Part]:
+    """A wooden boat ``2 * half`` long; with a mast, cabin and furled sail if ``mast`` is high."""
+    c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    beam, rise = 0.30 * half, 0.21 * half
+
+    def local(p: Array) -> Array:
+        x, z = p[0] - at[0], p[2] - at[2]
+        return np.stack([c * x - s * z, p[1] - at[1], s * x + c * z])
+
+    def hull(q: Array) -> Array:
+        sheer = rise * (1 + 0.55 * (q[0] / half) ** 2)
+        narrow = beam * np.sqrt(np.clip(1 - (q[0] / half) ** 4, 1e-3, 1))
+        side = (np.hypot(q[2] / narrow, np.maximum(0, (sheer - q[1])) / (2.6 * rise)) - 1) * beam * 0.5
+        outer = np.maximum(np.maximum(side, np.abs(q[0]) - half), q[1] - sheer)
+        inner = np.maximum(side + 0.09 * half**0.5, sheer - 0.28 * half**0.5 - q[1])
+        return np.maximum(outer, -inner) * 0.7
+
+    def hull_paint(p: Array, n: Array) -> Array:
+        q = local(p)
+        sheer = rise * (1 + 0.55 * (q[0] / half) ** 2)
+        below = (sheer - q[1]) / rise
+        planks = 1 - 0.25 * (np.abs(np.mod(q[1] * 4, 1) - 0.5) > 0.42)
+        outside = column(colour) * planks * (1 + 0.12 * GRAIN(p * 2))
+        rail = (below < 0.16) & (n[1] < 0.8)
+        outside = np.where(rail, column((0.72, 0.66, 0.52)), outside)
+        wood = column((0.36, 0.22, 0.11)) * (1 + 0.25 * GRAIN(q * 3))
+        return np.where(n[1] > 0.5, wood, outside)
+
+    def placed(shape: Distance) -> Distance:
+        middle = (at[0], mast / 2, at[2])
+        guard = box(middle, (half + 0.4, mast / 2 + 1.4, half + 0.4))
+        return bounded(lambda p: shape(local(p)), guard, 1.0)
+
+    if not mast:
+        bench = box((0.1 * half, rise * 0.85, 0), (0.16, 0.05, beam * 0.8))
+        oar = capsule((-0.8 * half, rise * 1.15, 0.3), (0.7 * half, rise * 1.15, -0.3), 0.05)
+        return [Part(placed(hull), hull_paint),
+                Part(placed(union(bench, oar)), _plain((0.42, 0.29, 0.15)))]  # fmt: skip
+    bow, foot = 0.98 * half, 0.12 * half
+    spars = union(
+        capsule((foot, 0.3, 0), (foot, mast, 0), 0.105),
+        capsule((foot, rise + 1.3, 0), (-0.85 * half, rise + 1.5, 0), 0.07),
+        capsule((foot, mast * 0.98, 0), (bow, 1.5 * rise, 0), 0.03),
+        capsule((foot, mast * 0.98, 0), (-bow, 1.5 * rise, 0), 0.03),
+        capsule((foot, mast * 0.80, 0), (foot - 0.3, rise, beam * 0.9), 0.03),
+        capsule((foot, mast * 0.80, 0), (foot - 0.3, rise, -beam * 0.9), 0.03),
+    )
+    sail = capsule((foot - 0.2, rise + 1.52, 0), (-0.8 * half, rise + 1.66, 0), 0.20)
+    cabin = box((-0.30 * half, rise + 0.45, 0), (0.26 * half, 0.55, beam * 0.55), 0.08)
+    return [
+        Part(placed(hull), hull_paint),
+        Part(placed(spars), _plain((0.40, 0.25, 0.12))),
+        Part(placed(sail), _plain((0.80, 0.70, 0.52), 0.15, 4)),
+        Part(placed(cabin), _plain((0.74, 0.72, 0.66))),
+    ]
+
+
+def _posts() -> Distance:
+    """Mooring posts along the quay and beside the jetty."""
+    feet = [(x, -0.6) for x in range(-40, 22, 6)] + [(-11.2, -9.5), (-6.8, -9.5), (21.2, -12), (21.2, -22)]
+    sticks = [capsule((x, -1.0, z), (x, QUAY + 0.7, z), 0.17) for x, z in feet]
+    return bounded(union(*sticks), box((-10, 0.7, -11), (33, 2.0, 13)), 1.0)
