@@ -50,6 +50,9 @@ def stylize(
         check(config)
     except USER_ERRORS as error:
         raise InputError(explain(error)) from error
+    from nst.runtime import import_tensorflow
+
+    import_tensorflow()
     from nst.transfer import stylize as transfer
 
     if folder is not None:

@@ -94,45 +94,39 @@ def prepared(overrides: list[str], multirun: bool) -> list[str]:
     Raises:
         InputError: As the first wrong job says. Nothing was written.
     """
-    for job in jobs(overrides, multirun):
-        composed = compose(job, hydra=True)
-        folder = Path(composed.hydra.run.dir)
-        with open_dict(composed):
-            del composed["hydra"]
-        config = effective(composed, job)
-        check(config)
-        gather(config)
-    if multirun:
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    swept = [o for o in parsed if o.is_sweep_override()]
+    plain = [o.input_line for o in parsed if o not in swept]
+    composed = compose(plain if multirun else overrides, hydra=True)
+    if multirun or composed.hydra.mode == RunMode.MULTIRUN:
+        params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
+        parsed = OverridesParser.create().parse_overrides([*params, *overrides])
+        for job in BasicSweeper.split_arguments(parsed, None)[0]:
+            _checked(compose(job), job)
         return overrides
-    if composed.resume is None:
-        _refuse_taken(folder)
+    folder = Path(composed.hydra.run.dir)
+    with open_dict(composed):
+        del composed["hydra"]
+    config = _checked(composed, overrides)
     if composed.resume is not None:  # in the same folder, its .hydra left as it is
         folder = Path(composed.resume).expanduser().absolute()
         return [*overrides, f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+    if (folder / STATUS).exists():
+        raise InputError(
+            f"hydra.run.dir: {folder} holds a run already; resume={folder} goes on with it, "
+            f"another folder starts anew"
+        )
     if composed.replay is not None:  # so that the folder is named after its images
         images = {key: OmegaConf.select(config, key) for key in ("content.image", "style.image")}
         return [*overrides, *(f"{key}='{image}'" for key, image in images.items())]
     return overrides
 
 
-def jobs(overrides: list[str], multirun: bool) -> list[list[str]]:
-    """Lists the overrides of every job that a command line asks for."""
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    plain = [o.input_line for o in parsed if not o.is_sweep_override()]
-    hydra_config = compose(plain, hydra=True).hydra
-    if not multirun and hydra_config.mode != RunMode.MULTIRUN:
-        return [overrides]
-    params = [f"{key}={value}" for key, value in (hydra_config.sweeper.params or {}).items()]
-    swept = OverridesParser.create().parse_overrides([*params, *overrides])
-    return [job for batch in BasicSweeper.split_arguments(swept, None) for job in batch]
-
-
-def _refuse_taken(folder: Path) -> None:
-    if (folder / STATUS).exists():
-        raise InputError(
-            f"hydra.run.dir: {folder} holds a run already; resume={folder} goes on with it, "
-            f"another folder starts anew"
-        )
+def _checked(composed: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    config = effective(composed, overrides)
+    check(config)
+    gather(config)
+    return config
 
 
 def _shown(path: Path) -> str:

@@ -68,8 +68,10 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
         Diverged: The loss is not finite; the folder has the last good picture.
     """
     if folder is None:
+        config = config.copy()
+        config.observer = {}
         with tempfile.TemporaryDirectory(prefix="nst-") as unseen:
-            return stylize(OmegaConf.merge(config, {"observer": None}), Path(unseen))
+            return stylize(config, Path(unseen))
 
     inputs = gather(config)
     if inputs.network.warning:
