@@ -17,7 +17,7 @@ Check = Callable[[Any], str | None]  # returns what a value must be, or None whe
 
 def between(low: float, high: float) -> Check:
     """Makes a check for a number from low to high, both included."""
-    return lambda x: None if low <= x <= high else f"a number from {low:g} to {high:g}"
+    return lambda x: None if low <= x <= high else f"a number from {low:.10g} to {high:.10g}"
 
 
 def above(low: float) -> Check:
@@ -116,6 +116,8 @@ def _typed_nodes(config: DictConfig, path: str = "") -> Iterator[tuple[str, Dict
 
 def _check_terms(config: DictConfig) -> None:
     terms = config.loss
+    if not terms:
+        raise InputError("loss: name at least one term, for example loss=[content,style]")
     if not any(term.weight > 0 for term in terms.values()):
         raise InputError("loss: every weight is 0, so that nothing would change; give alpha or beta")
     network = "vgg19" if config.network.name == "auto" else config.network.name

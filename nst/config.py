@@ -13,8 +13,11 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from nst.errors import InputError
 from nst.naming import label, stem
 
 PACKAGE = Path(__file__).resolve().parent
@@ -205,8 +208,18 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
     Raises:
         HydraException: An override, a key or a type is wrong.
     """
+    _check_groups(overrides)
     with _fresh_hydra(), initialize_config_dir(str(CONF_DIR), job_name="nst", version_base="1.3"):
         return hydra_compose("config", overrides=list(overrides), return_hydra_config=hydra)
+
+
+def _check_groups(overrides: Sequence[str]) -> None:
+    """Says which override gives a group something else than a name; Hydra would not say which."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        group = CONF_DIR / override.key_or_group
+        named = override.is_delete() or isinstance(override.value(), (str, QuotedString, list))
+        if group.is_dir() and not named and not override.is_sweep_override():
+            raise InputError(f"{override.input_line}: a group takes the name of one of its options")
 
 
 def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:

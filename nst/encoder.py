@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,6 +13,8 @@ Features = Mapping[str, tf.Tensor]
 
 BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet in 0..255; VGG was trained on images minus it
 FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
+POOLINGS = {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}
+PADDINGS = {"zeros": "CONSTANT", "replicate": "SYMMETRIC"}  # by one pixel, it repeats the border
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.float16}
 
 
@@ -26,6 +29,9 @@ class Encoder:
         pooling: ``max`` or ``avg``.
         padding: At the first convolution, ``zeros`` or ``replicate``.
         precision: ``float32``, ``bfloat16`` or ``float16``; of the network, its outputs are float32.
+
+    Raises:
+        ValueError: Another pooling, padding or precision.
     """
 
     def __init__(
@@ -35,9 +41,9 @@ class Encoder:
         padding: str = "replicate",
         precision: str = "float32",
     ) -> None:
-        self._dtype = PRECISIONS[precision]
-        self._pool = {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}[pooling]
-        self._replicate = {"zeros": False, "replicate": True}[padding]
+        self._dtype = _choose("precision", precision, PRECISIONS)
+        self._pool = _choose("pooling", pooling, POOLINGS)
+        self._padding = _choose("padding", padding, PADDINGS)
         self._layers = [
             (name, *(None if w is None else tf.constant(w, self._dtype) for w in (kernel, bias)))
             for name, kernel, bias in layers
@@ -52,6 +58,9 @@ class Encoder:
 
         Returns:
             Activations after the ReLU, ``[1, h, w, C]`` float32, unnormalised, by layer name.
+
+        Raises:
+            ValueError: The network has no such layer.
         """
         wanted = set(layers)
         features: dict[str, tf.Tensor] = {}
@@ -62,10 +71,12 @@ class Encoder:
             x = self._pool(x, 2, 2, "SAME") if kernel is None else self._convolve(x, kernel, bias)
             if name in wanted:
                 features[name] = tf.cast(x, tf.float32)
+        if len(features) < len(wanted):
+            raise ValueError(f"the network has no layers {sorted(wanted - set(features))}")
         return features
 
     def mean_activations(
-        self, images: Sequence[tf.Tensor], layers: Iterable[str]
+        self, images: Sequence[tf.Tensor], layers: Sequence[str]
     ) -> dict[str, tf.Tensor]:
         """Measures the mean activation of every filter over calibration images.
 
@@ -85,10 +96,14 @@ class Encoder:
 
     def _preprocess(self, image: tf.Tensor) -> tf.Tensor:
         bgr = tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)
-        if self._replicate:  # SYMMETRIC by one pixel repeats the border pixel
-            return tf.pad(bgr, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-        return tf.pad(bgr, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        return tf.pad(bgr, [[0, 0], [1, 1], [1, 1], [0, 0]], self._padding)
 
     def _convolve(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
         padding = "VALID" if kernel.shape[2] == 3 else "SAME"  # the image comes padded
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))
+
+
+def _choose(what: str, name: str, options: Mapping[str, Any]) -> Any:
+    if name not in options:
+        raise ValueError(f"{what} must be one of {', '.join(options)}, received {name!r}")
+    return options[name]

@@ -19,6 +19,7 @@ from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 SIZE = 256  # long side of the three images, px
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+NEGLIGIBLE = 1e-6  # of a target's mean square: an anchor below it is none
 LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
 
 
@@ -45,7 +46,7 @@ def evaluate(result: Pixels, content: Pixels, style: Pixels) -> dict[str, float 
     }
     content_by_layer, style_by_layer = (
         {layer: float(value) for layer, value in distances.items()}
-        for distances in _distances(_encoder(), {k: tf.constant(x[None]) for k, x in images.items()})
+        for distances in _distances(_encoder(), {k: tf.constant(x[None], tf.float32) for k, x in images.items()})
     )
     return {
         "content_distance": sum(content_by_layer.values()) / len(content_by_layer),
@@ -77,14 +78,18 @@ def _distances(
 
 
 def _content_ratio(result: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
-    flat = tf.reduce_mean(content, (1, 2), keepdims=True)
-    return tf.math.divide_no_nan(
-        content_distance(result, content), content_distance(content, flat + tf.zeros_like(content))
-    )
+    flat = tf.reduce_mean(content, (1, 2), keepdims=True) + tf.zeros_like(content)
+    return _ratio(content_distance(result, content), content_distance(flat, content), content)
 
 
 def _style_ratio(result: tf.Tensor, content: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
     target = gram_matrix(gram_sums(style))
-    return tf.math.divide_no_nan(
-        gram_distance(gram_sums(result), target), gram_distance(gram_sums(content), target)
-    )
+    distance, anchor = (gram_distance(gram_sums(x), target) for x in (result, content))
+    return _ratio(distance, anchor, target)
+
+
+def _ratio(distance: tf.Tensor, anchor: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    # An anchor that is rounding noise (equal content and style, a content of one colour) would
+    # give any number. A layer without any activation has distance 0.
+    floor = NEGLIGIBLE * tf.reduce_mean(tf.square(target))
+    return tf.math.divide_no_nan(distance, tf.maximum(anchor, floor))

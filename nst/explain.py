@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
+    InstantiationException,
     MissingConfigException,
     OverrideParseException,
 )
@@ -30,6 +31,8 @@ def explain(error: Exception) -> str:
         return _missing_option(error.missing_cfg_file)
     if isinstance(error, OverrideParseException):
         return _unparsable(error.override)
+    if isinstance(error, InstantiationException) and isinstance(error.__cause__, ValueError):
+        return str(error.__cause__)
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     text = str(error).strip()
     unknown = re.match(r"Could not (?:override|append|delete).*?'([^'=]+)", text)
@@ -39,6 +42,9 @@ def explain(error: Exception) -> str:
         key = getattr(cause, "full_key", None)
         reason = str(cause.msg or cause).splitlines()[0]
         return f"{key}: {_plain(reason)}" if key else _plain(reason)
+    added = re.match(r"Multiple values for (\w+)", text)
+    if added:
+        return f"+{added[1]}: a group has one option chosen already; write {added[1]}=… without the +"
     if isinstance(error, ConfigCompositionException) and text.startswith("Ambiguous value"):
         override = text.split("'")[1]
         key, _, value = override.partition("=")
@@ -79,13 +85,24 @@ def _unparsable(override: str) -> str:
 
 
 def _unknown_key(key: str) -> str:
-    valid = [*_keys(compose()), *groups()]
+    group, _, rest = key.partition(".")
+    having = [option for option in options(group) if rest in _keys(_option(group, option))]
+    if having:
+        return f"{key}: what is chosen of {group} has no such key; {group}={having[0]} has it"
+    valid = [*_keys(compose(hydra=True)), *groups()]
+    valid += [f"{g}.{k}" for g in groups() for o in options(g) for k in _keys(_option(g, o))]
     found = nearest(key, valid)
     if not found:  # perhaps the last part alone is right, under another parent
         by_last = {full.rsplit(".", 1)[-1]: full for full in valid}
         near = nearest(key.rsplit(".", 1)[-1], by_last)
         found = f" Did you mean '{by_last[near.split(chr(39))[1]]}'?" if near else ""
     return f"{key}: there is no such key.{found} `python -m nst.run --help` shows them all"
+
+
+def _option(group: str, option: str) -> DictConfig:
+    config = OmegaConf.load(CONF_DIR / group / f"{option}.yaml")
+    assert isinstance(config, DictConfig)
+    return config
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterable[str]:

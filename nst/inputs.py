@@ -5,16 +5,29 @@ It runs before a run folder is made, so that wrong input leaves nothing behind.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+
 from nst import images, weights
 from nst.errors import InputError, nearest
 from nst.fetch import fetch_image
+from nst.runtime import choose_precision
 
 ASSET = "asset:"  # what ships with the package, the same on every machine
 WEB = ("https://", "http://")
+WITHOUT_INFLUENCE: dict[str, tuple[str, ...]] = {  # on the picture; () stands for the whole group
+    "observer": (),
+    "content": ("image",),
+    "style": ("image",),
+    "init": ("image",),
+    "network": ("weights", "url", "md5", "timeout"),
+    "runtime": ("threads", "gradient_every"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,36 @@ def gather(config: Any) -> Inputs:
     )
 
 
+def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
+    """Replaces interpolations, relative paths and ``auto`` by what they came to."""
+    plain = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    plain.resume = plain.replay = None
+    for node, picture in ((plain.content, inputs.content), (plain.style, inputs.style)):
+        node.image, node.sha256 = _recorded_name(node.image), picture.sha256
+    if plain.init.image is not None:
+        plain.init.image = _recorded_name(plain.init.image)
+    if plain.network.weights is not None:
+        plain.network.weights = str(inputs.network.path)
+    plain.network.name = inputs.network.network
+    plain.runtime.precision = choose_precision(plain.runtime.precision)
+    return plain
+
+
+def identity(config: DictConfig, inputs: Inputs) -> str:
+    """Hashes all that the picture depends on: runs of equal identity make the same picture.
+
+    Args:
+        config: As returned by :func:`resolved`; where files lie does not count, what is in them does.
+        inputs: The pictures and the network.
+    """
+    parts = OmegaConf.to_container(config)
+    for group, keys in WITHOUT_INFLUENCE.items():
+        for key in keys or list(parts[group]):
+            parts[group].pop(key, None)
+    hashes = [inputs.base.sha256, inputs.network.sha256]
+    return hashlib.sha256(json.dumps([parts, hashes], sort_keys=True).encode()).hexdigest()
+
+
 def locate_image(name: str) -> Path:
     """Finds the file behind an image's name: a path, ``asset:…``, or a web address (fetched, cached).
 
@@ -69,7 +112,7 @@ def locate_image(name: str) -> Path:
     return path
 
 
-def recorded_name(name: str) -> str:
+def _recorded_name(name: str) -> str:
     """Returns the name under which a run records an image: paths become absolute."""
     return name if name.startswith((*WEB, ASSET)) else str(locate_image(name))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
@@ -83,17 +84,16 @@ def plan(
     """
     long_side = max(shape)
     sides = [float(long_side)]
-    while min_size is not None and sides[0] / factor >= min_size and len(sides) < steps:
+    # Whole pixels are compared: 512 / sqrt(2)⁴ is 127.999… and is to count as 128.
+    while min_size is not None and round(sides[0] / factor) >= min_size and len(sides) < steps:
         sides.insert(0, sides[0] / factor)
     shares = np.array(sides) ** exponent
     counts = np.maximum(1, np.round(steps * shares / shares.sum())).astype(int)
     counts[-1] = max(1, steps - counts[:-1].sum())
     while counts.sum() > steps:  # rounding up gave too many: the scale with most steps pays
         counts[counts.argmax()] -= 1
-    return [
-        Scale(*(max(1, round(side * s / long_side)) for s in shape), steps=int(count))
-        for side, count in zip(sides, counts, strict=True)
-    ]
+    height, width = (np.maximum(1, np.rint(np.array(sides) * s / long_side)) for s in shape)
+    return [Scale(*map(int, level)) for level in zip(height, width, counts, strict=True)]
 
 
 class Loop:
@@ -144,15 +144,16 @@ class Loop:
         Raises:
             Diverged: A gradient is not finite.
         """
-        for self.scale in range(self.scale, len(self.scales)):
-            scale = self.scales[self.scale]
+        for index in range(self.scale, len(self.scales)):
+            if index > self.scale:  # only here: the state after the last step stays that of the end
+                self.scale, self.scale_step = index, 0
+            scale = self.scales[index]
             objective = self._objective(scale)
             if self.scale_step == 0:
                 self.optimizer.begin(resize(self.result, scale.height, scale.width))
                 self._begun = True
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
                 yield self._advance(objective)
-            self.scale_step = 0
         yield self._record(self.step, objective, self.result, self.result, objective(self.result))
 
     def state(self) -> dict[str, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 MAX_LENGTH = 60  # characters; with number and time it stays far below every file system's limit
@@ -19,17 +18,24 @@ def stem(image: str) -> str:
     return slug(PurePosixPath(str(image).split("?")[0].replace("\\", "/")).stem)[:24]
 
 
-def label(overrides: Sequence[str]) -> str:
-    """Names a job of a sweep by its overrides: ``[alpha=1000.0, style=wave]`` → ``alpha=1000_style=wave``.
+def label(overrides: str) -> str:
+    """Names a job of a sweep: ``loss.tv.weight=1.0,style=wave`` → ``weight=1_style=wave``.
 
     Only the last part of a key is kept, images are named by their stems.
+
+    Args:
+        overrides: Hydra's ``override_dirname``.
     """
-    return slug("_".join(_short(override) for override in overrides))
+    pairs = re.findall(r"([^=,]+)=((?:\[.*?\]|[^=])*)(?:,(?=[^=,]+=)|$)", overrides)
+    return slug("_".join(f"{_short_key(key)}={_short_value(key, value)}" for key, value in pairs))
 
 
-def _short(override: str) -> str:
-    key, _, value = override.partition("=")
+def _short_key(key: str) -> str:
+    parent, _, last = key.lstrip("+~").rpartition(".")
+    return parent if last == "image" else last
+
+
+def _short_value(key: str, value: str) -> str:
     if key.endswith("image"):
-        key, value = key.split(".")[0], stem(value)
-    value = re.sub(r"^(-?\d+)\.0$", r"\1", value)
-    return f"{key.split('.')[-1]}={value}"
+        return stem(value)
+    return re.sub(r"^(-?\d+)\.0$", r"\1", value.strip("[]").replace(",", "+"))

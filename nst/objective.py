@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -61,7 +61,10 @@ class Objective:
         Args:
             image: The iterate, ``[1, H, W, 3]`` float32.
         """
-        return self._step.evaluate(image, self._targets, self._weights, self._norms)
+        evaluation: Evaluation = self._step.evaluate(
+            image, self._targets, self._weights, self._norms
+        )
+        return evaluation
 
     def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
         """Measures the Euclidean norm of each weighted term's own gradient, a backward pass each."""
@@ -80,11 +83,9 @@ class Step:
         self._encoder, self._terms = encoder, terms
         self._layers = used_layers(dict(terms))
         self.traces = 0
-        # Shapes left open: one trace serves all scales, and is as fast as one for each.
-        open_size = {"reduce_retracing": True}
-        self.targets = tf.function(self._targets, **open_size)
-        self.evaluate = tf.function(self._evaluate, **open_size)
-        self.gradient_norms = tf.function(self._gradient_norms, **open_size)
+        self.targets = _compiled(self._targets)
+        self.evaluate = _compiled(self._evaluate)
+        self.gradient_norms = _compiled(self._gradient_norms)
 
     def _features(self, image: tf.Tensor, norms: Features) -> dict[str, tf.Tensor]:
         features = self._encoder(image, self._layers)
@@ -131,6 +132,24 @@ def compiled_step(encoder: Encoder, terms: Terms) -> Step:
 def used_layers(terms: Mapping[str, Term]) -> tuple[str, ...]:
     """Lists the layers that the terms look at, each once."""
     return tuple(dict.fromkeys(layer for term in terms.values() for layer in term.layers))
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles for images of any size: one trace serves all scales, and is as fast as one for each."""
+    compiled = tf.function(function, reduce_retracing=True)
+
+    def call(*arguments: Any) -> Any:
+        if compiled.experimental_get_tracing_count() == 0:
+            compiled.get_concrete_function(*tf.nest.map_structure(_any_size, arguments))
+        return compiled(*arguments)
+
+    return call
+
+
+def _any_size(tensor: tf.Tensor) -> tf.TensorSpec:
+    """Leaves height and width open where a tensor has them: ``[1, H, W, C]``."""
+    open_shape = [1, None, None, tensor.shape[3]] if len(tensor.shape) == 4 else tensor.shape
+    return tf.TensorSpec(open_shape, tensor.dtype)
 
 
 def _weighted(distances: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, tf.Tensor]:

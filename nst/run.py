@@ -6,15 +6,16 @@ No class that a configuration names lives here: run as a script, this file is im
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -24,9 +25,10 @@ from nst.checks import check
 from nst.config import CONF_DIR, compose
 from nst.errors import InputError
 from nst.explain import USER_ERRORS, explain
-from nst.inputs import gather
+from nst.inputs import gather, identity, resolved
 from nst.replay import effective
 from nst.runs import RESULT, STATUS, RunFolder
+from nst.sweep import is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +37,43 @@ COMPLETED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 @hydra.main(config_path=str(CONF_DIR), config_name="config", version_base="1.3")
 def task(config: DictConfig) -> float:
-    """Runs one job; returns the sum of both evaluation distances, for sweepers that optimise."""
+    """Runs one job. In a sweep one that fails is recorded, and the others go on.
+
+    Returns:
+        The sum of both evaluation distances, for sweepers that optimise; NaN for a failed job.
+    """
+    context = HydraConfig.get()
+    folder = RunFolder(Path(context.runtime.output_dir))
+    sweeping = context.mode == RunMode.MULTIRUN
+    try:
+        with folder.locked():
+            metrics = _metrics(effective(config, context.overrides.task), folder, sweeping)
+    except Exception as error:
+        if folder.status.get("status") != "completed":  # that one would be another's, left as it is
+            folder.write_status("failed", reason=f"{type(error).__name__}: {error}")
+        if not sweeping:
+            raise
+        log.exception("this job failed, the sweep goes on: %s", error)
+        return math.nan
+    log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])
+    if not sweeping:
+        logdir = _shown(folder.path.parent.parent)
+        log.info("Compare: python -m tensorboard.main --logdir %s", logdir)
+    return float(metrics["content_distance"] + metrics["style_distance"])
+
+
+def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str, Any]:
+    if sweeping and folder.status.get("status") == "completed":
+        inputs = gather(config)
+        if folder.status["identity"] == identity(resolved(config, inputs), inputs):
+            log.info("completed before, so it is not run again")
+            return folder.metrics
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
     from nst.transfer import stylize
 
-    context = HydraConfig.get()
-    folder = RunFolder(Path(context.runtime.output_dir))
-    with folder.locked():
-        metrics = stylize(effective(config, context.overrides.task), folder.path).metrics
-    log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])
-    log.info("Compare: python -m tensorboard.main --logdir %s", _shown(folder.path.parent.parent))
-    return float(metrics["content_distance"] + metrics["style_distance"])
+    return stylize(config, folder.path).metrics
 
 
 def main() -> None:
@@ -66,12 +92,10 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a Ctrl-C
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     try:
-        overrides = list(parsed.overrides)
-        if not (parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion):
-            overrides = prepared(overrides, parsed.multirun)
-        options = [argument for argument in arguments if argument not in parsed.overrides]
-        sys.argv[1:] = [*options, *overrides]
-        task()
+        if parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion:
+            task()
+            return COMPLETED
+        return _run_jobs(arguments, parsed.overrides, parsed.multirun)
     except USER_ERRORS as error:
         print(f"nst: {explain(error)}", file=sys.stderr)
         return WRONG_INPUT
@@ -82,35 +106,44 @@ def run(arguments: Sequence[str]) -> int:
         log.exception("the run failed")
         print(f"nst: the run failed: {error}", file=sys.stderr)
         return FAILED
-    return COMPLETED
 
 
-def prepared(overrides: list[str], multirun: bool) -> list[str]:
-    """Checks every job before the first one starts, images and weights included.
+def _run_jobs(arguments: Sequence[str], overrides: list[str], multirun: bool) -> int:
+    """Checks every job before the first one starts, images and weights included, then runs them."""
+    swept = [o for o in OverridesParser.create().parse_overrides(overrides) if o.is_sweep_override()]
+    plain = [o for o in overrides if o not in [s.input_line for s in swept]]
+    composed = compose(plain if multirun else overrides, hydra=True)
+    if not is_sweep(composed, multirun):
+        sys.argv[1:] = [*arguments, *_checked_run(composed, overrides)]
+        task()
+        return COMPLETED
+    sweep = plan_sweep(composed, overrides)
+    for job in sweep.jobs:
+        _checked(compose(job), job)
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    with RunFolder(sweep.folder).locked():
+        constant = f"hydra.job.config.override_dirname.exclude_keys={sweep.constant_keys}"
+        sys.argv[1:] = [*arguments, f"hydra.sweep.dir='{sweep.folder}'", constant]
+        try:
+            task()
+        finally:
+            states = report(sweep)
+    return COMPLETED if set(states) == {"completed"} else FAILED
+
+
+def _checked_run(composed: DictConfig, overrides: list[str]) -> list[str]:
+    """Checks a single run.
 
     Returns:
-        The overrides for Hydra; those that a resumed or replayed run adds are put at the end.
-
-    Raises:
-        InputError: As the first wrong job says. Nothing was written.
+        What a resumed or replayed run adds to the overrides.
     """
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    swept = [o for o in parsed if o.is_sweep_override()]
-    plain = [o.input_line for o in parsed if o not in swept]
-    composed = compose(plain if multirun else overrides, hydra=True)
-    if multirun or composed.hydra.mode == RunMode.MULTIRUN:
-        params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
-        parsed = OverridesParser.create().parse_overrides([*params, *overrides])
-        for job in BasicSweeper.split_arguments(parsed, None)[0]:
-            _checked(compose(job), job)
-        return overrides
     folder = Path(composed.hydra.run.dir)
     with open_dict(composed):
         del composed["hydra"]
     config = _checked(composed, overrides)
     if composed.resume is not None:  # in the same folder, its .hydra left as it is
         folder = Path(composed.resume).expanduser().absolute()
-        return [*overrides, f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+        return [f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
     if (folder / STATUS).exists():
         raise InputError(
             f"hydra.run.dir: {folder} holds a run already; resume={folder} goes on with it, "
@@ -118,8 +151,8 @@ def prepared(overrides: list[str], multirun: bool) -> list[str]:
         )
     if composed.replay is not None:  # so that the folder is named after its images
         images = {key: OmegaConf.select(config, key) for key in ("content.image", "style.image")}
-        return [*overrides, *(f"{key}='{image}'" for key, image in images.items())]
-    return overrides
+        return [f"{key}='{image}'" for key, image in images.items()]
+    return []
 
 
 def _checked(composed: DictConfig, overrides: Sequence[str]) -> DictConfig:

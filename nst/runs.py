@@ -83,10 +83,25 @@ class RunFolder:
         finally:
             os.close(descriptor)
 
+    def claim(self, identity: str) -> None:
+        """Takes the folder for a run, or to go on with the run of the same identity that is in it.
+
+        Raises:
+            InputError: The folder holds a different run.
+        """
+        recorded = self.status.get("identity")
+        if recorded not in (None, identity):
+            raise InputError(
+                f"{self.path} holds a run with another configuration or other images; it is left as "
+                f"it is: choose another folder"
+            )
+        self.write_status("running", identity=identity)
+
     def write_status(self, status: str, **more: Any) -> None:
         """Says how the run stands: ``running``, ``completed``, ``interrupted`` or ``failed``."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **more})
+        kept = {key: value for key, value in self.status.items() if key == "identity"}
+        self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **kept, **more})
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file, whole or not at all."""

@@ -24,7 +24,7 @@ from nst.config import hparams
 from nst.encoder import Encoder, Features
 from nst.evaluation import evaluate
 from nst.images import Pixels
-from nst.inputs import Inputs, gather, recorded_name
+from nst.inputs import Inputs, gather, identity, resolved
 from nst.losses import Term
 from nst.loop import Loop, Record, Scale, plan
 from nst.objective import Objective, used_layers
@@ -76,8 +76,10 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
     inputs = gather(config)
     if inputs.network.warning:
         log.warning(inputs.network.warning)
-    config = _resolved(config, inputs)
+    config = resolved(config, inputs)
     runtime.setup(config.runtime.threads, config.runtime.deterministic)
+    run_folder = RunFolder(folder)
+    run_folder.claim(identity(config, inputs))
 
     content, style, network = inputs.content.rgb, inputs.style.rgb, config.network
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
@@ -97,28 +99,13 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
     every = config.runtime.gradient_every
     loop = Loop(start, scales, objective, optimizer, every, clock=time.perf_counter)
 
-    with _recording(RunFolder(folder), config, inputs, loop) as recording:
+    with _recording(run_folder, config, inputs, loop) as recording:
         for record in loop.run():
             recording.step(record)
         image = loop.result.numpy()[0]
         metrics = evaluate(image, content, style) | _cost(record, optimizer.stopped)
         recording.complete(metrics)
     return Result(images.to_pil(image, _alpha(inputs, image)), metrics, config)
-
-
-def _resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
-    """Replaces interpolations, relative paths and ``auto`` by what they came to."""
-    resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
-    resolved.resume = resolved.replay = None
-    for node, picture in ((resolved.content, inputs.content), (resolved.style, inputs.style)):
-        node.image, node.sha256 = recorded_name(node.image), picture.sha256
-    if resolved.init.image is not None:
-        resolved.init.image = recorded_name(resolved.init.image)
-    if resolved.network.weights is not None:
-        resolved.network.weights = str(inputs.network.path)
-    resolved.network.name = inputs.network.network
-    resolved.runtime.precision = runtime.choose_precision(resolved.runtime.precision)
-    return resolved
 
 
 @lru_cache(maxsize=4)

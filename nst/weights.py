@@ -47,7 +47,7 @@ class Source:
 
 def layer_channels(network: str) -> dict[str, int]:
     """Lists the layers of a network in order, by their Keras names, with their channels."""
-    channels = {}
+    channels: dict[str, int] = {}
     for block, (count, width) in enumerate(
         zip(CONVOLUTIONS[network], WIDTHS[network], strict=True), start=1
     ):
@@ -75,8 +75,13 @@ def locate(name: str, weights: str | None, url: str | None, md5: str | None, tim
     """
     if weights is not None:
         return _user_file("vgg19" if name == "auto" else name, Path(weights).expanduser())
-    if name == "bundled" or url is None:
+    if name == "bundled":
         return _source("bundled", ASSETS / "bundled.npz")
+    if url is None:
+        raise InputError(
+            f"network.url: {name} needs the address of its weights; give it, name a file with "
+            f"network.weights=PATH, or use network=bundled"
+        )
     target = keras_home() / "models" / url.rsplit("/", 1)[-1]
     try:
         digest = f"md5:{md5}" if md5 else None
@@ -114,6 +119,8 @@ def load(source: Source) -> list[Layer]:
 
     application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}
     model = application[source.network](include_top=False, weights=None)
+    for variable in model.weights:  # Keras loads what it finds: NaN shows what the file does not hold
+        variable.assign(np.full(variable.shape, np.nan))
     try:
         # The old format stores by name, so that a file with the classifier on top is read as well.
         old = not source.path.name.endswith(".weights.h5")
@@ -123,18 +130,22 @@ def load(source: Source) -> list[Layer]:
         raise InputError(
             f"{source.path} does not hold weights of Keras' {source.network}: {reason}"
         ) from error
-    return [
-        Layer(layer.name, *(np.asarray(value) for value in layer.get_weights()))
+    layers = [
+        Layer(layer.name, *layer.get_weights())
         for layer in model.layers
         if layer.name.startswith("block")
     ]
+    for name, *arrays in layers:
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise InputError(f"{source.path} has no sound weights for {name} of {source.network}")
+    return layers
 
 
 def _user_file(name: str, path: Path) -> Source:
     if not path.is_file():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"network.weights: no file {path}.{nearest(path.name, siblings)}")
-    if path.suffix not in (".h5", ".npz"):
+    if path.suffix != ".h5":
         raise InputError(f"network.weights: {path} is no Keras weights file (.weights.h5 or .h5)")
     return _source(name, path)
 

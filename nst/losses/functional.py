@@ -44,13 +44,13 @@ def gram_sums(features: tf.Tensor) -> GramSums:
     """Sums the products of all pairs of channels over positions.
 
     Args:
-        features: ``F``, ``[1, h, w, C]`` float32 (float16 would overflow).
+        features: ``F``, ``[1, h, w, C]`` float32 or float64 (float16 would overflow).
 
     Returns:
         The additive statistics of which :func:`gram_matrix` is made.
     """
     rows = tf.reshape(features, [-1, features.shape[-1]])
-    return GramSums(tf.matmul(rows, rows, transpose_a=True), tf.cast(tf.shape(rows)[0], tf.float32))
+    return GramSums(tf.matmul(rows, rows, transpose_a=True), tf.cast(tf.shape(rows)[0], rows.dtype))
 
 
 def gram_matrix(sums: GramSums) -> tf.Tensor:
@@ -93,4 +93,4 @@ def total_variation(image: tf.Tensor) -> tf.Tensor:
 
 
 def _mean_or_zero(x: tf.Tensor) -> tf.Tensor:
-    return tf.math.divide_no_nan(tf.reduce_sum(x), tf.cast(tf.size(x), tf.float32))
+    return tf.math.divide_no_nan(tf.reduce_sum(x), tf.cast(tf.size(x), x.dtype))

@@ -120,7 +120,7 @@ class Gram(FeatureTerm):
 
     def share(self, channels: int) -> float:
         """Proportional to 1/C², the authors' own later practice; the paper of 2015 has equal ones."""
-        return channels**-2.0
+        return float(channels) ** -2
 
     def target(self, content: Features, style: Features) -> dict[str, tf.Tensor]:
         """The style image's Gram matrices."""

@@ -14,8 +14,8 @@ from painting.marcher import (
     Grain,
     Paint,
     Part,
+    Scene,
     balls,
-    bounded,
     box,
     capsule,
     column,
@@ -25,7 +25,6 @@ from painting.marcher import (
     occlusion,
     render,
     shadow,
-    surface,
     union,
     unit,
 )
@@ -49,37 +48,35 @@ TILES = [(0.46, 0.13, 0.07), (0.38, 0.11, 0.07), (0.52, 0.19, 0.09), (0.20, 0.19
 
 def picture(width: int) -> Array:
     """The harbour, ``[H, W, 3]`` in [0, 1]."""
-    parts = _town(np.random.default_rng(SEED))
-    scene = union(*(part.distance for part in parts))
+    scene = _town(np.random.default_rng(SEED))
 
     def trace(origin: Array, direction: Array) -> Array:
-        colour, depth = _solid(parts, scene, origin, direction)
-        to_water = np.where(direction[1] < -1e-4, -origin[1] / np.minimum(direction[1], -1e-4), 1e9)
-        wet = np.flatnonzero(to_water < depth)
-        if wet.size:
-            surface_point = origin[:, wet] + direction[:, wet] * to_water[wet]
-            colour[:, wet] = _water(parts, scene, surface_point, direction[:, wet])
-        return colour
+        to_water = -origin[1] / np.minimum(direction[1], -1e-5)
+        to_water = np.where(direction[1] < 0, to_water, np.inf)
+        return _seen(scene, origin, direction, to_water)
 
     return develop(render(trace, CAMERA, width, ASPECT), EXPOSURE)
 
 
-def _solid(
-    parts: Sequence[Part], scene: Distance, origin: Array, direction: Array
-) -> tuple[Array, Array]:
-    """Colour ``[3, N]`` of town or sky along each ray, and its depth ``[N]``."""
-    colour, depth = _sky(direction), np.full(direction.shape[1], np.inf, np.float32)
-    hit, far, point, normal = first_hit(scene, origin, direction, FAR, 0.02)
-    if hit.size:
-        base, _ = surface(parts, point, normal)
-        lit = base * _light(scene, point, normal)
-        air = 1 - np.exp(-far / 420)
-        colour[:, hit] = lit * (1 - air) + HAZE * air
-        depth[hit] = far
-    return colour, depth
+def _seen(scene: Scene, origin: Array, direction: Array, to_water: Array) -> Array:
+    """Colour ``[3, N]`` of town, water or sky along each ray; ``to_water`` may be infinite."""
+    colour, sky = np.empty_like(direction), np.isinf(to_water)
+    hits = first_hit(scene, origin, direction, FAR, 0.02)
+    dry = hits.depth < to_water[hits.rays]
+    town, sky[hits.rays] = hits.rays[dry], sky[hits.rays] & ~dry
+    wet = np.isfinite(to_water)
+    wet[town] = False
+    lit = hits.colour * _light(scene, hits.point, hits.normal)
+    air = 1 - np.exp(-hits.depth / 420)
+    colour[:, town] = (lit * (1 - air) + HAZE * air)[:, dry]
+    colour[:, sky] = _sky(direction[:, sky])
+    if wet.any():
+        point = origin[:, wet] + direction[:, wet] * to_water[wet]
+        colour[:, wet] = _water(scene, point, direction[:, wet])
+    return colour
 
 
-def _light(scene: Distance, point: Array, normal: Array) -> Array:
+def _light(scene: Scene, point: Array, normal: Array) -> Array:
     facing = np.clip(dot(normal, SUN), 0, 1)
     front = np.flatnonzero(facing > 0)
     reached = np.zeros_like(facing)
@@ -90,7 +87,7 @@ def _light(scene: Distance, point: Array, normal: Array) -> Array:
     return SUNLIGHT * (facing * reached) + SKYLIGHT * sky + warm
 
 
-def _water(parts: Sequence[Part], scene: Distance, point: Array, direction: Array) -> Array:
+def _water(scene: Scene, point: Array, direction: Array) -> Array:
     """Rippled water: reflections near grazing, green depth where one looks down."""
     x, _, z = point
     away = np.hypot(point[0] - CAMERA.eye[0], point[2] - CAMERA.eye[2])
@@ -103,7 +100,7 @@ def _water(parts: Sequence[Part], scene: Distance, point: Array, direction: Arra
     mirrored = direction + 2 * facing * normal
     mirrored[1] = np.maximum(np.abs(mirrored[1]), 0.01)
     lifted = point + column((0, 0.03, 0))
-    seen, _ = _solid(parts, scene, lifted, unit(mirrored))
+    seen = _seen(scene, lifted, unit(mirrored), np.full(x.size, np.inf, np.float32))
     share = 0.10 + 0.82 * (1 - facing) ** 3.2
     depth_colour = column((0.030, 0.085, 0.095)) * (1 + 0.25 * GRAIN(point * 0.15))
     return seen * share * 0.92 + depth_colour * (1 - share)
@@ -188,6 +185,13 @@ class House:
         chimney = np.maximum(stack, height - self.ridge - 0.9)
         return np.minimum(np.minimum(walls, tiles), np.maximum(chimney, -height))
 
+    def part(self) -> Part:
+        """The house with the box around it."""
+        reach = max(self.half_width, self.half_depth) + 0.5
+        low = (self.x - reach, self.base, self.z - reach)
+        high = (self.x + reach, self.base + self.ridge + 1, self.z + reach)
+        return Part(self.distance, self.paint, low, high)
+
     def paint(self, p: Array, n: Array) -> Array:
         """Tiles on the roof; plaster, timber, windows and doors on the walls."""
         across, height, along = self.local(p)
@@ -230,48 +234,24 @@ class House:
         return np.where(door, column((0.09, 0.045, 0.025)), colour)
 
 
-def _row(
+def _terrace(
     rng: np.random.Generator, start: float, end: float, z: float, base: float, scale: float
-) -> Part:
-    """A terrace of houses side by side."""
-    houses, x = [], start
+) -> list[Part]:
+    """Houses side by side."""
+    parts, x = [], start
     while x < end:
         half = scale * rng.uniform(2.0, 3.4)
-        houses.append(
-            House(x=x + half, z=z + rng.uniform(-0.6, 0.6), base=base + rng.uniform(-0.3, 0.3),
-                  half_width=half, half_depth=half * rng.uniform(0.9, 1.2),
-                  eaves=scale * rng.choice([5.5, 6.5, 8.3, 9.2]), pitch=rng.uniform(0.85, 1.35),
-                  turn=int(rng.random() < 0.30), plaster=PLASTER[rng.integers(len(PLASTER))],
-                  tiles=TILES[rng.choice(4, p=[0.4, 0.25, 0.2, 0.15])],
-                  timbered=bool(rng.random() < 0.3), lamp=float(rng.random() < 0.25))
+        house = House(
+            x=x + half, z=z + rng.uniform(-0.6, 0.6), base=base + rng.uniform(-0.3, 0.3),
+            half_width=half, half_depth=half * rng.uniform(0.9, 1.2),
+            eaves=scale * rng.choice([5.5, 6.5, 8.3, 9.2]), pitch=rng.uniform(0.85, 1.35),
+            turn=int(rng.random() < 0.30), plaster=PLASTER[rng.integers(len(PLASTER))],
+            tiles=TILES[rng.choice(4, p=[0.4, 0.25, 0.2, 0.15])],
+            timbered=bool(rng.random() < 0.3), lamp=float(rng.random() < 0.25),
         )  # fmt: skip
+        parts.append(house.part())
         x += 2 * half + rng.choice([0.0, 0.0, 0.0, 0.9])
-    top = max(house.ridge for house in houses) + 2
-    guard = box(((start + x) / 2, base + top / 2, z), ((x - start) / 2 + 1, top / 2 + 1, 5.5))
-    shapes = [_near(house) for house in houses]
-    return Part(bounded(union(*shapes), guard, 2.0), _nearest_paint(houses))
-
-
-def _near(house: House) -> Distance:
-    half = (max(house.half_width, house.half_depth) + 0.5,) * 2
-    top = house.ridge / 2 + 0.6
-    guard = box((house.x, house.base + top, house.z), (half[0], top, half[1]))
-    return bounded(house.distance, guard, 1.0)
-
-
-def _nearest_paint(houses: Sequence[House]) -> Paint:
-    """Each point takes its colour from the house it lies on."""
-
-    def paint(p: Array, n: Array) -> Array:
-        owner = np.argmin([house.distance(p) for house in houses], axis=0)
-        colour = np.empty_like(p)
-        for index, house in enumerate(houses):
-            mine = np.flatnonzero(owner == index)
-            if mine.size:
-                colour[:, mine] = house.paint(p[:, mine], n[:, mine])
-        return colour
-
-    return paint
+    return parts
 
 
 def _plain(colour: Sequence[float], grain: float = 0.12, scale: float = 1.5) -> Paint:
@@ -298,12 +278,12 @@ def _town(rng: np.random.Generator) -> list[Part]:
     )
     hillside = box((0.0, -4.0, 62.0), (120.0, 13.0, 36.0), 5.0)
     return [
-        Part(quay, _stones),
-        Part(hillside, _plain((0.20, 0.24, 0.10), 0.35, 0.5)),
-        _row(rng, -52.0, 20.0, 7.5, QUAY, 1.0),
-        _row(rng, -48.0, 34.0, 18.0, 4.2, 1.0),
-        _row(rng, -44.0, 36.0, 31.0, 8.2, 0.95),
-        _side_row(rng),
+        Part(quay, _stones, (-90, -4, -60), (90, QUAY, 60)),
+        Part(hillside, _plain((0.20, 0.24, 0.10), 0.35, 0.5), (-120, -17, 26), (120, 9, 98)),
+        *_terrace(rng, -52.0, 20.0, 7.5, QUAY, 1.0),
+        *_terrace(rng, -48.0, 34.0, 18.0, 4.2, 1.0),
+        *_terrace(rng, -44.0, 36.0, 31.0, 8.2, 0.95),
+        *_side_row(),
         *_church(),
         *_trees(rng),
         *_boat((-14.5, 0.0, -18.0), 0.30, 5.2, (0.62, 0.10, 0.06), 9.6),
@@ -311,11 +291,11 @@ def _town(rng: np.random.Generator) -> list[Part]:
         *_boat((14.0, 0.0, -16.5), 2.85, 5.0, (0.72, 0.68, 0.58), 10.2),
         *_boat((-27.0, 0.0, -5.0), 0.1, 4.6, (0.08, 0.26, 0.20), 9.0),
         *_boat((-4.2, 0.0, -27.5), 0.75, 2.5, (0.30, 0.16, 0.07), 0.0),
-        Part(_posts(), _plain((0.12, 0.075, 0.045), 0.3)),
+        *_posts(),
     ]
 
 
-def _side_row(rng: np.random.Generator) -> Part:
+def _side_row() -> list[Part]:
     """Houses along the right arm of the quay, seen in perspective."""
     houses = [
         House(x=29.0, z=z, base=QUAY, half_width=half, half_depth=3.6, eaves=eaves, pitch=1.1,
@@ -324,8 +304,7 @@ def _side_row(rng: np.random.Generator) -> Part:
         for k, (z, half, eaves) in enumerate(
             [(-14.0, 3.0, 6.4), (-7.9, 2.9, 8.6), (-2.0, 2.8, 5.6), (3.8, 2.9, 8.0)])
     ]  # fmt: skip
-    guard = box((29.0, 8.0, -5.0), (4.5, 8.0, 13.0))
-    return Part(bounded(union(*(_near(h) for h in houses)), guard, 2.0), _nearest_paint(houses))
+    return [house.part() for house in houses]
 
 
 def _church() -> list[Part]:
@@ -355,11 +334,12 @@ def _church() -> list[Part]:
         return np.where(clock < 0.92, column((0.08, 0.10, 0.16)), colour)
 
     tower = box((x, base + 9.5, z), (2.6, 9.5, 2.6))
-    guard = box((x, base + 16.0, z), (3.0, 17.0, 3.0))
+    low, middle, high = (x - 2.7, base, z - 2.7), base + 19.0, (x + 2.7, base + 32.6, z + 2.7)
+    copper = _plain((0.13, 0.25, 0.23), 0.25, 0.8)
     return [
-        Part(_near(nave), nave.paint),
-        Part(bounded(tower, guard, 1.5), tower_paint),
-        Part(bounded(spire, guard, 1.5), _plain((0.13, 0.25, 0.23), 0.25, 0.8)),
+        nave.part(),
+        Part(tower, tower_paint, low, (high[0], middle, high[2])),
+        Part(spire, copper, (low[0], middle, low[2]), high),
     ]
 
 
@@ -374,9 +354,9 @@ def _trees(rng: np.random.Generator) -> list[Part]:
         middle = np.array([x, base + 2.3 * size, z])
         crown = balls(heap + middle, 0.42 * size)
         trunk = capsule((x, base, z), (x, base + 2 * size, z), 0.16)
-        guard = box(middle - [0, 0.5 * size, 0], np.full(3, 2.1 * size))
         leaf = _plain((0.13, 0.20, 0.045), 0.45, 2.6)
-        parts.append(Part(bounded(union(crown, trunk), guard, 1.0), leaf))
+        low = np.minimum(heap.min(0) + middle - 0.42 * size, [x - 0.16, base, z - 0.16])
+        parts.append(Part(union(crown, trunk), leaf, low, heap.max(0) + middle + 0.42 * size))
     return parts
 
 
@@ -410,16 +390,15 @@ def _boat(
         wood = column((0.36, 0.22, 0.11)) * (1 + 0.25 * GRAIN(q * 3))
         return np.where(n[1] > 0.5, wood, outside)
 
-    def placed(shape: Distance) -> Distance:
-        middle = (at[0], mast / 2, at[2])
-        guard = box(middle, (half + 0.4, mast / 2 + 1.4, half + 0.4))
-        return bounded(lambda p: shape(local(p)), guard, 1.0)
+    def placed(shape: Distance, paint: Paint, top: float) -> Part:
+        low, high = (at[0] - half, -0.4, at[2] - half), (at[0] + half, top, at[2] + half)
+        return Part(lambda p: shape(local(p)), paint, low, high)
 
     if not mast:
         bench = box((0.1 * half, rise * 0.85, 0), (0.16, 0.05, beam * 0.8))
         oar = capsule((-0.8 * half, rise * 1.15, 0.3), (0.7 * half, rise * 1.15, -0.3), 0.05)
-        return [Part(placed(hull), hull_paint),
-                Part(placed(union(bench, oar)), _plain((0.42, 0.29, 0.15)))]  # fmt: skip
+        fittings = _plain((0.42, 0.29, 0.15))
+        return [placed(hull, hull_paint, 2 * rise), placed(union(bench, oar), fittings, 2 * rise)]
     bow, foot = 0.98 * half, 0.12 * half
     spars = union(
         capsule((foot, 0.3, 0), (foot, mast, 0), 0.105),
@@ -432,15 +411,20 @@ def _boat(
     sail = capsule((foot - 0.2, rise + 1.52, 0), (-0.8 * half, rise + 1.66, 0), 0.20)
     cabin = box((-0.30 * half, rise + 0.45, 0), (0.26 * half, 0.55, beam * 0.55), 0.08)
     return [
-        Part(placed(hull), hull_paint),
-        Part(placed(spars), _plain((0.40, 0.25, 0.12))),
-        Part(placed(sail), _plain((0.80, 0.70, 0.52), 0.15, 4)),
-        Part(placed(cabin), _plain((0.74, 0.72, 0.66))),
+        placed(hull, hull_paint, 2 * rise),
+        placed(spars, _plain((0.40, 0.25, 0.12)), mast + 0.2),
+        placed(sail, _plain((0.80, 0.70, 0.52), 0.15, 4), rise + 2),
+        placed(cabin, _plain((0.74, 0.72, 0.66)), rise + 1.1),
     ]
 
 
-def _posts() -> Distance:
+def _posts() -> list[Part]:
     """Mooring posts along the quay and beside the jetty."""
-    feet = [(x, -0.6) for x in range(-40, 22, 6)] + [(-11.2, -9.5), (-6.8, -9.5), (21.2, -12), (21.2, -22)]
-    sticks = [capsule((x, -1.0, z), (x, QUAY + 0.7, z), 0.17) for x, z in feet]
-    return bounded(union(*sticks), box((-10, 0.7, -11), (33, 2.0, 13)), 1.0)
+    feet = [(x, -0.6) for x in range(-40, 22, 6)]
+    feet += [(-11.2, -9.5), (-6.8, -9.5), (21.2, -12), (21.2, -22)]
+    wood, top = _plain((0.12, 0.075, 0.045), 0.3), QUAY + 0.7
+    return [
+        Part(capsule((x, -1, z), (x, top, z), 0.17), wood, (x - 0.2, -1, z - 0.2),
+             (x + 0.2, top + 0.2, z + 0.2))
+        for x, z in feet
+    ]  # fmt: skip

@@ -11,9 +11,10 @@ from painting.marcher import (
     Camera,
     Distance,
     Grain,
+    Paint,
     Part,
+    Scene,
     balls,
-    bounded,
     box,
     capsule,
     column,
@@ -25,7 +26,6 @@ from painting.marcher import (
     render,
     shadow,
     sphere,
-    surface,
     union,
     unit,
 )
@@ -40,49 +40,39 @@ SUN = column((1.0, 0.90, 0.72)) * 3.1
 SKYLIGHT = column((0.42, 0.50, 0.66)) * 0.42
 BOUNCE = column((0.95, 0.62, 0.38)) * 0.16  # warm light thrown back by the table
 GRAIN = Grain(17)
-TABLETOP = box((-0.02, 0.45, -0.1), (1.62, 1.45, 1.3))  # encloses all that stands on the table
 CELLS = 192  # resolution of a turned profile
 
 
 def picture(width: int) -> Array:
     """The still life, ``[H, W, 3]`` in [0, 1]."""
-    parts = _parts()
-    room, things = parts[:2], parts[2:]
-    scene = union(
-        *(part.distance for part in room),
-        bounded(union(*(part.distance for part in things)), TABLETOP, 0.15),
-    )
+    scene = _parts()
 
     def trace(origin: Array, direction: Array) -> Array:
-        return _shade(parts, scene, origin, direction, mirrors=True)
+        return _shade(scene, origin, direction, mirrors=True)
 
     return develop(render(trace, CAMERA, width, ASPECT), EXPOSURE)
 
 
 def _shade(
-    parts: Sequence[Part], scene: Distance, origin: Array, direction: Array, mirrors: bool
+    scene: Scene, origin: Array, direction: Array, mirrors: bool
 ) -> Array:
     """Linear colour ``[3, N]`` seen along each ray."""
     colour = _surroundings(direction)
-    hit, _, point, normal = first_hit(scene, origin, direction, FAR, 0.0015)
-    if not hit.size:
-        return colour
-    ray = direction[:, hit]
-    base, gloss = surface(parts, point, normal)
-    lit = base * _light(scene, point, normal)
-    colour[:, hit] = lit
-    shiny = np.flatnonzero(gloss > 0)
+    hits = first_hit(scene, origin, direction, FAR, 0.0015)
+    lit = hits.colour * _light(scene, hits.point, hits.normal)
+    colour[:, hits.rays] = lit
+    shiny = np.flatnonzero(hits.gloss)
     if mirrors and shiny.size:
-        facing = -dot(ray[:, shiny], normal[:, shiny])
-        bounce = unit(ray[:, shiny] + 2 * facing * normal[:, shiny])
-        start = point[:, shiny] + normal[:, shiny] * 0.01
-        seen = _shade(parts, scene, start, bounce, mirrors=False)
-        fresnel = 0.04 + 0.96 * np.clip(1 - facing, 0, 1) ** 5
-        colour[:, hit[shiny]] += gloss[shiny] * fresnel * (seen - lit[:, shiny] * 0.5)
+        ray, normal = direction[:, hits.rays[shiny]], hits.normal[:, shiny]
+        facing = -dot(ray, normal)
+        start = hits.point[:, shiny] + normal * 0.01
+        seen = _shade(scene, start, unit(ray + 2 * facing * normal), mirrors=False)
+        share = hits.gloss[shiny] * (0.04 + 0.96 * np.clip(1 - facing, 0, 1) ** 5)  # Schlick
+        colour[:, hits.rays[shiny]] += share * (seen - lit[:, shiny] * 0.5)
     return colour
 
 
-def _light(scene: Distance, point: Array, normal: Array) -> Array:
+def _light(scene: Scene, point: Array, normal: Array) -> Array:
     """Light arriving at each point: the window, the room, and what the table throws back."""
     towards = LAMP - point
     away = length(towards)
@@ -173,11 +163,11 @@ def _placed(shape: Distance, at: Sequence[float], tilt: float = 0.0, turn: float
     return lambda p: shape(matrix @ (p - origin))
 
 
-def _flat(colour: Sequence[float]):
+def _flat(colour: Sequence[float]) -> Paint:
     return lambda p, n: np.broadcast_to(column(colour), p.shape)
 
 
-def _mottled(dark: Sequence[float], light: Sequence[float], scale: float):
+def _mottled(dark: Sequence[float], light: Sequence[float], scale: float) -> Paint:
     def paint(p: Array, n: Array) -> Array:
         amount = np.clip(0.5 + 0.55 * GRAIN(p * scale), 0, 1)
         return column(dark) * (1 - amount) + column(light) * amount
@@ -185,7 +175,7 @@ def _mottled(dark: Sequence[float], light: Sequence[float], scale: float):
     return paint
 
 
-def _apple_paint(centre: Sequence[float]):
+def _apple_paint(centre: Sequence[float]) -> Paint:
     """Red over yellow, streaked from the stalk down."""
 
     def paint(p: Array, n: Array) -> Array:
@@ -262,8 +252,7 @@ def _grapes(seed: int, at: Sequence[float], count: int) -> Distance:
         c[1] = 0.085 + rng.random() * 0.20 * (1 - along)
         if all(np.linalg.norm(c - other) > 0.125 for other in centres):
             centres.append(c)
-    middle = (at[0] + 0.28, at[1] + 0.15, at[2])
-    return bounded(balls(np.array(centres) + at, 0.08), sphere(middle, 0.62), 0.1)
+    return balls(np.array(centres) + at, 0.08)
 
 
 def _parts() -> list[Part]:
@@ -284,35 +273,43 @@ def _parts() -> list[Part]:
     handle = union(
         *(capsule(a, b, 0.042) for a, b in _arc((-1.30, 1.22, 0.35), (-1.36, 0.50, 0.35), -0.32))
     )
-    jug_body = union(_placed(turned(jug, 0.04), at_jug), handle)
-    apples = [((0.20, 0.55, -0.16), 0.3, 0.4), ((0.66, 0.57, -0.08), -0.35, 1.9)]
-    fruit = [
-        Part(bounded(_placed(turned(apple), at, tilt, spin), sphere(at, 0.3), 0.1), _apple_paint(at), 0.55)
-        for at, tilt, spin in [*apples, ((-0.52, 0.22, -0.62), 0.25, 0.9)]
-    ]
     orange = _mottled((0.72, 0.20, 0.012), (0.82, 0.30, 0.02), 14)
     yellow = _mottled((0.70, 0.46, 0.02), (0.86, 0.64, 0.06), 6)
     green = _mottled((0.42, 0.40, 0.05), (0.66, 0.56, 0.12), 5)
+    linen = _mottled((0.70, 0.68, 0.64), (0.78, 0.76, 0.73), 3)
+    teal = _mottled((0.02, 0.13, 0.17), (0.05, 0.24, 0.27), 4)
+    purple = _mottled((0.05, 0.012, 0.06), (0.13, 0.03, 0.11), 7)
+    dish = union(_placed(turned(bowl, 0.035), at_bowl), _placed(turned(foot), at_bowl))
+    apples = [((0.20, 0.55, -0.16), 0.3, 0.4), ((0.66, 0.57, -0.08), -0.35, 1.9),
+              ((-0.52, 0.22, -0.62), 0.25, 0.9)]  # fmt: skip
+    oranges = [((0.42, 0.52, 0.26), 0.25), ((0.82, 0.50, 0.22), 0.22), ((0.44, 0.76, 0.04), 0.235)]
     return [
-        Part(box((0.0, -0.2, 0.4), (9.0, 0.2, 1.75), 0.03), _wood_paint),
-        Part(lambda p: 2.6 - p[2], _wall_paint),
-        Part(bounded(_cloth, box((0.4, -0.4, -0.4), (1.9, 0.6, 1.2)), 0.1), _mottled((0.70, 0.68, 0.64), (0.78, 0.76, 0.73), 3)),
-        Part(bounded(jug_body, sphere((-1.05, 0.72, 0.35), 0.92), 0.15), _jug_paint, 0.9),
-        Part(bounded(_placed(turned(bottle), (-0.18, 0.0, 0.78)), box((-0.18, 0.93, 0.78), (0.24, 0.95, 0.24)), 0.1),
-             _flat((0.012, 0.045, 0.018)), 2.2),  # fmt: skip
-        Part(bounded(union(_placed(turned(bowl, 0.035), at_bowl), _placed(turned(foot), at_bowl)),
-             sphere((0.42, 0.3, 0.05), 0.72), 0.1), _mottled((0.02, 0.13, 0.17), (0.05, 0.24, 0.27), 4), 1.0),
-        Part(sphere((0.42, 0.52, 0.26), 0.25), orange, 0.4),
-        Part(sphere((0.82, 0.50, 0.22), 0.22), orange, 0.4),
-        Part(sphere((0.44, 0.76, 0.04), 0.235), orange, 0.4),
-        *fruit,
-        Part(bounded(_placed(turned(pear), (1.28, 0.25, 0.42), 0.14, 0.4), sphere((1.28, 0.33, 0.42), 0.48), 0.1),
-             green, 0.35),  # fmt: skip
-        Part(bounded(_placed(turned(lemon), (-0.02, 0.22, -0.92), 1.45, 0.5), sphere((-0.02, 0.22, -0.92),
-                     0.3), 0.1), yellow, 0.4),  # fmt: skip
-        Part(_grapes(5, (0.55, 0.05, -0.86), 34), _mottled((0.05, 0.012, 0.06), (0.13, 0.03, 0.11), 7),
-             0.8),  # fmt: skip
-    ]
+        Part(box((0.0, -0.2, 0.4), (9.0, 0.2, 1.75), 0.03), _wood_paint, (-9, -1, -2), (9, 0, 2.2)),
+        Part(lambda p: 2.6 - p[2], _wall_paint, (-9, -9, 2.5), (9, 9, 3)),
+        Part(_cloth, linen, (-1.4, -1.0, -1.6), (1.7, 0.2, 0.8)),
+        _thing(union(_placed(turned(jug, 0.04), at_jug), handle), _jug_paint,
+               (-1.15, 0.72, 0.35), (0.68, 0.78, 0.48), 0.9),
+        _thing(_placed(turned(bottle), (-0.18, 0.0, 0.78)), _flat((0.012, 0.045, 0.018)),
+               (-0.18, 0.93, 0.78), (0.24, 0.96, 0.24), 2.2),
+        _thing(dish, teal, (0.42, 0.3, 0.05), (0.70, 0.32, 0.70), 1.0),
+        *(_thing(sphere(at, r), orange, at, (r, r, r), 0.4) for at, r in oranges),
+        *(_thing(_placed(turned(apple), at, tilt, spin), _apple_paint(at), at, (0.26,) * 3, 0.55)
+          for at, tilt, spin in apples),
+        _thing(_placed(turned(pear), (1.28, 0.25, 0.42), 0.14, 0.4), green,
+               (1.28, 0.33, 0.42), (0.36, 0.40, 0.36), 0.35),
+        _thing(_placed(turned(lemon), (-0.02, 0.22, -0.92), 1.45, 0.5), yellow,
+               (-0.02, 0.22, -0.92), (0.3, 0.3, 0.3), 0.4),
+        _thing(_grapes(5, (0.55, 0.05, -0.86), 34), purple,
+               (0.86, 0.20, -0.86), (0.60, 0.24, 0.62), 0.8),
+    ]  # fmt: skip
+
+
+def _thing(
+    shape: Distance, paint: Paint, middle: Sequence[float], half: Sequence[float], gloss: float
+) -> Part:
+    """A glossy part in the box around ``middle`` with half edge lengths ``half``."""
+    low, high = np.subtract(middle, half), np.add(middle, half)
+    return Part(shape, paint, low, high, gloss)
 
 
 def _arc(start: Sequence[float], end: Sequence[float], bulge: float) -> list[tuple]:

@@ -1,0 +1,104 @@
+"""Where a run stands on the contact sheet: rows and columns by two keys, further keys as pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+from nst.compare.handles import label, ordered, short, shown
+from nst.compare.reading import Run, Value
+
+MOST_COLUMNS = 8  # of a grid; a key with more values makes the rows
+MOST_ROWS = 8  # of a page without a grid
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Runs of one setting: one, several seeds, or none where the sweep has a gap."""
+
+    caption: str
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A table of cells; None stays blank. Titles are empty where captions say it all."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+
+
+def pages(runs: Sequence[Run], keys: Sequence[str]) -> list[Page]:
+    """Lays out runs.
+
+    Args:
+        runs: With their handles.
+        keys: That differ, see :func:`nst.compare.handles.differing`.
+
+    Returns:
+        At least one page. A grid, if its cells are at least half full, else a plain list; several
+        seeds of a setting share a cell where two other keys want the rows and columns.
+    """
+    axes = axes_of(runs, keys)
+    placed = [run for run in runs if all(key in run.handles for key in axes)]
+    settings = {tuple(run.handles[key] for key in axes) for run in placed}
+    cells = math.prod(len(ordered(run.handles[key] for run in placed)) for key in axes)
+    if len(axes) < 2 or 2 * len(settings) < cells:
+        return _list("", runs, axes)
+    others = [run for run in runs if run not in placed]
+    return _grids(placed, axes) + (_list("Without a place in the grid", others, keys) if others else [])
+
+
+def axes_of(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
+    """Orders keys by how many values they take; seeds are an axis only where there is room."""
+    counts = {key: len({run.handles.get(key) for run in runs}) for key in keys}
+    axes = sorted((key for key in keys if key != "seed"), key=lambda key: -counts[key])
+    return [*axes, "seed"] if "seed" in keys and len(axes) < 2 else axes
+
+
+def _grids(runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
+    values = {key: ordered(run.handles[key] for run in runs) for key in axes}
+    across, down, *further = axes
+    if len(values[across]) > MOST_COLUMNS:
+        across, down = down, across
+
+    def cell(setting: dict[str, Value]) -> Cell:
+        here = tuple(run for run in runs if all(run.handles[k] == v for k, v in setting.items()))
+        return Cell("", here)
+
+    made = []
+    for combination in product(*(values[key] for key in further)):
+        page = dict(zip(further, combination, strict=True))
+        rows = tuple(
+            (_title(down, row), tuple(cell({**page, down: row, across: v}) for v in values[across]))
+            for row in values[down]
+        )
+        title = ", ".join(_title(key, value) for key, value in page.items())
+        made.append(Page(title, tuple(_title(across, v) for v in values[across]), rows))
+    return made
+
+
+def _list(title: str, runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
+    groups: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: _rank(run, runs, axes)):
+        groups.setdefault(label(run, axes), []).append(run)
+    cells = iter([Cell(caption, tuple(group)) for caption, group in groups.items()])
+    width = max(1, min(5, math.ceil(math.sqrt(1.3 * len(groups)))))
+    made = []
+    while batch := list(islice(cells, width * MOST_ROWS)):
+        blank = [None] * (-len(batch) % width)
+        filled = [*batch, *blank]
+        rows = tuple(("", tuple(filled[i : i + width])) for i in range(0, len(filled), width))
+        made.append(Page(title, ("",) * width, rows))
+    return made
+
+
+def _rank(run: Run, runs: Sequence[Run], axes: Sequence[str]) -> list[int]:
+    return [ordered(r.handles.get(key) for r in runs).index(run.handles.get(key)) for key in axes]
+
+
+def _title(key: str, value: Value) -> str:
+    return f"{short(key)}={shown(value)}"

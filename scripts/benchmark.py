@@ -1,0 +1,374 @@
+"""Measure what the project promises about time and memory: one run, one table.
+
+A step is what an optimizer asks for: the loss and its gradient with respect to the image. Its work
+is counted from the layer shapes (convolutions alone, forward and backward) and compared with the
+rate of TensorFlow's own matrix product. What is compared is measured in turn, so that a busy
+machine slows all alike. VGG19's weights are random in steps, whose time does not depend on them.
+
+    pip install -e '.[benchmark]'                 (PyTorch, to compare with; left out where missing)
+    python scripts/benchmark.py                   (some ten minutes on two cores)
+    python scripts/benchmark.py --only step,torch --json figures.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nst import weights
+from nst.config import compose
+
+SIDE = 4096  # of the matrices
+HEIGHT, WIDTH = 384, 512  # of the steps' images, px
+CONTENT = "block4_conv2"
+STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+MAIN = ("style=starry", "alpha=1e3")  # the README's main command
+
+Work = Callable[[], float]
+
+
+class Row(NamedTuple):
+    """One figure and its target; without a value where it cannot be measured, ``unit`` says why."""
+
+    what: str
+    value: float | None
+    unit: str = ""
+    target: str = ""
+
+    def __str__(self) -> str:
+        """The row as a line of the table."""
+        if self.value is None:
+            return f"{self.what:<48} {self.unit}"
+        line = f"{self.what:<48} {self.value:>9.4g} {self.unit:<8}"
+        if not self.target:
+            return line.rstrip()
+        sign, limit = self.target.split()
+        good = self.value <= float(limit) if sign == "<=" else self.value >= float(limit)
+        return f"{line} {self.target:<8} {'reached' if good else 'MISSED'}"
+
+
+# Works: they live in processes of their own, so that the libraries do not get in each other's way.
+
+
+def layers(network: str) -> list[weights.Layer]:
+    """The network down to the last style layer; VGG19's weights are random (He et al. 2015)."""
+    if network == "bundled":
+        found = weights.load(weights.locate("bundled", None, None, None, 0))
+        return found[: [layer.name for layer in found].index(STYLE[-1]) + 1]
+    rng, depth, found = np.random.default_rng(0), 3, []
+    for name, width in weights.layer_channels(network).items():
+        if name.endswith("pool"):
+            found.append(weights.Layer(name))
+        else:
+            kernel = rng.normal(0, (2 / 9 / depth) ** 0.5, (3, 3, depth, width))
+            found.append(weights.Layer(name, kernel.astype("f"), np.zeros(width, "f")))
+            depth = width
+        if name == STYLE[-1]:
+            break
+    return found
+
+
+def pictures() -> np.ndarray:
+    """Iterate, content and style, each `[1, H, W, 3]`."""
+    return np.random.default_rng(1).random((3, 1, HEIGHT, WIDTH, 3), np.float32)
+
+
+def tensorflow() -> Any:
+    """TensorFlow, set up as for a run."""
+    from nst.runtime import import_tensorflow, setup
+
+    setup(threads=None, deterministic=True)
+    return import_tensorflow()
+
+
+def product() -> Work:
+    """A large matrix product in TensorFlow."""
+    tf = tensorflow()
+    multiply = tf.function(lambda a: tf.matmul(a, a)[0, 0])  # gives one number, not 64 MiB
+    matrix = tf.random.stateless_normal((SIDE, SIDE), (0, 0))
+    return lambda: float(multiply(matrix))
+
+
+def tensorflow_step(network: str, precision: str) -> Work:
+    """A step of this project; gives the loss."""
+    tf = tensorflow()
+    from nst.encoder import Encoder
+    from nst.losses import Content, Gram
+    from nst.objective import Objective
+
+    stack = layers(network)
+    terms = {"content": Content(1.0, [CONTENT]), "style": Gram(1.0, STYLE)}
+    parts = {"content": {CONTENT: 1.0}, "style": dict.fromkeys(STYLE, 1.0)}
+    norms = {k: tf.ones(len(bias)) for k, _, bias in stack if k in (*STYLE, CONTENT)}
+    iterate, content, style = map(tf.constant, pictures())
+    encoder = Encoder(stack, precision=precision)
+    objective = Objective(encoder, terms, parts, norms, content, style)
+    return lambda: float(objective(iterate).total)
+
+
+def torch_step(network: str, layout: str) -> Work:
+    """The same step in PyTorch."""
+    import torch
+    from torch.nn import functional
+
+    def tensor(array: np.ndarray, axes: tuple[int, ...]) -> torch.Tensor:
+        copy = np.ascontiguousarray(array.transpose(axes))
+        return torch.from_numpy(copy).to(memory_format=getattr(torch, layout))
+
+    def features(image: torch.Tensor) -> dict[str, torch.Tensor]:
+        x, found = functional.pad(image.flip(1) * 255 - mean, (1, 1, 1, 1), mode="replicate"), {}
+        for name, kernel, bias in stack:
+            if kernel is None:
+                x = functional.max_pool2d(x, 2, ceil_mode=True)
+            else:
+                x = functional.relu(functional.conv2d(x, kernel, bias, padding=int(x.shape[1] > 3)))
+            found[name] = x
+        return found
+
+    def gram(x: torch.Tensor) -> torch.Tensor:
+        rows = x.flatten(2)[0]
+        return rows @ rows.T / rows.shape[1]
+
+    def work() -> float:
+        found = features(iterate)
+        loss = functional.mse_loss(found[CONTENT], target)
+        loss = loss + sum(functional.mse_loss(gram(found[k]), grams[k]) for k in STYLE)
+        torch.autograd.grad(loss, iterate)
+        return float(loss)
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    mean = torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)
+    stack = [
+        layer if layer.kernel is None
+        else (layer.name, tensor(layer.kernel, (3, 2, 0, 1)), torch.tensor(layer.bias))
+        for layer in layers(network)
+    ]  # fmt: skip
+    iterate, content, style = (tensor(picture, (0, 3, 1, 2)) for picture in pictures())
+    target = features(content)[CONTENT]
+    grams = {name: gram(x) for name, x in features(style).items() if name in STYLE}
+    iterate.requires_grad_()
+    return work
+
+
+@cache
+def _made(make: Callable[..., Work], *arguments: str) -> Work:
+    return make(*arguments)
+
+
+def timed(make: Callable[..., Work], *arguments: str) -> tuple[float, float]:
+    """Does a work, which the first call in a process makes; gives seconds and the work's value."""
+    work = _made(make, *arguments)
+    start = time.perf_counter()
+    value = work()
+    return time.perf_counter() - start, value
+
+
+def process() -> ProcessPoolExecutor:
+    """A fresh process to call functions in."""
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
+def in_turn(rounds: int, works: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[float, float]]:
+    """Median seconds of works, and their values; a work is a process, a maker and its arguments."""
+
+    def measure() -> list[tuple[float, float]]:
+        return [where.submit(timed, *what).result() for where, *what in works.values()]
+
+    values = [value for _, value in measure()]  # traces, allocates
+    seconds = zip(*[[seconds for seconds, _ in measure()] for _ in range(rounds)], strict=True)
+    return dict(zip(works, zip(map(median, seconds), values, strict=True), strict=True))
+
+
+# Sections of the table.
+
+
+def gflop(network: str) -> float:
+    """Work of a step's convolutions: two operations a weight and position, forward and backward."""
+    height, width, count = HEIGHT, WIDTH, 0
+    for _, kernel, _ in layers(network):
+        if kernel is None:
+            height, width = -(-height // 2), -(-width // 2)
+        else:
+            count += 2 * 2 * kernel.size * height * width
+    return count / 1e9
+
+
+def matmul(rounds: int) -> Iterator[Row]:
+    """TensorFlow's matrix product, the yardstick of the steps."""
+    with process() as ours:
+        seconds, _ = in_turn(rounds, {"product": (ours, product)})["product"]
+    yield Row(f"TensorFlow, {SIDE} x {SIDE} float32", 2e-9 * SIDE**3 / seconds, "GFLOP/s")
+
+
+def step(rounds: int) -> Iterator[Row]:
+    """The gradient step against the matrix product."""
+    for network in ("vgg19", "bundled"):
+        with process() as ours:
+            step = (ours, tensorflow_step, network, "float32")
+            times = in_turn(rounds, {"product": (ours, product), "step": step})
+        seconds, yardstick = times["step"][0], 2e-9 * SIDE**3 / times["product"][0]
+        yield Row(f"{network}, {WIDTH} x {HEIGHT}, to {STYLE[-1]}", seconds, "s")
+        yield Row(f"{network}, convolutions", gflop(network), "GFLOP")
+        yield Row(f"{network}, rate", gflop(network) / seconds, "GFLOP/s")
+        share = 100 * gflop(network) / seconds / yardstick
+        target = ">= 75" if network == "vgg19" else ""
+        yield Row(f"{network}, rate / matrix product's", share, "%", target)
+
+
+def torch(rounds: int) -> Iterator[Row]:
+    """The gradient step against PyTorch's, in the faster of its two layouts."""
+    if importlib.util.find_spec("torch") is None:
+        yield Row("PyTorch", None, "not measured: pip install -e '.[benchmark]'")
+        return
+    for network in ("vgg19", "bundled"):
+        with process() as ours, process() as theirs:
+            works = {"TensorFlow": (ours, tensorflow_step, network, "float32")}
+            for layout in ("contiguous_format", "channels_last"):
+                works[f"PyTorch {layout}"] = (theirs, torch_step, network, layout)
+            times = in_turn(rounds, works)
+        (seconds, loss), *others = times.values()
+        for name, (taken, _) in times.items():
+            yield Row(f"{network}, {name}", taken, "s")
+        ratio = min(taken for taken, _ in others) / seconds
+        target = ">= 1.3" if network == "vgg19" else ""
+        yield Row(f"{network}, PyTorch's time / TensorFlow's", ratio, "", target)
+        apart = max(abs(other / loss - 1) for _, other in others)
+        yield Row(f"{network}, relative difference of the losses", apart, "", "<= 1e-3")
+
+
+def bfloat16(rounds: int) -> Iterator[Row]:
+    """The gradient step in bfloat16 against float32."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
+    if not {"avx512_bf16", "amx_bf16"} & set(flags):
+        yield Row("bfloat16", None, "not measured: this processor does not multiply bfloat16")
+        return
+    with process() as ours:
+        works = {p: (ours, tensorflow_step, "vgg19", p) for p in ("float32", "bfloat16")}
+        times = in_turn(rounds, works)
+    ratio = times["float32"][0] / times["bfloat16"][0]
+    yield Row("vgg19, bfloat16", times["bfloat16"][0], "s")
+    yield Row("vgg19, float32's time / bfloat16's", ratio, "", ">= 1.5")
+
+
+def run(rounds: int) -> Iterator[Row]:
+    """The README's main command with the bundled features."""
+    seconds, first_image, memory = spent(*MAIN, "network=bundled")
+    yield Row("bundled, default size, in all", seconds, "s", "<= 90")
+    yield Row("bundled, first image in the event file", first_image, "s", "<= 15")
+    yield Row("bundled, peak memory", memory, "GB")
+
+
+def vgg19(rounds: int) -> Iterator[Row]:
+    """The README's main command with VGG19, and a larger image with L-BFGS."""
+    url = compose(["network=vgg19"]).network.url
+    source, kind = weights.keras_home() / "models" / Path(url).name, "ImageNet"
+    with TemporaryDirectory() as folder:
+        if not source.is_file():
+            source, kind = Path(folder, "random.weights.h5"), "random"
+            with process() as keras:
+                keras.submit(save_vgg19, source).result()
+        network = ("network=vgg19", f"network.weights={source}")
+        seconds, first_image, memory = spent(*MAIN, *network)
+        yield Row(f"{kind} weights, default size, in all", seconds, "s", "<= 240")
+        yield Row(f"{kind} weights, first image in the event file", first_image, "s", "<= 15")
+        yield Row(f"{kind} weights, peak memory", memory, "GB", "<= 2")
+        large = ("size=960", "pyramid=single", "optimizer=lbfgs", "steps=22")  # fills the history
+        yield Row("960 px, L-BFGS, peak memory", spent(*MAIN, *network, *large)[2], "GB", "<= 4")
+
+
+def help_page(rounds: int) -> Iterator[Row]:
+    """The help page, which must not wait for TensorFlow."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "nst.run", "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    yield Row("python -m nst.run --help", median(seconds), "s", "<= 1")
+
+
+def spent(*overrides: str) -> tuple[float, float, float]:
+    """Runs the command; gives seconds in all and to the first picture, and peak memory in GB."""
+    command = [sys.executable, "-m", "nst.run", *overrides, "hydra.run.dir=run"]
+    with TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
+        start = time.time()
+        process_id = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log).pid
+        _, status, usage = os.wait4(process_id, 0)
+        seconds = time.time() - start
+        if status:
+            log.seek(0)
+            sys.exit(f"{' '.join(command)} failed:\n{log.read()}")
+        with process() as reader:
+            first_image = reader.submit(first_image_time, Path(folder, "run")).result() - start
+    return seconds, first_image, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+def first_image_time(folder: Path) -> float:
+    """When the first picture of the iterate went to the event file; seconds since 1970."""
+    tensorflow()
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    events = EventFileLoader(str(next(folder.glob("events.out.tfevents.*")))).Load()
+    return next(e.wall_time for e in events if any(v.tag == "result" for v in e.summary.value))
+
+
+def save_vgg19(path: Path) -> None:
+    """Writes VGG19's random weights as Keras does."""
+    tensorflow()
+    import keras
+
+    model = keras.applications.VGG19(include_top=False, weights=None)
+    for name, kernel, bias in layers("vgg19"):
+        if kernel is not None:
+            model.get_layer(name).set_weights([kernel, bias])
+    model.save_weights(path)
+
+
+SECTIONS = {
+    "matmul": matmul,
+    "step": step,
+    "torch": torch,
+    "bfloat16": bfloat16,
+    "run": run,
+    "vgg19": vgg19,
+    "help": help_page,
+}
+
+
+def main() -> None:
+    """Prints the table, row by row as the figures come."""
+    parser = argparse.ArgumentParser(description="Measure time and memory.")
+    names = ",".join(SECTIONS)
+    parser.add_argument("--only", default=names, help=f"sections, with commas between ({names})")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each time (5)")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there as well")
+    options = parser.parse_args()
+    sections = options.only.split(",")
+    if unknown := set(sections) - set(SECTIONS):
+        parser.error(f"--only: no section {', '.join(unknown)}; there are {names}")
+    table = []
+    for name in sections:
+        for row in SECTIONS[name](options.rounds):
+            table.append({"section": name, **row._asdict()})
+            print(f"{name:<9} {row}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(table, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
