@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
@@ -74,12 +75,17 @@ def check(config: DictConfig) -> None:
     Raises:
         InputError: Something is out of range or does not fit together; one line says what is right.
     """
+    for key in sorted(OmegaConf.missing_keys(config)):
+        raise InputError(f"{key}: it needs a value")
     for key, test in CHECKS.items():
         _require(key, OmegaConf.select(config, key), test)
     for group in ("loss", "observer"):
         for name, node in (config[group] or {}).items():
             for key, value in node.items():
                 _require(f"{group}.{name}.{key}", value, NODE_CHECKS.get(key, lambda _: None))
+    for key, value in (config.optimizer.get("options") or {}).items():
+        if isinstance(value, str):
+            raise InputError(f"optimizer.options.{key}: {value} is no number, nor true or false")
     _check_keys(config)
     _check_terms(config)
     if config.init.base == "file" and config.init.image is None:
@@ -119,7 +125,7 @@ def _check_terms(config: DictConfig) -> None:
     if not terms:
         raise InputError("loss: name at least one term, for example loss=[content,style]")
     if not any(term.weight > 0 for term in terms.values()):
-        raise InputError("loss: every weight is 0, so that nothing would change; give alpha or beta")
+        raise InputError("loss: every weight is 0: nothing would change; give alpha or beta")
     network = "vgg19" if config.network.name == "auto" else config.network.name
     for name, term in terms.items():
         layers, layer_weights = term.get("layers"), term.get("layer_weights")
@@ -128,8 +134,8 @@ def _check_terms(config: DictConfig) -> None:
         _check_layers(f"loss.{name}.layers", list(layers), list(layer_channels(network)), network)
         if layer_weights is not None and len(layer_weights) != len(layers):
             raise InputError(
-                f"loss.{name}.layer_weights: {len(layer_weights)} numbers for {len(layers)} layers; "
-                f"give one for each, or null"
+                f"loss.{name}.layer_weights: {len(layer_weights)} numbers for {len(layers)} "
+                f"layers; give one for each, or null"
             )
         if any(not 0 <= weight < math.inf for weight in layer_weights or ()):
             raise InputError(f"loss.{name}.layer_weights: {layer_weights} must all be 0 or more")
@@ -141,7 +147,7 @@ def _check_layers(key: str, layers: Sequence[str], valid: Sequence[str], network
     for layer in layers:
         if layer not in valid:
             # conv4_2 and relu4_2 are how the papers call Keras' block4_conv2
-            keras_name = layer.replace("relu", "conv").replace("conv", "block", 1).replace("_", "_conv")
+            keras_name = re.sub(r"^(?:conv|relu)(\d)_(\d)$", r"block\1_conv\2", layer)
             raise InputError(
                 f"{key}: {network} has no layer {layer}."
                 f"{nearest(keras_name, valid) or nearest(layer, valid)} Valid: {', '.join(valid)}"

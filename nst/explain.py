@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 
@@ -19,6 +20,14 @@ from nst.config import CONF_DIR, compose
 from nst.errors import InputError, nearest
 
 USER_ERRORS = (InputError, HydraException, OmegaConfBaseException)
+
+
+class OneLine(logging.Formatter):
+    """Formats log records for the terminal: the message alone. Tracebacks are for run.log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Leaves the traceback out."""
+        return record.getMessage()
 
 
 def explain(error: Exception) -> str:
@@ -44,7 +53,7 @@ def explain(error: Exception) -> str:
         return f"{key}: {_plain(reason)}" if key else _plain(reason)
     added = re.match(r"Multiple values for (\w+)", text)
     if added:
-        return f"+{added[1]}: a group has one option chosen already; write {added[1]}=… without the +"
+        return f"+{added[1]}: an option is chosen already; write {added[1]}=… without the +"
     if isinstance(error, ConfigCompositionException) and text.startswith("Ambiguous value"):
         override = text.split("'")[1]
         key, _, value = override.partition("=")

@@ -13,7 +13,11 @@ from nst.errors import InputError
 from nst.explain import groups
 from nst.runs import RunFolder, recorded_config
 
-CARRIED_ALONG = ("resume", "replay", "hydra")  # first parts of keys that do not change a recorded run
+CARRIED_ALONG = (
+    "resume",
+    "replay",
+    "hydra",
+)  # first parts of keys that do not change a recorded run
 
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -30,7 +34,9 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     Raises:
         InputError: The folder or picture carries no configuration, or the two words are misused.
     """
-    changes = [o for o in overrides if o.lstrip("+~").split("=")[0].split(".")[0] not in CARRIED_ALONG]
+    changes = [
+        o for o in overrides if o.lstrip("+~").split("=")[0].split(".")[0] not in CARRIED_ALONG
+    ]
     if config.resume is not None:
         if changes or config.replay is not None:
             raise InputError(
@@ -57,7 +63,9 @@ def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str])
     for change in OverridesParser.create().parse_overrides(list(changes)):
         key = change.key_or_group
         if key == "experiment":
-            raise InputError("replay: an experiment is a whole setting of its own; name single keys")
+            raise InputError(
+                "replay: an experiment is a whole setting of its own; name single keys"
+            )
         if key in groups() or not OmegaConf.is_missing(composed, key):
             OmegaConf.update(recorded, key, OmegaConf.select(composed, key), merge=False)
     return recorded

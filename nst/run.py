@@ -5,6 +5,7 @@ No class that a configuration names lives here: run as a script, this file is im
 
 from __future__ import annotations
 
+import argparse
 import logging
 import math
 import os
@@ -23,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from nst.checks import check
 from nst.config import CONF_DIR, compose
-from nst.errors import InputError
+from nst.errors import InputError, nearest
 from nst.explain import USER_ERRORS, explain
 from nst.inputs import gather, identity, resolved
 from nst.replay import effective
@@ -52,7 +53,7 @@ def task(config: DictConfig) -> float:
         if folder.status.get("status") != "completed":  # that one would be another's, left as it is
             folder.write_status("failed", reason=f"{type(error).__name__}: {error}")
         if not sweeping:
-            raise
+            sys.exit(_say(error))  # were it raised, Hydra would put a line of its own before ours
         log.exception("this job failed, the sweep goes on: %s", error)
         return math.nan
     log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])
@@ -83,47 +84,79 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns its exit status."""
-    parsed = get_args_parser().parse_args(list(arguments))
-    if parsed.help:
-        from nst.help import page
-
-        print(page())
-        return COMPLETED
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a Ctrl-C
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     try:
+        parsed = _parsed(arguments)
+        if parsed.help:
+            from nst.help import page
+
+            print(page())
+            return COMPLETED
         if parsed.cfg or parsed.info or parsed.hydra_help or parsed.shell_completion:
+            options = [argument for argument in arguments if argument not in parsed.overrides]
+            sys.argv[1:] = [*options, *parsed.overrides]
             task()
             return COMPLETED
-        return _run_jobs(arguments, parsed.overrides, parsed.multirun)
-    except USER_ERRORS as error:
-        print(f"nst: {explain(error)}", file=sys.stderr)
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        print("nst: interrupted; the picture so far is in the run folder", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:  # the last place that can say it in a line; the log has the rest
-        log.exception("the run failed")
-        print(f"nst: the run failed: {error}", file=sys.stderr)
-        return FAILED
+        overrides = list(parsed.overrides)
+        if parsed.config_dir:
+            overrides.append(f"hydra.searchpath=['file://{Path(parsed.config_dir).absolute()}']")
+        return _run_jobs(overrides, parsed.multirun)
+    except SystemExit as end:
+        return int(end.code or COMPLETED)
+    except (Exception, KeyboardInterrupt) as error:
+        return _say(error)
 
 
-def _run_jobs(arguments: Sequence[str], overrides: list[str], multirun: bool) -> int:
-    """Checks every job before the first one starts, images and weights included, then runs them."""
-    swept = [o for o in OverridesParser.create().parse_overrides(overrides) if o.is_sweep_override()]
-    plain = [o for o in overrides if o not in [s.input_line for s in swept]]
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Takes options and overrides in any order, and answers a wrong option in a line."""
+    parser: argparse.ArgumentParser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        parsed, unknown = parser.parse_known_intermixed_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise InputError(f"{error} (--help shows how)") from error
+    if unknown:
+        valid = ("--help", "--multirun", "--cfg", "--package", "--resolve", "--config-dir")
+        raise InputError(f"{unknown[0]}: there is no such option.{nearest(unknown[0], valid)}")
+    if parsed.config_path or parsed.config_name or parsed.experimental_rerun:
+        raise InputError(
+            "--config-path, --config-name and --experimental-rerun go past the checks: "
+            "replay=RUN_FOLDER repeats a run, --config-dir=FOLDER adds options of your own"
+        )
+    return parsed
+
+
+def _say(error: BaseException) -> int:
+    """Says in one line on the terminal what went wrong, and returns the exit status."""
+    if isinstance(error, USER_ERRORS):
+        status, text = WRONG_INPUT, explain(error)
+    elif isinstance(error, KeyboardInterrupt):
+        status, text = INTERRUPTED, "interrupted; the picture so far is in the run folder"
+    else:
+        log.error("the run failed; its run.log says where", exc_info=error)
+        status, text = FAILED, f"the run failed: {' '.join(str(error).split())}"
+    print(f"nst: {text}", file=sys.stderr)
+    return status
+
+
+def _run_jobs(overrides: list[str], multirun: bool) -> int:
+    """Checks every job, images and weights included, before the first one starts; then runs them."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    plain = [o.input_line for o in parsed if not o.is_sweep_override()]
     composed = compose(plain if multirun else overrides, hydra=True)
     if not is_sweep(composed, multirun):
-        sys.argv[1:] = [*arguments, *_checked_run(composed, overrides)]
+        sys.argv[1:] = [*overrides, *_checked_run(composed, overrides)]
         task()
         return COMPLETED
     sweep = plan_sweep(composed, overrides)
     for job in sweep.jobs:
         _checked(compose(job), job)
+    _check_folder("hydra.sweep.dir", sweep.folder)
     sweep.folder.mkdir(parents=True, exist_ok=True)
     with RunFolder(sweep.folder).locked():
         constant = f"hydra.job.config.override_dirname.exclude_keys={sweep.constant_keys}"
-        sys.argv[1:] = [*arguments, f"hydra.sweep.dir='{sweep.folder}'", constant]
+        sys.argv[1:] = ["-m", *overrides, f"hydra.sweep.dir='{sweep.folder}'", constant]
         try:
             task()
         finally:
@@ -144,6 +177,7 @@ def _checked_run(composed: DictConfig, overrides: list[str]) -> list[str]:
     if composed.resume is not None:  # in the same folder, its .hydra left as it is
         folder = Path(composed.resume).expanduser().absolute()
         return [f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+    _check_folder("hydra.run.dir", folder)
     if (folder / STATUS).exists():
         raise InputError(
             f"hydra.run.dir: {folder} holds a run already; resume={folder} goes on with it, "
@@ -160,6 +194,13 @@ def _checked(composed: DictConfig, overrides: Sequence[str]) -> DictConfig:
     check(config)
     gather(config)
     return config
+
+
+def _check_folder(key: str, folder: Path) -> None:
+    """Finds out before the work whether a folder can be made."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise InputError(f"{key}: {folder} cannot be made: {existing} is no folder to write into")
 
 
 def _shown(path: Path) -> str:

@@ -60,7 +60,9 @@ class RunFolder:
             InputError: The folder holds none.
         """
         if not (self.path / CONFIG).is_file():
-            near = [p.name for p in self.path.parent.glob("*/")] if self.path.parent.is_dir() else []
+            near = (
+                [p.name for p in self.path.parent.glob("*/")] if self.path.parent.is_dir() else []
+            )
             hint = nearest(self.path.name, near) or " Run folders lie under outputs/."
             raise InputError(f"{self.path} is not a run folder: it holds no {CONFIG}.{hint}")
         config = OmegaConf.load(self.path / CONFIG)

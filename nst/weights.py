@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -124,21 +125,23 @@ def load(source: Source) -> list[Layer]:
     try:
         # The old format stores by name, so that a file with the classifier on top is read as well.
         old = not source.path.name.endswith(".weights.h5")
-        model.load_weights(source.path, **({"by_name": True} if old else {}))
+        with warnings.catch_warnings(action="ignore"):  # of missing weights: found below
+            model.load_weights(source.path, **({"by_name": True} if old else {}))
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
             f"{source.path} does not hold weights of Keras' {source.network}: {reason}"
         ) from error
-    layers = [
+    for variable in model.weights:
+        if not np.isfinite(variable.numpy()).all():
+            raise InputError(
+                f"{source.path} has no sound weights for {variable.path} of Keras' {source.network}"
+            )
+    return [
         Layer(layer.name, *layer.get_weights())
         for layer in model.layers
         if layer.name.startswith("block")
     ]
-    for name, *arrays in layers:
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise InputError(f"{source.path} has no sound weights for {name} of {source.network}")
-    return layers
 
 
 def _user_file(name: str, path: Path) -> Source:

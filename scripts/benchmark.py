@@ -149,7 +149,7 @@ def torch_step(network: str, layout: str) -> Work:
         loss = functional.mse_loss(found[CONTENT], target)
         loss = loss + sum(functional.mse_loss(gram(found[k]), grams[k]) for k in STYLE)
         torch.autograd.grad(loss, iterate)
-        return float(loss)
+        return float(loss.detach())
 
     torch.set_num_threads(os.cpu_count() or 1)
     mean = torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)

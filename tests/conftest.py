@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # before anything imports TensorFlow
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import hypothesis
 import numpy as np
 import pytest
+
+# The same examples at every run, however slow the machine is.
+hypothesis.settings.register_profile("nst", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("nst")
 
 
 def paint(height: int, width: int, seed: int) -> np.ndarray:
@@ -44,3 +51,41 @@ def bundled(bundled_layers: list[Any]) -> Any:
     from nst.encoder import Encoder
 
     return Encoder(bundled_layers)
+
+
+@pytest.fixture(scope="session")
+def random_vgg(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Any, Path]]:
+    """Makes Keras' VGG19 or VGG16 with random weights, and a file of them, once a session.
+
+    VGG19's is in the format of today, VGG16's in the one in which Keras publishes the weights.
+    """
+
+    @lru_cache
+    def make(name: str) -> tuple[Any, Path]:
+        import keras
+
+        keras.utils.set_random_seed(19)
+        application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}[name]
+        model = application(include_top=False, weights=None)
+        for weight in model.weights:
+            if len(weight.shape) == 1:  # biases are 0 in a new model, which would hide lost ones
+                weight.assign(keras.random.uniform(weight.shape, -1, 1))
+        path = tmp_path_factory.mktemp(name) / {"vgg19": "a.weights.h5", "vgg16": "a.h5"}[name]
+        model.save_weights(path) if name == "vgg19" else publish(model, path)
+        return model, path
+
+    return make
+
+
+def publish(model: Any, path: Path) -> None:
+    """Writes weights by layer name, as in the files that Keras' applications download."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}_{part}_1:0" for part in ("W", "b")][: len(layer.weights)]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, value in zip(names, layer.get_weights(), strict=True):
+                group[name] = value

@@ -1,4 +1,4 @@
-"""The mathematics of the loss, by hand, in numpy and by finite differences; and the terms around it."""
+"""The mathematics of the loss, by hand, in numpy and by finite differences; and its terms."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def test_the_size_of_an_image_does_not_change_a_value():
     assert float(gram_distance(gram_sums(tiled), style)) == pytest.approx(
         float(gram_distance(gram_sums(features), style))
     )
-    fine, coarse = (tf.constant(np.tile([[0.0, 1], [1, 0]], (n, n))[None, ..., None]) for n in (9, 2))
+    fine, coarse = (
+        tf.constant(np.tile([[0.0, 1], [1, 0]], (n, n))[None, ..., None]) for n in (9, 2)
+    )
     assert float(total_variation(fine)) == float(total_variation(coarse)) == 2
 
 
@@ -247,6 +249,8 @@ def test_a_term_of_ones_own_needs_distances_only():
             return {"image": tf.reduce_mean(image)}
 
     term = Brightness(1.0)
-    assert set(term.part_weights({})) == set(term.distances(maps(1, 2, 2, 3), {}, term.target({}, {})))
+    assert set(term.part_weights({})) == set(
+        term.distances(maps(1, 2, 2, 3), {}, term.target({}, {}))
+    )
     with pytest.raises(NotImplementedError):
         FeatureTerm(1.0, LAYERS).distances(maps(1, 2, 2, 3), {}, ())

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from nst.compare.reading import Run
+from nst.compare.reading import Run, Value
 from nst.errors import InputError
 from nst.fetch import fetch_image
-from nst.images import load, to_pil
+from nst.images import Picture, load, to_pil
 from nst.inputs import WEB, locate_image
 
 CELL = (320, 480)  # most width and height of a picture on the sheet, px
 CROP = (320, 160)  # of the centre at 100 %, px
 LONG_SIDE = 1024  # most of a picture inside the report, px
-REPORT_BYTES = 9_000_000  # for all pictures of a report; a third more as text
+REPORT_BYTES = 7_500_000  # for all pictures of a report; a third more as text
 LEAST_BYTES = 12_000  # for one picture, so that it can be recognised
 PATIENCE = 3.0  # for a content image that has left the cache, s
 
@@ -45,18 +45,18 @@ class Portrait:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """The pictures of a comparison.
+    """The pictures of a comparison, by run folder; what cannot be found or read is missing.
 
     Attributes:
-        results: By run folder; runs without a readable picture are missing.
-        contents: By the name in the configuration; images that cannot be found are missing.
+        results: What the runs made.
+        contents: The content images; runs with the same one share a portrait.
         styles: Likewise.
-        notes: By run folder, why a picture is missing.
+        notes: Why a result is missing.
     """
 
     results: Mapping[Path, Portrait]
-    contents: Mapping[str, Portrait]
-    styles: Mapping[str, Portrait]
+    contents: Mapping[Path, Portrait]
+    styles: Mapping[Path, Portrait]
     notes: Mapping[Path, str]
 
 
@@ -65,29 +65,23 @@ def gather(runs: Sequence[Run]) -> Gallery:
     budget = max(LEAST_BYTES, REPORT_BYTES // max(1, len(runs)))
     results, notes = {}, {}
     for run in runs:
-        if run.picture is None:
-            continue
-        try:
-            results[run.folder] = portray(run.picture, budget)
-        except InputError as error:
-            notes[run.folder] = str(error)
-    contents, styles = (_sources(runs, name, budget) for name in ("content", "style"))
+        if run.picture is not None:
+            try:
+                results[run.folder] = portray(load(run.picture), budget)
+            except InputError as error:
+                notes[run.folder] = str(error)
+    contents, styles = (_sources(runs, role, budget) for role in ("content", "style"))
     return Gallery(results, contents, styles, notes)
 
 
-def portray(path: Path, most_bytes: int) -> Portrait:
-    """Loads a picture and makes all its sizes.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    image = to_pil(load(path).rgb)
-    left, top = ((a - min(a, b)) // 2 for a, b in zip(image.size, CROP, strict=True))
+def portray(picture: Picture, most_bytes: int) -> Portrait:
+    """Makes all sizes of a picture."""
+    image = to_pil(picture.rgb)
+    left, top = (max(0, side - most) // 2 for side, most in zip(image.size, CROP, strict=True))
     right, bottom = left + min(CROP[0], image.width), top + min(CROP[1], image.height)
     large, data = _within(image, most_bytes)
-    return Portrait(
-        image.size, fitted(image, CELL), image.crop((left, top, right, bottom)), data, large.size
-    )
+    crop = image.crop((left, top, right, bottom))
+    return Portrait(image.size, fitted(image, CELL), crop, data, large.size)
 
 
 def fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
@@ -120,15 +114,24 @@ def _within(image: Image.Image, most_bytes: int) -> tuple[Image.Image, bytes]:
         side = round(0.8 * side)
 
 
-def _sources(runs: Sequence[Run], role: str, budget: int) -> dict[str, Portrait]:
-    """Loads each content or style image that is still the one that the runs were made from."""
-    found = {}
-    for name in dict.fromkeys(str(run.settings.get(f"{role}.image") or "") for run in runs):
-        hashes = {r.settings.get(f"{role}.sha256") for r in runs if r.settings.get(f"{role}.image") == name}
-        try:
-            path = fetch_image(name, timeout=PATIENCE) if name.startswith(WEB) else locate_image(name)
-            if load(path).sha256 in hashes | {None} - {""}:
-                found[name] = portray(path, budget)
-        except InputError:
-            continue  # moved, or from another machine; the report says so
+def _sources(runs: Sequence[Run], role: str, budget: int) -> dict[Path, Portrait]:
+    """Finds the content or style image of each run, if it is still the one that was used."""
+    found: dict[Path, Portrait] = {}
+    portraits: dict[Value, tuple[Portrait, str] | None] = {}
+    for run in runs:
+        name, used = run.settings.get(f"{role}.image"), run.settings.get(f"{role}.sha256")
+        if name not in portraits:
+            portraits[name] = _source(str(name), budget) if name else None
+        source = portraits[name]
+        if source is not None and used in (None, source[1]):
+            found[run.folder] = source[0]
     return found
+
+
+def _source(name: str, budget: int) -> tuple[Portrait, str] | None:
+    try:
+        path = fetch_image(name, timeout=PATIENCE) if name.startswith(WEB) else locate_image(name)
+        picture = load(path)
+    except InputError:
+        return None  # moved, or on another machine
+    return portray(picture, budget), picture.sha256

@@ -17,6 +17,7 @@ from nst.errors import InputError, nearest
 from nst.runs import CONFIG, HISTORY, RESULT, STATUS, RunFolder
 
 PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it
+SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
 RECORDS = 200  # of the history that are kept, enough for a curve
 BROKEN = (InputError, OSError, ValueError, TypeError, yaml.YAMLError, OmegaConfBaseException)
 
@@ -60,7 +61,7 @@ class Run:
 
 def is_run(folder: Path) -> bool:
     """Tells whether a folder is that of a run."""
-    return any((folder / name).is_file() for name in (CONFIG, STATUS, PLANNED))
+    return not (folder / SWEEP).is_file() and any((folder / name).is_file() for name in (CONFIG, STATUS, PLANNED))
 
 
 def find(folders: Iterable[Path]) -> list[Path]:

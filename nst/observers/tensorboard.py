@@ -34,7 +34,9 @@ class TensorBoard(Observer):
         with self._writer.as_default(run.first_step):
             tf.summary.image("content", run.content[None])
             tf.summary.image("style", run.style[None])
-            tf.summary.text("config", f"```yaml\n{run.config}\n```")  # fenced, or it is one paragraph
+            tf.summary.text(
+                "config", f"```yaml\n{run.config}\n```"
+            )  # fenced, or it is one paragraph
             # Without a trial_id of their own, runs with equal values would fall into one row.
             hparams.hparams(dict(run.hparams), trial_id=run.folder.path.name)
             self._writer.flush()  # TensorBoard can show both images while the first step compiles

@@ -117,3 +117,14 @@ def curve(points: Sequence[Point], samples: int = 24) -> list[Point]:
         pieces.append(b + 0.5 * t * ((c - a) + t * (square + t * cubic)))
     pieces.append(p[-1:])
     return [(float(x), float(y)) for x, y in np.concatenate(pieces)]
+
+
+def ribbon(points: Sequence[Point], start: float, middle: float, end: float) -> list[Point]:
+    """Outline of a line that swells: its width at the first, middle and last point."""
+    p = np.array(points, np.float64)
+    tangent = np.gradient(p, axis=0)
+    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+    widths = np.interp(np.linspace(0, 1, len(p)), [0, 0.5, 1], [start, middle, end])
+    offset = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) * widths[:, None] / 2
+    outline = np.concatenate([p + offset, (p - offset)[::-1]])
+    return [(float(x), float(y)) for x, y in outline]

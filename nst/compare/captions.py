@@ -1,0 +1,60 @@
+"""The few words under a picture: metrics, with their spread over seeds, and how the run stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nst.compare.effects import number, spread
+from nst.compare.handles import shown
+from nst.compare.portraits import Gallery
+from nst.compare.reading import Run
+
+PALE, INK, ALARM = "#f3f3f1", "#1b1b1b", "#b33a00"  # ground, text, and what needs attention
+
+
+def exemplar(runs: Sequence[Run], gallery: Gallery) -> Run | None:
+    """Chooses the run whose picture stands for several: the first completed, else any with one."""
+    pictured = [run for run in runs if run.folder in gallery.results]
+    done = [run for run in pictured if run.state == "completed"]
+    return next(iter([*done, *pictured]), None)
+
+
+def metric_lines(runs: Sequence[Run]) -> list[str]:
+    """Writes both distances, as mean ± standard deviation where there are several runs."""
+    done = [run for run in runs if {"content_distance", "style_distance"} <= run.metrics.keys()]
+    if not done:
+        return []
+    words = [
+        f"{name} {spread(run.metrics[f'{name}_distance'] for run in done)}"
+        for name in ("content", "style")
+    ]
+    return ["  ".join(words)] if len(done) == 1 else words
+
+
+def seed_line(runs: Sequence[Run], example: Run | None) -> str:
+    """Says which of several runs is shown."""
+    if len(runs) < 2 or example is None:
+        return ""
+    seeds = {run.handles.get("seed") for run in runs}
+    shown_seed = shown(example.handles.get("seed"))
+    if len(seeds) < 2:
+        return f"{len(runs)} runs of the same setting"
+    return f"{len(seeds)} seeds, shown: {shown_seed}"
+
+
+def state_line(runs: Sequence[Run]) -> str:
+    """Says how runs stand unless all are completed; "not run" where there are none."""
+    if not runs:
+        return "not run"
+    if len(runs) == 1:
+        return "" if runs[0].state == "completed" else state(runs[0])
+    done = sum(run.state == "completed" for run in runs)
+    others = ", ".join(dict.fromkeys(run.state for run in runs if run.state != "completed"))
+    return f"{done} of {len(runs)} completed; {others}" if others else ""
+
+
+def state(run: Run) -> str:
+    """Writes the state of a run, with the step that an unfinished one came to."""
+    steps = run.metrics.get("steps")
+    came_to = steps is not None and run.state not in ("completed", "damaged")
+    return f"{run.state} at step {number(steps)}" if came_to and steps is not None else run.state

@@ -1,0 +1,152 @@
+"""Loss curves and main effects as SVG that takes its colours and its font from the page around it."""
+
+from __future__ import annotations
+
+import html
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nst.compare.effects import METRICS, Effect
+from nst.compare.handles import label, ordered, short, shown
+from nst.compare.reading import Run, Value
+
+# Okabe and Ito's palette, without black and yellow: told apart by all eyes, on light and on dark.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7")
+DASHES = ("-", "--", ":", "-.")
+FOREGROUND = "#123456"  # stands for the text colour of the page, which the SVG is given at the end
+AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
+
+
+@_page_style()
+def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
+    """Draws the raw terms and the total of every run.
+
+    Colours tell the values of the first key apart, dashes those of the second; each line also carries
+    its run's label.
+
+    Args:
+        runs: With their handles and histories.
+        keys: That differ, the most telling first.
+        axis: ``evaluations`` or ``seconds``.
+
+    Returns:
+        SVG, or "" where no run has a history.
+    """
+    terms = dict.fromkeys(term for run in runs for term in _raw(run.history[-1] if run.history else {}))
+    panels = {f"{term}, unweighted": term for term in terms} | {"total, as optimised": None}
+    told = [run for run in runs if run.history]
+    if not told:
+        return ""
+    figure = Figure((4.2 * len(panels), 3.9), layout="constrained")
+    styles = _styles(told, keys)
+    for place, (title, term) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, len(panels), place)
+        for index, run in enumerate(told):
+            x = [_number(record.get(axis)) for record in run.history]
+            y = [_number(_raw(r).get(term) if term else r.get("total")) for r in run.history]
+            colour, dash = styles[index]
+            axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.4, gid=f"curve-{index}")
+        axes.set_yscale("log", nonpositive="mask")
+        axes.set_title(title, size=11)
+        axes.set_xlabel(AXES[axis])
+        axes.grid(alpha=0.25)
+    _legend(figure, told, keys)
+    titles = [label(run, keys) for run in told]
+    return re.sub(
+        r'<g id="curve-(\d+)">',
+        lambda m: f'<g class="curve"><title>{html.escape(titles[int(m[1])])}</title>',
+        _svg(figure),
+    )
+
+
+@_page_style()
+def main_effects(effects: Sequence[Effect]) -> str:
+    """Draws, for each key and metric, every setting (grey) and the mean over them (blue)."""
+    if not effects:
+        return ""
+    metrics = [metric for metric in list(METRICS)[:3] if all(metric in e.points for e in effects)]
+    figure = Figure((4.2 * len(metrics), 2.7 * len(effects)), layout="constrained")
+    for row, effect in enumerate(effects):
+        for column, metric in enumerate(metrics):
+            axes = figure.add_subplot(len(effects), len(metrics), row * len(metrics) + column + 1)
+            places = range(len(effect.values))
+            for place, sample in zip(places, effect.points[metric], strict=True):
+                axes.plot([place] * len(sample), sample, "o", color="#8a8a8a", ms=4, alpha=0.7)
+            means = [spread.mean for spread in effect.spreads[metric]]
+            bars = [spread.deviation or 0.0 for spread in effect.spreads[metric]]
+            axes.errorbar(places, means, bars, color=PALETTE[0], marker="o", ms=7, capsize=4)
+            axes.set_xticks(places, [shown(value)[:18] for value in effect.values], parse_math=False)
+            axes.margins(x=0.15)
+            axes.grid(alpha=0.25)
+            axes.set_xlabel(short(effect.key))
+            axes.set_title(METRICS[metric], size=11)
+    return _svg(figure)
+
+
+def _raw(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    raw = record.get("raw")
+    return raw if isinstance(raw, dict) else {}
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _styles(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[Any, str]]:
+    first, second = [*keys, None, None][:2]
+    colours, dashes = (ordered(run.handles.get(key or "") for run in runs) for key in (first, second))
+    return [
+        (
+            _colour(colours.index(run.handles.get(first or "")), len(colours)),
+            DASHES[dashes.index(run.handles.get(second or "")) % len(DASHES)],
+        )
+        for run in runs
+    ]
+
+
+def _colour(index: int, count: int) -> Any:
+    """Picks from the palette; more values than it has run from dark to bright."""
+    if count <= len(PALETTE):
+        return PALETTE[index]
+    return matplotlib.colormaps["viridis"](0.1 + 0.8 * index / (count - 1))
+
+
+def _legend(figure: Figure, runs: Sequence[Run], keys: Sequence[str]) -> None:
+    entries: dict[str, Any] = {}
+    for key, style in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
+        values: list[Value] = ordered(run.handles.get(key) for run in runs)
+        for index, value in enumerate(values):
+            look = {"color": _colour(index, len(values)), "linestyle": DASHES[index % len(DASHES)]} | style
+            entries[f"{short(key)}={shown(value)}"] = Line2D([], [], **look)
+    if entries and len(entries) <= 16:
+        legend = figure.legend(entries.values(), entries, loc="outside lower center", ncols=8, frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+
+
+def _page_style() -> Any:
+    return matplotlib.rc_context(
+        {
+            "svg.fonttype": "none",  # text stays text
+            "svg.hashsalt": "nst",  # else ids differ from one time to the next
+            **{name: FOREGROUND for name in ("text.color", "axes.edgecolor", "axes.labelcolor")},
+            **{name: FOREGROUND for name in ("xtick.color", "ytick.color")},
+        }
+    )
+
+
+def _svg(figure: Figure) -> str:
+    """Writes SVG to stand inside a page: no header, no date, no size of its own."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    head, rest = svg[svg.index("<svg") :].split(">", 1)
+    head = re.sub(r' (width|height)="[^"]*"', "", head)
+    return f"{head}>{rest}".replace(FOREGROUND, "currentColor").replace("'DejaVu Sans'", "inherit")

@@ -1,0 +1,73 @@
+"""Runs side by side: what differs between them, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from nst.compare import portraits
+from nst.compare.effects import Effect, effects
+from nst.compare.handles import differing, label, ordered, with_handles
+from nst.compare.portraits import Gallery
+from nst.compare.reading import Run, Value, find, names, read
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is compared.
+
+    Attributes:
+        runs: With their handles, in the order of the folders.
+        keys: The handles that differ, in the order of the configuration, ``seed`` last.
+        gallery: All pictures.
+    """
+
+    runs: Sequence[Run]
+    keys: Sequence[str]
+    gallery: Gallery
+
+    @property
+    def title(self) -> str:
+        """Says what this is."""
+        return "One run" if len(self.runs) == 1 else f"Comparison of {len(self.runs)} runs"
+
+    @property
+    def values(self) -> dict[str, list[Value]]:
+        """What each differing key took."""
+        return {
+            key: ordered(run.handles[key] for run in self.runs if key in run.handles) for key in self.keys
+        }
+
+    @cached_property
+    def effects(self) -> list[Effect]:
+        """The main effects."""
+        return effects(self.runs, self.keys)
+
+    def label(self, run: Run) -> str:
+        """Names a run by what tells it apart; its folder's name is added where that is not enough."""
+        words = label(run, self.keys)
+        twins = sum(label(other, self.keys) == words for other in self.runs)
+        return words if twins == 1 or words == run.name else f"{words} ({run.name})"
+
+    def number(self, run: Run) -> int:
+        """Counts runs from 1."""
+        return self.runs.index(run) + 1
+
+
+def gather(folders: Sequence[Path]) -> Comparison:
+    """Reads the runs in folders.
+
+    Args:
+        folders: Of runs, or of sweeps.
+
+    Raises:
+        InputError: A folder does not exist, is a file, or holds no run.
+    """
+    found = find(folders)
+    runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
+    gallery = portraits.gather(runs)
+    damaged = {folder: {"state": "damaged", "reason": note} for folder, note in gallery.notes.items()}
+    runs = with_handles([replace(run, **damaged.get(run.folder, {})) for run in runs])
+    return Comparison(runs, differing(runs), gallery)

@@ -1,0 +1,123 @@
+"""The pictures of the report: inputs, contact sheet, and a section with a slider for every run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
+from nst.compare.comparison import Comparison
+from nst.compare.effects import METRICS, number
+from nst.compare.layout import Cell, Page
+from nst.compare.markup import escape, image, link
+from nst.compare.portraits import Portrait, jpeg
+from nst.compare.reading import Run
+from nst.runs import RESULT
+
+
+def contents(comparison: Comparison) -> list[Portrait]:
+    """Lists the content images, each once."""
+    return list(dict.fromkeys(comparison.gallery.contents.values()))
+
+
+def inputs(comparison: Comparison) -> str:
+    """Shows the content and style images of all runs."""
+    figures: dict[Portrait, str] = {}
+    for run in comparison.runs:
+        for role, found in (
+            ("content", comparison.gallery.contents),
+            ("style", comparison.gallery.styles),
+        ):
+            if run.folder in found:
+                portrait, words = found[run.folder], f"{role}: {run.handles[role]}"
+                shown = image(jpeg(portrait.cell), words)
+                figures.setdefault(
+                    portrait, f"<figure>{shown}<figcaption>{escape(words)}</figcaption></figure>"
+                )
+    return f'<div class="inputs">{"".join(figures.values())}</div>' if figures else ""
+
+
+def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
+    """Shows the contact sheet; a click on a picture leads to its run."""
+    words = "Below each picture its centre at 100 %. A click shows the run; ← and → lead on from there."
+    parts = [f"<p>{words}</p>"]
+    for page in pages:
+        titled = any(title for title, _ in page.rows)
+        corner = "<th></th>" if titled else ""
+        head = "".join(f'<th scope="col">{escape(title)}</th>' for title in page.columns)
+        rows = "\n".join(
+            "<tr>"
+            + (f'<th scope="row">{escape(title)}</th>' if titled else "")
+            + "".join(_cell(cell, comparison) for cell in cells)
+            + "</tr>"
+            for title, cells in page.rows
+        )
+        top = f"<thead><tr>{corner}{head}</tr></thead>" if any(page.columns) else ""
+        heading = f"<h3>{escape(page.title)}</h3>" if page.title else ""
+        parts.append(f'{heading}<div class="scroll"><table class="sheet">{top}<tbody>{rows}</tbody></table></div>')
+    return "\n".join(parts)
+
+
+def _cell(cell: Cell | None, comparison: Comparison) -> str:
+    if cell is None:
+        return "<td></td>"
+    example = exemplar(cell.runs, comparison.gallery)
+    alarm = f'<div class="alarm">{escape(state)}</div>' if (state := state_line(cell.runs)) else ""
+    lines = [cell.caption, *metric_lines(cell.runs), seed_line(cell.runs, example)]
+    words = "".join(f"<div>{escape(line)}</div>" for line in lines if line)
+    if example is None:
+        reason = escape(next((run.reason for run in cell.runs), ""))
+        target = f"#run-{comparison.number(cell.runs[0])}" if cell.runs else "#sheet"
+        return f'<td><div class="none">{alarm}<a href="{target}">{reason}</a></div>{words}</td>'
+    portrait = comparison.gallery.results[example.folder]
+    name = comparison.label(example)
+    pictures = image(jpeg(portrait.cell), name) + image(jpeg(portrait.crop), f"centre of {name}", "crop")
+    return f'<td><a href="#run-{comparison.number(example)}">{pictures}</a>{words}{alarm}</td>'
+
+
+def run_sections(comparison: Comparison, out: Path) -> str:
+    """Shows every run large, its content image under a slider."""
+    known = contents(comparison)
+    parts = []
+    for index, run in enumerate(comparison.runs, start=1):
+        content = comparison.gallery.contents.get(run.folder)
+        picture = _before_after(run, comparison, None if content is None else known.index(content))
+        state = "" if run.state == "completed" else f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
+        parts.append(
+            f'<section class="run card" id="run-{index}"><a class="close" href="#sheet">close</a>'
+            f"<h3>{index}: {escape(comparison.label(run))}</h3>{picture}{state}{_facts(run, comparison, out)}</section>"
+        )
+    return f'<div class="runs">{"".join(parts)}</div>'
+
+
+def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
+    portrait = comparison.gallery.results.get(run.folder)
+    if portrait is None:
+        return '<p class="pale">There is no picture.</p>'
+    result = image(portrait.large, comparison.label(run))
+    style = f"--aspect: {portrait.size[0] / portrait.size[1]:.4f}"
+    if content is None:
+        return (
+            f'<div class="slider" style="{style}">{result}</div>'
+            '<p class="pale">Its content image was not found where it was, or has changed since.</p>'
+        )
+    return (
+        f'<div class="slider" style="{style}">{result}'
+        f'<div class="before before-{content}" role="img" aria-label="content image"></div>'
+        '<div class="edge"></div></div>'
+        '<input type="range" min="0" max="100" value="0" aria-label="from the result to the content image">'
+    )
+
+
+def _facts(run: Run, comparison: Comparison, out: Path) -> str:
+    facts = {name: number(run.metrics[key]) for key, name in METRICS.items() if key in run.metrics}
+    portrait = comparison.gallery.results.get(run.folder)
+    folder = Path(os.path.relpath(run.folder, out)).as_posix()
+    if portrait:
+        size = "{} × {} px".format(*portrait.size)
+        scaled = portrait.large_size != portrait.size
+        facts["picture"] = size + (" (here {} × {})".format(*portrait.large_size) if scaled else "")
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    files = link(f"{folder}/{RESULT}" if portrait else f"{folder}/", run.name)
+    return f"<dl>{pairs}<dt>folder</dt><dd>{files}</dd></dl>"

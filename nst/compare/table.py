@@ -1,0 +1,81 @@
+"""The runs as a table: ``runs.csv`` and what the terminal shows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nst.compare.captions import state
+from nst.compare.comparison import Comparison
+from nst.compare.effects import METRICS, number
+from nst.compare.handles import all_differences, short, shown
+from nst.compare.reading import Run
+
+
+def csv_text(comparison: Comparison) -> str:
+    """Writes a row a run: folder, state, reason, differing keys, every metric."""
+    metrics = dict.fromkeys(name for run in comparison.runs for name in run.metrics)
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["folder", "status", "reason", *comparison.keys, *metrics])
+    for run in comparison.runs:
+        handles = [_plain(run.handles.get(key)) for key in comparison.keys]
+        numbers = [run.metrics.get(name, "") for name in metrics]
+        writer.writerow([run.folder, run.state, run.reason, *handles, *numbers])
+    return file.getvalue()
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Prints two runs side by side, any other number as one table."""
+    tables = two(comparison) if len(comparison.runs) == 2 else [overview(comparison)]
+    for table in tables:
+        console.print(table)
+
+
+def overview(comparison: Comparison) -> Table:
+    """Lists the runs with their state, differing keys and metrics."""
+    table = _table(["state", *map(short, comparison.keys), *METRICS.values(), "folder"])
+    for run in comparison.runs:
+        handles = [shown(run.handles.get(key)) for key in comparison.keys]
+        _row(table, [state(run), *handles, *(_metric(run, name) for name in METRICS), run.name])
+    return table
+
+
+def two(comparison: Comparison) -> list[Table]:
+    """Sets two runs side by side: every key that differs, and both sets of metrics."""
+    first, second = comparison.runs
+    keys, metrics = _table(["key", first.name, second.name]), _table(["", first.name, second.name])
+    told = [key for key in comparison.keys if key not in first.settings]
+    for key in told:  # options of groups and images, under the names that people give
+        _row(keys, [key, shown(first.handles.get(key)), shown(second.handles.get(key))])
+    for key in all_differences(comparison.runs):
+        _row(keys, [key, shown(first.settings.get(key)), shown(second.settings.get(key))])
+    _row(metrics, ["state", state(first), state(second)])
+    names = [name for name in (*METRICS, "steps", "total") if any(name in r.metrics for r in (first, second))]
+    for name in names:
+        _row(metrics, [METRICS.get(name, name), _metric(first, name), _metric(second, name)])
+    return [keys, metrics]
+
+
+def _plain(value: object) -> object:
+    return " ".join(value) if isinstance(value, tuple) else value
+
+
+def _metric(run: Run, name: str) -> str:
+    return number(run.metrics[name]) if name in run.metrics else ""
+
+
+def _table(headings: Sequence[str]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(Text(heading), overflow="fold")
+    return table
+
+
+def _row(table: Table, cells: Sequence[str]) -> None:
+    table.add_row(*(Text(cell) for cell in cells))  # Text: brackets in a path are no markup

@@ -1,0 +1,400 @@
+"""Every option composes, every key is explained and read, and wrong keys and types are refused."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra.errors import HydraException
+from hydra.utils import get_class
+from omegaconf import MISSING, DictConfig, OmegaConf
+from PIL import Image
+
+import nst.config
+from nst.checks import CHECKS, NODE_CHECKS, check
+from nst.config import CONF_DIR, compose, hparams
+from nst.errors import InputError
+from nst.explain import groups, options
+from nst.inputs import gather
+from nst.naming import label, stem
+from nst.replay import effective
+
+SOURCE = Path(nst.config.__file__).parent
+SEVERAL = ("loss", "observer")  # groups of which several options are chosen at once
+OPTIONS = [(group, option) for group in groups() for option in options(group)]
+OTHERS = [(group, option) for group, option in OPTIONS if group != "experiment"]
+EXPERIMENTS = options("experiment")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three pictures that differ."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed, name in enumerate(("photo.png", "painting.png", "start.png")):
+        values = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(values).save(folder / name)
+    return folder
+
+
+def chosen(group: str, option: str, start: str) -> list[str]:
+    """The overrides that choose an option."""
+    choice = f"{group}=[{option}]" if group in SEVERAL else f"{group}={option}"
+    return [choice, f"init.image='{start}'"] if option == "file" else [choice]
+
+
+def leaves(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in config:
+        node = config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_none():
+            yield from leaves(node, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def commented(path: Path) -> dict[str, tuple[str, str]]:
+    """Value and comment of every key of a file that has a value on its line, by dotted name."""
+    found, parents, text = {}, [], path.read_text("utf-8")
+    for line in text.split("\nhydra:")[0].splitlines():  # Hydra's own are explained in its manual
+        match = re.match(r"( *)([\w.]+):(?: +([^#]*?))?(?: *# (.*))?$", line)
+        if match is None:
+            continue
+        indent, key, value, comment = match.groups()
+        parents = [*parents[: len(indent) // 2], key]
+        if value and key != "_target_":
+            found[".".join(parents)] = (value, comment or "")
+    return found
+
+
+# --- every option -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_option_composes_and_passes_the_checks(group: str, option: str, pictures: Path) -> None:
+    config = compose(chosen(group, option, str(pictures / "start.png")))
+    check(config)
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    assert plain["alpha"] > 0 and plain["loss"], "an option must not empty the rest"
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_file_opens_with_what_it_is_about(group: str, option: str) -> None:
+    lines = (CONF_DIR / group / f"{option}.yaml").read_text("utf-8").splitlines()
+    package = {"loss": "loss", "observer": "observer", "experiment": "_global_"}.get(group)
+    if package:
+        assert lines.pop(0) == f"# @package {package}"
+    assert re.match(r"# .{20,}", lines[0])
+    if group == "experiment":
+        assert lines[1].startswith(f"#   python -m nst.run experiment={option}"), "how to run it"
+        assert lines[2].startswith("# "), "what to expect"
+
+
+def test_groups_are_those_of_the_design() -> None:
+    expected = "content style init network loss optimizer pyramid observer runtime experiment"
+    assert groups() == sorted(expected.split())
+    assert {"alpha", "beta", "seed", "size", "steps"} < set(compose())
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_experiment_changes_something_and_invents_no_key(experiment: str) -> None:
+    plain, changed = compose(), compose([f"experiment={experiment}"])
+    assert changed != plain
+    known = {re.sub(r"^optimizer\.options\.\w+$", "optimizer.options", key) for key in documented()}
+    for key in commented(CONF_DIR / "experiment" / f"{experiment}.yaml"):
+        key = re.sub(r"^optimizer\.options\.\w+$", "optimizer.options", key)
+        assert key in known, f"{key} is explained nowhere in conf/"
+
+
+def test_the_paper_s_setting() -> None:
+    config = compose(["experiment=gatys2015"])
+    assert config.network.pooling == "avg"
+    assert config.init.noise == 1.0  # white noise, nothing of the content image
+    assert config.pyramid.min_size is None  # a single scale
+    assert config.optimizer._target_ == "nst.optimizers.LBFGS"
+    assert list(config.loss) == ["content", "style"]  # no total variation
+    assert list(config.loss.content.layers) == ["block4_conv2"]
+    assert list(config.loss.style.layers) == [f"block{i}_conv1" for i in range(1, 6)]
+    assert len(set(config.loss.style.layer_weights)) == 1
+    later = compose(["experiment=gatys2016"])
+    assert (later.init.noise, later.network.pooling) == (0.0, "avg")
+    seed = compose(["experiment=seed_repository"])
+    assert (seed.init.noise, seed.steps, seed.pyramid.min_size) == (1.0, 3000, None)
+
+
+def test_a_command_line_value_wins_over_an_experiment() -> None:
+    config = compose(["experiment=gatys2015", "steps=7", "optimizer=adam", "network.pooling=max"])
+    assert (config.steps, config.optimizer.name, config.network.pooling) == (7, "Adam", "max")
+
+
+# --- every key is explained -------------------------------------------------------------------
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    """Every key of conf/ by its full name, with a value and the comment on its line."""
+    found = dict(commented(CONF_DIR / "config.yaml"))
+    for group, option in OTHERS:
+        for key, entry in commented(CONF_DIR / group / f"{option}.yaml").items():
+            if not key.startswith("defaults"):
+                found[f"{group}.{key}"] = entry
+    return found
+
+
+@pytest.mark.parametrize(("group", "option"), [*OTHERS, (".", "config")])
+def test_every_key_has_a_comment(group: str, option: str) -> None:
+    bare = [
+        key
+        for key, (_, comment) in commented(CONF_DIR / group / f"{option}.yaml").items()
+        if not re.search(r"\w\w|>=? ?\d", comment)
+    ]
+    assert not bare
+
+
+def bounds(comment: str) -> list[tuple[float, bool]]:
+    """Numbers that a comment says are the first or last valid one, and whether they are valid."""
+    comment = comment.replace("2^32 - 1", str(2**32 - 1))
+    number = r"(-?\d+(?:\.\d+)?)"
+    span = re.search(rf"{number} (?:\(\w+\) )?to (below )?{number}", comment)
+    if span:
+        return [(float(span[1]), True), (float(span[3]), span[2] is None)]
+    least = re.search(rf"(>=?) {number}", comment)
+    if least:
+        return [(float(least[2]), least[1] == ">=")]
+    least = re.search(rf"{number} or more", comment)
+    return [(float(least[1]), True)] if least else []
+
+
+def ranged() -> Iterator[tuple[str, str]]:
+    """Every key whose value must lie in a range, with its comment."""
+    for key, (_, comment) in documented().items():
+        part = key.rsplit(".", 1)[-1]
+        range_check = CHECKS.get(key) or (part in NODE_CHECKS and key.count(".") == 2)
+        if range_check and not re.search(r"\w+ or \w+$|, \w+ or \w+|zeros|max \(", comment):
+            yield key, comment
+
+
+@pytest.mark.parametrize(("key", "comment"), list(ranged()))
+def test_comment_says_the_range_that_is_checked(key: str, comment: str) -> None:
+    test = CHECKS.get(key) or NODE_CHECKS[key.rsplit(".", 1)[-1]]
+    assert bounds(comment), f"{key}: '{comment}' names no range"
+    for index, (bound, valid) in enumerate(bounds(comment)):
+        outside = bound - 1 if index == 0 else bound + 1
+        assert (test(bound) is None) == valid, f"{key}={bound:g}"
+        assert test(outside) is not None, f"{key}={outside:g}"
+    assert test(float("nan")) is not None
+    assert test(float("inf")) is not None
+
+
+def test_the_main_configuration_explains_groups() -> None:
+    text = (CONF_DIR / "config.yaml").read_text("utf-8")
+    for group in groups():
+        assert re.search(rf"^  - {group}: .+ # \w.+$", text, re.MULTILINE), group
+
+
+# --- every key is read ------------------------------------------------------------------------
+
+
+def reader() -> str | None:
+    """The function of nst that is reading a key just now, as ``module.function``."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("nst."):
+            return f"{module.removeprefix('nst.')}.{frame.f_code.co_name}"
+        frame = frame.f_back
+    return None
+
+
+@pytest.fixture(scope="module")
+def readers(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]:
+    """Which functions read which keys in a whole run: composed, checked, run and recorded."""
+    from nst.transfer import stylize
+
+    found: dict[str, set[str]] = defaultdict(set)
+    read = DictConfig._get_impl
+
+    def noted(self: DictConfig, key: Any, *args: Any, **kwargs: Any) -> Any:
+        found[self._get_full_key(key)].add(str(reader()))
+        return read(self, key, *args, **kwargs)
+
+    overrides = [
+        f"content.image='{pictures / 'photo.png'}'",
+        f"style.image='{pictures / 'painting.png'}'",
+        f"init.image='{pictures / 'start.png'}'",
+        *("init=file", "network=bundled", "size=16", "steps=1"),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DictConfig, "_get_impl", noted)
+        config = effective(compose(overrides), overrides)
+        check(config)
+        gather(config)
+        stylize(config, tmp_path_factory.mktemp("run"))
+    return found
+
+
+def consumed(key: str, readers: Mapping[str, set[str]]) -> bool:
+    """Whether a key is read by something that neither checks, records nor shows it only."""
+    only = {"transfer._part_weights", "inputs.resolved", "inputs.identity", "None"}
+    return any(
+        name not in only and not name.startswith(("checks.", "config.hparams"))
+        for name in readers[key]
+    )
+
+
+def test_every_key_is_read_in_a_run(readers: Mapping[str, set[str]]) -> None:
+    config = compose()
+    through = re.findall(r"\$\{(\w+)\}", OmegaConf.to_yaml(config))  # alpha and beta feed the loss
+    nodes = ("loss.", "optimizer.", "observer.")  # their keys are arguments: see the next test
+    keys = [key for key in leaves(config) if not key.startswith(nodes) and key not in through]
+    assert len(keys) > 20
+    assert [key for key in keys if not consumed(key, readers)] == []
+    assert sorted(through) == ["alpha", "beta"]
+
+
+def targets() -> list[tuple[str, str, tuple[str, ...]]]:
+    """The nodes with a class: name, class, and the keys that become its arguments."""
+    found = {}
+    for group, option in OTHERS:
+        config = compose(chosen(group, option, "start.png"))
+        nodes = {**config.loss, **config.observer, "optimizer": config.optimizer}
+        for name, node in nodes.items():
+            keys = tuple(key for key in node if key != "_target_")
+            found[name, node._target_, keys] = None
+    return list(found)
+
+
+@pytest.mark.parametrize(("name", "target", "keys"), targets())
+def test_every_key_is_an_argument_that_is_used(
+    name: str, target: str, keys: tuple[str, ...]
+) -> None:
+    assert target.startswith(("nst.losses.", "nst.optimizers.", "nst.observers."))
+    kind = get_class(target)
+    assert set(keys) <= set(inspect.signature(kind).parameters)
+    used = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for base in kind.__mro__
+        if base.__module__.startswith("nst.")
+        for node in ast.walk(ast.parse(Path(inspect.getsourcefile(base) or "").read_text("utf-8")))
+        if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    used |= attributes_of_terms()
+    assert set(keys) <= used
+
+
+def attributes_of_terms() -> set[str]:
+    """What the objective reads of a term."""
+    tree = ast.parse((SOURCE / "objective.py").read_text("utf-8"))
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+# --- values live in conf/ alone ---------------------------------------------------------------
+
+
+def test_the_schema_holds_no_values() -> None:
+    schemas = [kind for kind in vars(nst.config).values() if dataclasses.is_dataclass(kind)]
+    assert len(schemas) > 10
+    for schema in schemas:
+        for field in dataclasses.fields(schema):
+            value = field.default
+            assert value in (MISSING, None, dataclasses.MISSING), f"{schema.__name__}.{field.name}"
+
+
+def test_no_value_of_a_configuration_has_a_default_in_the_code() -> None:
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                of, arguments = ast.unparse(node.func.value), len(node.args) + len(node.keywords)
+                if node.func.attr == "get" and "config" in of.lower() and arguments == 2:
+                    found.append(f"{path.name}: {ast.unparse(node)}")
+                if of == "OmegaConf" and node.func.attr == "select" and arguments == 3:
+                    found.append(f"{path.name}: {ast.unparse(node)}")
+    assert found == []
+
+
+def test_no_interpolation_of_hydra_s_own_reaches_the_configuration() -> None:
+    assert "${hydra" not in OmegaConf.to_yaml(compose())
+
+
+# --- wrong keys and types ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("alpha=abc", "alpha=true", "alpha=null", "alpha=[1,2]", "beta={a:1}"),
+        *("size=1e3", "size=512.5", "steps=x", "seed=1.5", "network.normalize=perhaps"),
+        *("loss.style.layers=block1_conv1", "loss.style.layer_weights=[1,x]", "loss.tv=3"),
+        *("optimizer.options=3", "observer.metrics.every=1.5", "runtime.threads=many"),
+        *("alhpa=1", "style.scal=1", "loss.styl.weight=1", "observer.metrics.evry=1", "optimiser=adam"),
+    ],
+)
+def test_schema_refuses(override: str) -> None:
+    with pytest.raises(HydraException):
+        compose([override])
+
+
+@pytest.mark.parametrize("key", ["alhpa", "style.scal", "loss.style.wieght", "observer.metrics.evry"])
+def test_a_key_forced_in_is_refused(key: str) -> None:
+    with pytest.raises(InputError, match=f"{key}: nothing reads this key. Did you mean"):
+        check(compose([f"++{key}=1"]))
+
+
+@pytest.mark.parametrize("line", ["alhpa: 3", "alpha: high", "optimizer:\n  learning_rte: 0.1"])
+def test_schema_holds_for_files_too(line: str, tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{line}\n")
+    with pytest.raises(HydraException):
+        compose([f"hydra.searchpath=['file://{tmp_path}']", "experiment=mine"])
+
+
+def test_numbers_are_read_as_people_write_them() -> None:
+    config = compose(["alpha=1e3", "beta=100", "loss.tv.weight=.5", "seed=4294967295"])
+    assert (config.alpha, config.beta, config.loss.tv.weight) == (1000.0, 100.0, 0.5)
+    assert isinstance(config.beta, float) and config.seed == 2**32 - 1
+    assert config.loss.content.weight == 1000.0 and config.loss.style.weight == 100.0
+
+
+# --- hparams and names ------------------------------------------------------------------------
+
+
+def test_hparams_have_the_same_typed_columns_for_every_option(pictures: Path) -> None:
+    columns = {}
+    for group, option in OPTIONS:
+        config = compose(chosen(group, option, str(pictures / "start.png")))
+        resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+        types = {key: type(value) for key, value in hparams(resolved).items()}
+        columns[f"{group}={option}"] = types
+        assert set(types.values()) <= {bool, int, float, str}
+    first = columns["init=content"]
+    assert {name for name, types in columns.items() if types != first} == set()
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("a/night sky.jpg", "night_sky"),
+        ("https://example.org/x/the%20scream.png?size=3", "the_20scream"),
+        ("asset:style/starry.jpg", "starry"),
+        ("C:\\pictures\\me.png", "me"),
+        ("..", "run"),
+        ("ü(1).png", "1"),
+        ("x" * 300 + ".png", "x" * 24),
+    ],
+)
+def test_stem_is_a_safe_part_of_a_folder_s_name(image: str, name: str) -> None:
+    assert stem(image) == name
+
+
+def test_label_names_a_job_by_its_changes() -> None:
+    assert label("alpha=1000.0,style=wave") == "alpha=1000_style=wave"
+    assert label("style.image=a/b c.jpg,loss.tv.weight=0.5") == "style=b_c_weight=0.5"
+    assert len(label(",".join(f"key{i}={i}" for i in range(50)))) <= 60
