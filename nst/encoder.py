@@ -21,14 +21,14 @@ PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.floa
 class Encoder:
     """A VGG network without its classifier (Simonyan and Zisserman, 2015).
 
-    Departures from Keras' model: pooling keeps the last row and column of odd sizes (padding SAME), so
-    that no border is invisible to deep layers; pooling and first padding are as configured.
+    Departures from Keras' model: pooling keeps the last row and column of odd sizes (padding SAME),
+    so that no border is invisible to deep layers; pooling and first padding are as configured.
 
     Args:
         layers: Convolutions and poolings, first to last.
         pooling: ``max`` or ``avg``.
         padding: At the first convolution, ``zeros`` or ``replicate``.
-        precision: ``float32``, ``bfloat16`` or ``float16``; of the network, its outputs are float32.
+        precision: ``float32``, ``bfloat16`` or ``float16``; the feature maps are float32.
 
     Raises:
         ValueError: Another pooling, padding or precision.
@@ -80,8 +80,8 @@ class Encoder:
     ) -> dict[str, tf.Tensor]:
         """Measures the mean activation of every filter over calibration images.
 
-        Dividing a feature map by it equals rescaling the filters so that each has a mean activation of
-        1, since ReLU and pooling commute with positive factors (Gatys et al., 2016, section 2).
+        Dividing a feature map by it equals rescaling the filters so that each has a mean activation
+        of 1, since ReLU and pooling commute with positive factors (Gatys et al., 2016, section 2).
 
         Returns:
             Positive numbers ``[C]`` by layer name, at least ``FLOOR`` of the layer's own mean.
@@ -91,7 +91,7 @@ class Encoder:
             layer: tf.add_n([tf.reduce_mean(f[layer], (0, 1, 2)) for f in per_image]) / len(images)
             for layer in per_image[0]
         }
-        # A layer that is dead altogether keeps its (zero) activations: the tiny constant forbids 0 / 0.
+        # A layer that is dead altogether stays zero: the tiny constant forbids 0 / 0.
         return {k: tf.maximum(m, FLOOR * tf.reduce_mean(m) + 1e-12) for k, m in means.items()}
 
     def _preprocess(self, image: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,7 @@
-"""How near a result is to content and style, in one convention for all runs whatever they optimised.
+"""How near a result is to content and style, in one convention whatever was optimised.
 
-Always at the same size, on the bundled network and the same layers, so that runs with different losses,
-networks, sizes and optimizers can be ranked side by side. Never the training loss.
+Always at the same size, on the bundled network and the same layers, so that runs with different
+losses, networks, sizes and optimizers can be ranked side by side. Never the training loss.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
 def evaluate(result: Pixels, content: Pixels, style: Pixels) -> dict[str, float | dict[str, float]]:
     """Measures the distances of a result, each relative to an anchor of the same pair of images.
 
-    Content distance: ``mean((F - P)²) / mean((P - mean_over_positions(P))²)``; 0 is the content image,
-    1 has no spatial structure left. Style distance: ``mean((G - A)²) / mean((G_content - A)²)``; 0 has
-    the style's statistics, 1 the content image's.
+    Content distance: ``mean((F - P)²) / mean((P - mean_over_positions(P))²)``; 0 is the content
+    image, 1 has no spatial structure left. Style distance: ``mean((G - A)²) / mean((G_content -
+    A)²)``; 0 has the style's statistics, 1 the content image's.
 
     Args:
         result: ``[H, W, 3]`` in [0, 1].
@@ -39,14 +39,15 @@ def evaluate(result: Pixels, content: Pixels, style: Pixels) -> dict[str, float 
         ``content_distance`` and ``style_distance``, means over layers, and each by layer.
     """
     shape = fit(content.shape[:2], SIZE)
-    images = {
+    pictures = {
         "result": resize(result, shape),
         "content": resize(content, shape),
         "style": resize(style, fit(style.shape[:2], SIZE)),
     }
+    images = {name: tf.constant(x[None], tf.float32) for name, x in pictures.items()}
     content_by_layer, style_by_layer = (
         {layer: float(value) for layer, value in distances.items()}
-        for distances in _distances(_encoder(), {k: tf.constant(x[None], tf.float32) for k, x in images.items()})
+        for distances in _distances(_encoder(), images)
     )
     return {
         "content_distance": sum(content_by_layer.values()) / len(content_by_layer),

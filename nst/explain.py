@@ -40,10 +40,13 @@ def explain(error: Exception) -> str:
         return _missing_option(error.missing_cfg_file)
     if isinstance(error, OverrideParseException):
         return _unparsable(error.override)
+    text = str(error).strip()
     if isinstance(error, InstantiationException) and isinstance(error.__cause__, ValueError):
         return str(error.__cause__)
+    nowhere = re.match(r"Error locating target '([\w.]+)'.*full_key: ([\w.]+)", text, re.DOTALL)
+    if nowhere:
+        return f"{nowhere[2]}._target_: there is no {nowhere[1]}"
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    text = str(error).strip()
     unknown = re.match(r"Could not (?:override|append|delete).*?'([^'=]+)", text)
     if unknown and "not in" in str(cause):
         return _unknown_key(unknown[1].lstrip("+~"))
@@ -130,6 +133,7 @@ def _plain(reason: str) -> str:
         r"Value '(.*)' .* could not be converted to Boolean": r"\1 is neither true nor false",
         r"Value '(.*)' is not a valid bool.*": r"\1 is neither true nor false",
         r"field '.*' is not Optional": "it needs a value",
+        r".* does not support deletion": "it cannot be left out",
         r"Invalid value assigned: \w+ is not a ListConfig.*": "it takes a list: [first,second]",
     }
     for pattern, words in patterns.items():

@@ -1,4 +1,4 @@
-"""The loop: scales, steps, records. Knows no file, no TensorBoard, and no clock but the one it is given."""
+"""The loop: scales, steps, records. Knows no file, no TensorBoard, only the clock it is given."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Record:
         total: The objective, exactly the function whose gradient is used.
         weights: Of each term, and of its parts.
         layers: Unweighted distances of each part of each term.
-        gradient: Euclidean norms of the gradient: ``total``, and each term's own where it was measured.
+        gradient: Euclidean norms of the gradient: ``total``, and each term's where measured.
         image: What would be saved now, RGB in [0, 1], ``[1, H, W, 3]``.
     """
 
@@ -139,7 +139,7 @@ class Loop:
         return self.optimizer.result if self._begun else self._initial
 
     def run(self) -> Iterator[Record]:
-        """Yields a record of every iterate, right after it was moved, and at last one of the result.
+        """Yields a record of every iterate, right after it was moved, and one of the result.
 
         Raises:
             Diverged: A gradient is not finite.

@@ -1,4 +1,4 @@
-"""The function that is minimised, ``J = Σ_term weight * Σ_part part_weight * distance``, and its gradient."""
+"""The function that is minimised, ``J = Σ_term weight * Σ_part part_weight * distance``."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Objective:
         return evaluation
 
     def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
-        """Measures the Euclidean norm of each weighted term's own gradient, a backward pass each."""
+        """Measures the norm of each weighted term's own gradient, a backward pass each."""
         norms = self._step.gradient_norms(image, self._targets, self._weights, self._norms)
         return {name: float(norm) for name, norm in norms.items()}
 
@@ -135,7 +135,7 @@ def used_layers(terms: Mapping[str, Term]) -> tuple[str, ...]:
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles for images of any size: one trace serves all scales, and is as fast as one for each."""
+    """Compiles for images of any size: one trace serves all scales, as fast as one for each."""
     compiled = tf.function(function, reduce_retracing=True)
 
     def call(*arguments: Any) -> Any:

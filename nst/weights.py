@@ -1,4 +1,4 @@
-"""Where the weights of the network come from, and their hashes. TensorFlow is needed to read them only."""
+"""Where the weights of the network come from, and their hashes. Reading them takes TensorFlow."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """Which network, the file that holds its weights, that file's hash, and what to tell the user."""
+    """Which network, the file that holds its weights, its hash, and what to tell the user."""
 
     network: str
     path: Path
@@ -58,7 +58,9 @@ def layer_channels(network: str) -> dict[str, int]:
 
 
 @lru_cache
-def locate(name: str, weights: str | None, url: str | None, md5: str | None, timeout: float) -> Source:
+def locate(
+    name: str, weights: str | None, url: str | None, md5: str | None, timeout: float
+) -> Source:
     """Decides which weights a run uses, fetching them where needed. Needs no TensorFlow.
 
     Args:
@@ -90,12 +92,12 @@ def locate(name: str, weights: str | None, url: str | None, md5: str | None, tim
     except FetchError as error:
         if name != "auto":
             raise InputError(
-                f"the ImageNet weights of {name} are not to be had: {error}. Put the file at {target}, "
-                f"name one with network.weights=PATH, or use network=bundled"
+                f"the ImageNet weights of {name} are not to be had: {error}. Put the file at "
+                f"{target}, name one with network.weights=PATH, or use network=bundled"
             ) from error
         warning = (
-            f"VGG19's ImageNet weights are not to be had ({error}), so the bundled features are used. "
-            f"For VGG19 put the file at {target} or name one with network.weights=PATH; "
+            f"VGG19's ImageNet weights are not to be had ({error}), so the bundled features are "
+            f"used. For VGG19 put the file at {target} or name one with network.weights=PATH; "
             f"network=bundled silences this."
         )
         return replace(_source("bundled", ASSETS / "bundled.npz"), warning=warning)
@@ -120,7 +122,7 @@ def load(source: Source) -> list[Layer]:
 
     application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}
     model = application[source.network](include_top=False, weights=None)
-    for variable in model.weights:  # Keras loads what it finds: NaN shows what the file does not hold
+    for variable in model.weights:  # Keras loads what it finds: NaN shows what a file lacks
         variable.assign(np.full(variable.shape, np.nan))
     try:
         # The old format stores by name, so that a file with the classifier on top is read as well.

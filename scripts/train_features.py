@@ -7,7 +7,13 @@ that window under a random scale, rotation, shift, flip and change of colour. As
 handful of images. The photographs come with scikit-image and scikit-learn; nothing is downloaded.
 
 The network takes what Keras' VGG19 takes (BGR, 0-255, minus the ImageNet means) and has its layer
-names. Batch norm helps it train and is folded into the convolutions when they are written.
+names. Batch norm helps it train and is folded into the convolutions when they are written; the
+file is rewritten every few hundred steps, so that it can be tried while the training goes on.
+
+The defaults are what the shipped file was trained with: 5,000 steps, 320,000 samples, 54 minutes
+on two busy CPU cores (0.35 s a step on idle ones, 30 minutes). The network names the window of a
+new random view in 51.5 % of 6,400 cases, among 2,000 windows of which many overlap. The seed fixes
+windows and augmentation; the last digits depend on the number of threads.
 
     pip install -e '.[train]'
     python scripts/train_features.py
@@ -29,7 +35,7 @@ from sklearn.datasets import load_sample_images
 
 BLOCKS = ((16, 2), (32, 2), (64, 4), (128, 4), (128, 4))  # (width, convolutions) of a block
 IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)
-SAVE_EVERY = 250  # steps
+SAVE_EVERY = 250  # steps; an epoch, as Keras calls it
 INPUT_SCALE = 64.0  # centred pixels are divided by it while training, the first kernel afterwards
 PHOTOGRAPHS: tuple[Callable[[], np.ndarray], ...] = (
     data.astronaut, data.brick, data.camera, data.chelsea, data.coffee, data.coins, data.grass,
@@ -189,6 +195,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=4e-3, help="peak of the one-cycle rate")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.steps < 1 or options.steps % SAVE_EVERY:
+        parser.error(f"--steps {options.steps}: give a multiple of {SAVE_EVERY}")
 
     keras.utils.set_random_seed(options.seed)
     patches = exemplars(options.classes, options.window, np.random.default_rng(options.seed))

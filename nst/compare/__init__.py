@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "write"]
 
-FOLDER, REPORT, TABLE, FRONT, SHEET = "comparison", "report.html", "runs.csv", "front.png", "sheet.png"
+FOLDER, REPORT, TABLE, FRONT, SHEET = (
+    "comparison",
+    "report.html",
+    "runs.csv",
+    "front.png",
+    "sheet.png",
+)
 
 
 def compare(folders: Sequence[str | Path], out: str | Path | None = None) -> Path:
@@ -58,7 +64,9 @@ def target(folders: Sequence[Path], out: str | Path | None) -> Path:
         return Path("outputs", "comparisons", f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}")
     for folder in (chosen.resolve(), *chosen.resolve().parents):
         if is_run(folder):
-            raise InputError(f"--out={chosen}: {folder} is a run, which stays as it is; choose another place")
+            raise InputError(
+                f"--out={chosen}: {folder} is a run, which stays as it is; choose another place"
+            )
     return chosen
 
 

@@ -19,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Sets runs side by side: which keys differ, pictures, distances, curves. Writes "
         "sheet.png, front.png, runs.csv and report.html.",
     )
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a sweep or of a run")
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="of a sweep or of a run"
+    )
     parser.add_argument(
         "--out",
         type=Path,

@@ -17,14 +17,20 @@ from nst.compare.effects import METRICS, Effect
 from nst.compare.handles import label, ordered, short, shown
 from nst.compare.reading import Run, Value
 
-# Okabe and Ito's palette, without black and yellow: told apart by all eyes, on light and on dark.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7")
+# From Okabe and Ito's palette, what is told apart by all eyes, on light and on dark.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8a8a8a")
 DASHES = ("-", "--", ":", "-.")
 FOREGROUND = "#123456"  # stands for the text colour of the page, which the SVG is given at the end
+PAGE_STYLE = {
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "nst",  # else ids differ from one time to the next
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), FOREGROUND),
+    **dict.fromkeys(("xtick.color", "ytick.color"), FOREGROUND),
+}
 AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 
 
-@_page_style()
+@matplotlib.rc_context(PAGE_STYLE)
 def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
     """Draws the raw terms and the total of every run.
 
@@ -39,15 +45,16 @@ def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
     Returns:
         SVG, or "" where no run has a history.
     """
-    terms = dict.fromkeys(term for run in runs for term in _raw(run.history[-1] if run.history else {}))
+    terms = dict.fromkeys(
+        term for run in runs for term in _raw(run.history[-1] if run.history else {})
+    )
     panels = {f"{term}, unweighted": term for term in terms} | {"total, as optimised": None}
     told = [run for run in runs if run.history]
     if not told:
         return ""
-    figure = Figure((4.2 * len(panels), 3.9), layout="constrained")
+    figure, grid = _panels(1, len(panels), below=0.5)
     styles = _styles(told, keys)
-    for place, (title, term) in enumerate(panels.items(), start=1):
-        axes = figure.add_subplot(1, len(panels), place)
+    for axes, (title, term) in zip(grid[0], panels.items(), strict=True):
         for index, run in enumerate(told):
             x = [_number(record.get(axis)) for record in run.history]
             y = [_number(_raw(r).get(term) if term else r.get("total")) for r in run.history]
@@ -66,28 +73,42 @@ def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
     )
 
 
-@_page_style()
+@matplotlib.rc_context(PAGE_STYLE)
 def main_effects(effects: Sequence[Effect]) -> str:
     """Draws, for each key and metric, every setting (grey) and the mean over them (blue)."""
     if not effects:
         return ""
     metrics = [metric for metric in list(METRICS)[:3] if all(metric in e.points for e in effects)]
-    figure = Figure((4.2 * len(metrics), 2.7 * len(effects)), layout="constrained")
-    for row, effect in enumerate(effects):
-        for column, metric in enumerate(metrics):
-            axes = figure.add_subplot(len(effects), len(metrics), row * len(metrics) + column + 1)
+    figure, grid = _panels(len(effects), len(metrics))
+    for row, effect in zip(grid, effects, strict=True):
+        for axes, metric in zip(row, metrics, strict=True):
             places = range(len(effect.values))
             for place, sample in zip(places, effect.points[metric], strict=True):
-                axes.plot([place] * len(sample), sample, "o", color="#8a8a8a", ms=4, alpha=0.7)
+                axes.plot([place] * len(sample), sample, "o", color=PALETTE[-1], ms=4, alpha=0.7)
             means = [spread.mean for spread in effect.spreads[metric]]
             bars = [spread.deviation or 0.0 for spread in effect.spreads[metric]]
             axes.errorbar(places, means, bars, color=PALETTE[0], marker="o", ms=7, capsize=4)
-            axes.set_xticks(places, [shown(value)[:18] for value in effect.values], parse_math=False)
+            axes.set_xticks(
+                places, [shown(value)[:18] for value in effect.values], parse_math=False
+            )
             axes.margins(x=0.15)
             axes.grid(alpha=0.25)
             axes.set_xlabel(short(effect.key))
             axes.set_title(METRICS[metric], size=11)
     return _svg(figure)
+
+
+def _panels(rows: int, columns: int, below: float = 0.0) -> tuple[Figure, Any]:
+    """Makes a grid of axes, with room of so many inches below it."""
+    # By hand: the layout engines of Matplotlib measure every text several times, which takes seconds.
+    width, height = 3.5 * columns, 2.9 * rows + below
+    figure = Figure((width, height))
+    edges = {"left": 0.6 / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
+    edges["bottom"] = (0.6 + below) / height
+    grid = figure.subplots(
+        rows, columns, squeeze=False, gridspec_kw={**edges, "wspace": 0.25, "hspace": 0.5}
+    )
+    return figure, grid
 
 
 def _raw(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,7 +122,9 @@ def _number(value: Any) -> float:
 
 def _styles(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[Any, str]]:
     first, second = [*keys, None, None][:2]
-    colours, dashes = (ordered(run.handles.get(key or "") for run in runs) for key in (first, second))
+    colours, dashes = (
+        ordered(run.handles.get(key or "") for run in runs) for key in (first, second)
+    )
     return [
         (
             _colour(colours.index(run.handles.get(first or "")), len(colours)),
@@ -123,23 +146,17 @@ def _legend(figure: Figure, runs: Sequence[Run], keys: Sequence[str]) -> None:
     for key, style in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
         values: list[Value] = ordered(run.handles.get(key) for run in runs)
         for index, value in enumerate(values):
-            look = {"color": _colour(index, len(values)), "linestyle": DASHES[index % len(DASHES)]} | style
+            look = {
+                "color": _colour(index, len(values)),
+                "linestyle": DASHES[index % len(DASHES)],
+            } | style
             entries[f"{short(key)}={shown(value)}"] = Line2D([], [], **look)
     if entries and len(entries) <= 16:
-        legend = figure.legend(entries.values(), entries, loc="outside lower center", ncols=8, frameon=False)
+        legend = figure.legend(
+            entries.values(), entries, loc="lower center", ncols=8, frameon=False
+        )
         for text in legend.get_texts():
             text.set_parse_math(False)
-
-
-def _page_style() -> Any:
-    return matplotlib.rc_context(
-        {
-            "svg.fonttype": "none",  # text stays text
-            "svg.hashsalt": "nst",  # else ids differ from one time to the next
-            **{name: FOREGROUND for name in ("text.color", "axes.edgecolor", "axes.labelcolor")},
-            **{name: FOREGROUND for name in ("xtick.color", "ytick.color")},
-        }
-    )
 
 
 def _svg(figure: Figure) -> str:
@@ -149,4 +166,5 @@ def _svg(figure: Figure) -> str:
     svg = file.getvalue()
     head, rest = svg[svg.index("<svg") :].split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
-    return f"{head}>{rest}".replace(FOREGROUND, "currentColor").replace("'DejaVu Sans'", "inherit")
+    svg = f"{head}>{rest}".replace(PALETTE[0], "var(--accent)")
+    return svg.replace(FOREGROUND, "currentColor").replace("'DejaVu Sans'", "inherit")

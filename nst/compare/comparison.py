@@ -37,7 +37,8 @@ class Comparison:
     def values(self) -> dict[str, list[Value]]:
         """What each differing key took."""
         return {
-            key: ordered(run.handles[key] for run in self.runs if key in run.handles) for key in self.keys
+            key: ordered(run.handles[key] for run in self.runs if key in run.handles)
+            for key in self.keys
         }
 
     @cached_property
@@ -68,6 +69,8 @@ def gather(folders: Sequence[Path]) -> Comparison:
     found = find(folders)
     runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
     gallery = portraits.gather(runs)
-    damaged = {folder: {"state": "damaged", "reason": note} for folder, note in gallery.notes.items()}
+    damaged = {
+        folder: {"state": "damaged", "reason": note} for folder, note in gallery.notes.items()
+    }
     runs = with_handles([replace(run, **damaged.get(run.folder, {})) for run in runs])
     return Comparison(runs, differing(runs), gallery)

@@ -28,8 +28,10 @@ class Spread:
     count: int
 
     def __str__(self) -> str:
-        """Writes it as ``0.312 ± 0.021``."""
-        return number(self.mean) + ("" if self.deviation is None else f" ± {number(self.deviation)}")
+        """Writes it as ``0.312 ± 0.021``, both to the same decimal."""
+        text = number(self.mean)
+        decimals = len(text.partition(".")[2])
+        return text if self.deviation is None else f"{text} ± {self.deviation:.{decimals}f}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Effect:
         spreads: Of each metric, one for each value: over the other settings, each the mean of its seeds.
         points: Of each metric, for each value: those means.
         verdicts: One sentence for each of the two distances.
-        matched: Whether every value was tried with the same other settings.
+        settings: How many settings of the other keys every value was tried with; 0 where they share none.
     """
 
     key: str
@@ -50,13 +52,13 @@ class Effect:
     spreads: dict[str, list[Spread]]
     points: dict[str, list[list[float]]]
     verdicts: list[str]
-    matched: bool
+    settings: int
 
 
 def number(value: float) -> str:
-    """Writes a number with three digits that mean something, never as ``1e+03``."""
-    if not math.isfinite(value) or value == 0:
-        return f"{value:g}"
+    """Writes a count as it is, any other number with three digits, never as ``1e+03``."""
+    if not math.isfinite(value) or value == round(value):
+        return f"{value:.0f}"
     return f"{value:.{max(0, min(6, 2 - math.floor(math.log10(abs(value)))))}f}"
 
 
@@ -78,7 +80,7 @@ def effects(runs: Sequence[Run], keys: Sequence[str]) -> list[Effect]:
     """Computes the main effect of every key but the seed, over completed runs.
 
     Where some combinations are missing, those that every value of a key has been tried with are
-    compared, so that no other key is mistaken for it; without any, all are, and ``matched`` is false.
+    compared, so that no other key is mistaken for it; without any, all are.
     """
     done = [run for run in runs if run.state == "completed" and "content_distance" in run.metrics]
     groups, handles = by_setting(done, keys), [key for key in keys if key != "seed"]
@@ -91,10 +93,16 @@ def _effect(index: int, key: str, groups: dict[Setting, list[Run]]) -> Effect:
     others = [{_without(s, index) for s in groups if s[index] == value} for value in values]
     common = set.intersection(*others) if others else set()
     kept = [
-        {s: g for s, g in groups.items() if s[index] == v and (not common or _without(s, index) in common)}
+        {
+            s: g
+            for s, g in groups.items()
+            if s[index] == v and (not common or _without(s, index) in common)
+        }
         for v in values
     ]
-    present = [m for m in METRICS if all(m in r.metrics for gs in kept for g in gs.values() for r in g)]
+    present = [
+        m for m in METRICS if all(m in r.metrics for gs in kept for g in gs.values() for r in g)
+    ]
     points = {m: [[_mean(group, m) for group in gs.values()] for gs in kept] for m in present}
     return Effect(
         key,
@@ -102,7 +110,7 @@ def _effect(index: int, key: str, groups: dict[Setting, list[Run]]) -> Effect:
         {metric: [spread(sample) for sample in samples] for metric, samples in points.items()},
         points,
         [_verdict(key, values, kept, m, seed_noise(groups.values(), m)) for m in present[:2]],
-        bool(common),
+        len(common),
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
+from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
 from nst.compare.captions import INK, PALE
@@ -21,6 +24,7 @@ Points = npt.NDArray[np.float64]
 
 DPI = 100
 THUMBNAIL = (128, 128)  # box of a picture, px
+DOT = 9  # room around a point, px
 TEXT_LINE = 15  # height of a line of a label, px
 CROWDING = 0.3  # share of the axes that thumbnails may cover
 SIDES = (11.0, 60.0)  # least and most width of the chart, inches
@@ -52,54 +56,87 @@ def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Figure:
     area = len(shown) * box[0] * box[1] / DPI**2 / CROWDING  # square inches
     width = min(max(SIDES[0], math.sqrt(area / 0.7) + 2), SIDES[1])
     figure = Figure((width, 0.72 * width), DPI, facecolor=PALE, layout="none")
-    axes = figure.add_axes((0.9 / width, 0.75 / (0.72 * width), 1 - 1.1 / width, 1 - 1.35 / (0.72 * width)))
+    axes = figure.add_axes((0.08, 0.1, 0.91, 0.84))
     _dress(figure, axes, points, len(runs) - len(shown))
+    _zoom(axes, points, box)
     if not shown:
         axes.text(0.5, 0.5, "no run has both distances", transform=axes.transAxes, ha="center")
         return figure
     front = pareto(points)
     x, y = zip(*(points[i] for i in front), strict=True)
-    axes.plot(x, y, drawstyle="steps-post", color=FRONT, linewidth=2, label="Pareto front")
+    axes.plot(x, y, drawstyle="steps-post", color=FRONT, linewidth=2)
     figure.draw_without_rendering()
     anchors = np.array([axes.transData.transform(point) for point in points])
     (left, bottom), (right, top) = axes.get_window_extent().get_points()
-    centres = spread_out(anchors, box, (left, bottom, right, top))
+    centres = around(anchors, box, (left, bottom, right, top), _along(anchors[front]))
     for index, run in enumerate(shown):
         colour = FRONT if index in front else OTHER
+        path = np.array([anchors[index], centres[index]]).T
+        axes.add_artist(Line2D(*path, color=colour, linewidth=1, transform=IdentityTransform()))
         picture = gallery.results.get(run.folder)
-        content = _card(picture.cell if picture else None, labels[index], colour)
-        axes.add_artist(_pinned(content, points[index], tuple(centres[index]), colour))
+        card = _card(picture.cell if picture else None, labels[index])
+        axes.add_artist(_pinned(card, centres[index], colour))
     for index, (px, py) in enumerate(points):
-        axes.plot(px, py, "o", color=FRONT if index in front else OTHER, mec="white", ms=9, zorder=9)
+        axes.plot(
+            px, py, "o", color=FRONT if index in front else OTHER, mec="white", ms=9, zorder=9
+        )
     return figure
 
 
-def spread_out(
-    anchors: Points, box: tuple[float, float], bounds: tuple[float, float, float, float]
+def around(
+    anchors: Points,
+    box: tuple[float, float],
+    bounds: tuple[float, float, float, float],
+    line: Points,
 ) -> Points:
-    """Moves boxes apart until none covers another, each staying near its anchor.
+    """Places a box for each anchor as near as it goes without covering boxes, anchors or lines.
+
+    One after the other takes the best of many places around its anchor: on a full chart lines are
+    covered first, then anchors, and boxes overlap only where nothing else is left.
 
     Args:
         anchors: Where the boxes belong, ``[N, 2]``, px.
         box: Width and height of each, px.
         bounds: Left, bottom, right and top that they stay inside, px.
+        line: Points along a line, ``[M, 2]``, px.
 
     Returns:
         Centres, ``[N, 2]``, px.
     """
     size = np.array(box)
     low, high = np.array(bounds[:2]) + size / 2, np.array(bounds[2:]) - size / 2
-    turns = np.arange(len(anchors)) * 2.39996  # the golden angle: equal anchors part as well
-    centres = anchors + 0.1 * size * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    for remaining in np.linspace(1.0, 0.0, 400):
-        centres += 0.03 * remaining * (anchors - centres)
-        apart = centres[:, None] - centres[None]
-        overlap = size - np.abs(apart)
-        touching = (overlap > 0).all(axis=2) & ~np.eye(len(anchors), dtype=bool)
-        across = overlap[..., :1] / size[0] < overlap[..., 1:] / size[1]
-        push = np.where(across, [1.0, 0.0], [0.0, 1.0]) * overlap * np.sign(apart) * touching[..., None]
-        centres = np.clip(centres + 0.3 * push.sum(axis=1), low, np.maximum(low, high))
-    return np.asarray(centres)
+    angles = np.linspace(0, 2 * math.pi, 24, endpoint=False) + math.pi / 2  # above comes first
+    rings = np.arange(0.6, 8, 0.15)[:, None, None]
+    ways = (rings * size * np.stack([np.cos(angles), np.sin(angles)], axis=1)).reshape(-1, 2)
+    centres = np.empty((0, 2))
+    for anchor in anchors:
+        places = np.clip(anchor + ways, low, np.maximum(low, high))
+        cost = np.abs(places - anchor).max(axis=1)
+        cost += 1000 * _covered(places, centres, size)
+        cost += 150 * _covered(places, anchors, size / 2 + DOT)
+        cost += 8 * _covered(places, line, size / 2)
+        places = places[np.argsort(cost, kind="stable")[:100]]  # of the best, how their leaders run
+        leaders = anchor + np.linspace(0, 1, 12)[:, None] * (places - anchor)[:, None]
+        crossed = _covered(leaders.reshape(-1, 2), centres, size / 2).reshape(-1, 12).sum(axis=1)
+        best = (np.sort(cost, kind="stable")[:100] + 30 * crossed).argmin()
+        centres = np.vstack([centres, places[best]])
+        line = np.vstack([line, leaders[best]])
+    return centres
+
+
+def _covered(places: Points, others: Points, reach: Points) -> Points:
+    """Counts how many others are nearer to each place than ``reach`` in both directions."""
+    return np.asarray(
+        (np.abs(places[:, None] - others[None]) < reach).all(axis=2).sum(axis=1), float
+    )
+
+
+def _along(front: Points) -> Points:
+    """Samples the steps between points every few px."""
+    corners = np.repeat(front, 2, axis=0)[1:]
+    corners[1::2, 1] = corners[0::2, 1][: len(corners[1::2])]
+    samples = [np.linspace(a, b, 2 + int(np.abs(b - a).max() / 12)) for a, b in pairwise(corners)]
+    return np.concatenate(samples) if samples else front
 
 
 def _place(run: Run) -> tuple[float, float] | None:
@@ -119,46 +156,53 @@ def _lines(text: str) -> list[str]:
     return lines[:4]
 
 
-def _dress(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], left_out: int) -> None:
+def _dress(
+    figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], left_out: int
+) -> None:
     axes.set_facecolor("white")
     axes.grid(color="#e4e4e4")
     axes.set_axisbelow(True)
-    axes.set_xlabel("content distance   (0: the content image, 1: no structure left)", color=INK, size=12)
-    axes.set_ylabel("style distance   (0: the style's statistics, 1: the content's)", color=INK, size=12)
+    size = 1.1 * figure.get_figwidth()  # a large chart is looked at from further away
+    axes.tick_params(labelsize=size * 0.85)
+    axes.set_xlabel(
+        "content distance   (0: the content image, 1: no structure left)", color=INK, size=size
+    )
+    axes.set_ylabel(
+        "style distance   (0: the style's statistics, 1: the content's)", color=INK, size=size
+    )
     heading = "Nearer to the lower left is better; blue: the Pareto front"
     missing = f"   ({left_out} without both distances not shown)" if left_out else ""
-    figure.suptitle(heading + missing, color=INK, size=13)
-    for values, scale, limits in (
-        ([p[0] for p in points], axes.set_xscale, axes.set_xlim),
-        ([p[1] for p in points], axes.set_yscale, axes.set_ylim),
+    figure.suptitle(heading + missing, color=INK, size=size)
+
+
+def _zoom(axes: Axes, points: Sequence[tuple[float, float]], box: tuple[float, float]) -> None:
+    """Sets scales and limits so that a box fits between any point and the edge."""
+    extent = axes.get_window_extent()
+    for values, room, set_scale, set_limits in (
+        ([x for x, _ in points], box[0] / extent.width, axes.set_xscale, axes.set_xlim),
+        ([y for _, y in points], box[1] / extent.height, axes.set_yscale, axes.set_ylim),
     ):
+        share = 1.1 * room / (1 - 2.2 * room)  # of the range of values
         low, high = min(values, default=0.0), max(values, default=1.0)
         if low > 0 and high / low > LOG_FROM:
-            scale("log")
-            limits(low / (high / low) ** 0.15, high * (high / low) ** 0.15)
+            set_scale("log")
+            set_limits(low / (high / low) ** share, high * (high / low) ** share)
         else:
-            margin = 0.15 * (high - low) or 0.1 * abs(high) or 0.1
-            limits(low - margin, high + margin)
+            margin = share * ((high - low) or abs(high) or 1.0)
+            set_limits(low - margin, high + margin)
 
 
-def _card(picture: Image.Image | None, lines: Sequence[str], colour: str) -> VPacker:
-    words = TextArea("\n".join(lines), {"size": 8, "color": INK, "parse_math": False, "linespacing": 1.1})
+def _card(picture: Image.Image | None, lines: Sequence[str]) -> VPacker:
+    look = {"size": 8, "color": INK, "parse_math": False, "linespacing": 1.1}
+    words = TextArea("\n".join(lines), textprops=look)
     if picture is None:
         return VPacker(children=[words], pad=3)
     image = OffsetImage(np.asarray(fitted(picture, THUMBNAIL)), zoom=1, dpi_cor=False)
     return VPacker(children=[image, words], align="center", pad=2, sep=2)
 
 
-def _pinned(
-    card: VPacker, point: tuple[float, float], centre: tuple[float, ...], colour: str
-) -> AnnotationBbox:
+def _pinned(card: VPacker, centre: Points, colour: str) -> AnnotationBbox:
+    look = {"edgecolor": colour, "linewidth": 1.5}
     return AnnotationBbox(
-        card,
-        point,
-        xybox=(centre[0], centre[1]),
-        boxcoords="figure pixels",
-        pad=0.1,
-        bboxprops={"edgecolor": colour, "linewidth": 1.5},
-        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1},
-        annotation_clip=False,
+        card, (centre[0], centre[1]), xycoords="figure pixels", pad=0.1, bboxprops=look
     )

@@ -153,9 +153,13 @@ def _follows(key: str, runs: Sequence[Run]) -> bool:
     group, _, rest = key.partition(".")
     told = [run for run in runs if key in run.handles]
     if group in ("optimizer", "network") and rest:
-        return all(run.handles.get(key) == _default(group, run, key) for run in runs if run.resolved)
+        return all(
+            run.handles.get(key) == _default(group, run, key) for run in runs if run.resolved
+        )
     if group == "loss" and rest.endswith(".weight"):  # ${alpha} and ${beta}, resolved
-        if any(all(run.handles[key] == run.handles.get(h) for run in told) for h in ("alpha", "beta")):
+        if any(
+            all(run.handles[key] == run.handles.get(h) for run in told) for h in ("alpha", "beta")
+        ):
             return True
     if group == "loss" and rest.endswith(".layer_weights"):  # resolved to one for each layer
         term = key.removesuffix(".layer_weights")

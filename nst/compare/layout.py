@@ -49,7 +49,9 @@ def pages(runs: Sequence[Run], keys: Sequence[str]) -> list[Page]:
     if len(axes) < 2 or 2 * len(settings) < cells:
         return _list("", runs, axes)
     others = [run for run in runs if run not in placed]
-    return _grids(placed, axes) + (_list("Without a place in the grid", others, keys) if others else [])
+    return _grids(placed, axes) + (
+        _list("Without a place in the grid", others, keys) if others else []
+    )
 
 
 def axes_of(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:

@@ -41,14 +41,15 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Makes a table that sorts by a click on a heading.
 
     Args:
-        headings: Texts.
+        headings: Texts; a column without one does not sort.
         rows: Of cells, see :func:`td`.
     """
-    head = "".join(f'<th class="sortable" scope="col">{escape(text)}</th>' for text in headings)
-    body = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    head = "".join(
+        f'<th class="sortable" scope="col">{escape(text)}</th>' if text else "<td></td>"
+        for text in headings
     )
+    body = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
 
 
 def link(path: str, text: str) -> str:

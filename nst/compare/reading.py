@@ -61,7 +61,9 @@ class Run:
 
 def is_run(folder: Path) -> bool:
     """Tells whether a folder is that of a run."""
-    return not (folder / SWEEP).is_file() and any((folder / name).is_file() for name in (CONFIG, STATUS, PLANNED))
+    return not (folder / SWEEP).is_file() and any(
+        (folder / name).is_file() for name in (CONFIG, STATUS, PLANNED)
+    )
 
 
 def find(folders: Iterable[Path]) -> list[Path]:
@@ -88,7 +90,9 @@ def _runs_of(folder: Path) -> list[Path]:
     if not runs:
         deeper = [str(path) for path in below if any(is_run(p) for p in path.glob("*/"))]
         hint = f" Folders below it do: {', '.join(deeper[:3])}" if deeper else ""
-        raise InputError(f"{folder} is neither a run nor holds runs (no {CONFIG}, no {STATUS}).{hint}")
+        raise InputError(
+            f"{folder} is neither a run nor holds runs (no {CONFIG}, no {STATUS}).{hint}"
+        )
     return runs
 
 
@@ -186,7 +190,9 @@ def _record(line: str) -> Mapping[str, Any] | None:
 
 def _so_far(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     numbers = _numbers(history[-1]) if history else {}
-    so_far = {name: numbers[name] for name in ("evaluations", "seconds", "total") if name in numbers}
+    so_far = {
+        name: numbers[name] for name in ("evaluations", "seconds", "total") if name in numbers
+    }
     return so_far | ({"steps": numbers["step"]} if "step" in numbers else {})
 
 

@@ -22,7 +22,10 @@ for (const th of document.querySelectorAll("th.sortable")) {
 
 for (const range of document.querySelectorAll("input[type=range]")) {
   const slider = range.previousElementSibling;
-  const move = () => slider.style.setProperty("--x", range.value + "%");
+  const move = () => {
+    slider.style.setProperty("--x", range.value + "%");
+    slider.classList.add("moved");
+  };
   range.addEventListener("input", move);
   slider.addEventListener("pointermove", event => {
     const box = slider.getBoundingClientRect();

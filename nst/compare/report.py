@@ -63,9 +63,7 @@ def _header(comparison: Comparison) -> str:
         for key, values in comparison.values.items()
     ]
     differ = f"What differs: {'; '.join(told)}." if told else "No key differs between these runs."
-    return (
-        f"<header><h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>{inputs(comparison)}</header>"
-    )
+    return f"<header><h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>{inputs(comparison)}</header>"
 
 
 def _front(front: bytes) -> str:
@@ -73,7 +71,8 @@ def _front(front: bytes) -> str:
         "Both distances are measured in the same way for every run, whatever it optimised. A run on the "
         "front is beaten by no other one in both."
     )
-    return f'<p>{words}</p><div class="card">{image(front, "Pareto chart of all runs")}</div>'
+    chart = image(front, "Pareto chart of all runs")
+    return f'<p>{words}</p><div class="card scroll"><a id="chart" href="#chart" title="full size">{chart}</a></div>'
 
 
 def _runs_table(comparison: Comparison) -> str:
@@ -105,8 +104,12 @@ def _settings(comparison: Comparison) -> str:
         [
             *map(setting, chosen),
             td(str(len(group)), value=len(group)),
-            *(metric(spread(v)) if (v := [r.metrics[m] for r in group if m in r.metrics]) else td("")
-              for m in METRICS),
+            *(
+                metric(spread(v))
+                if (v := [r.metrics[m] for r in group if m in r.metrics])
+                else td("")
+                for m in METRICS
+            ),
         ]
         for chosen, group in by_setting(done, handles).items()
     ]
@@ -128,14 +131,19 @@ def _effects(effects: Sequence[Effect]) -> str:
         ]
         names = [METRICS[name] for name in effect.spreads]
         verdicts = "".join(f"<li>{escape(verdict)}</li>" for verdict in effect.verdicts)
-        parts.append(f"<h3>{escape(effect.key)}</h3>{table([short(effect.key), *names], rows)}")
-        parts.append(f"<ul>{verdicts}</ul>")
-        if not effect.matched:
-            parts.append(
-                '<p class="alarm">Its values were never tried with the same other settings, so that '
-                "what looks like its effect may be that of another key.</p>"
-            )
+        parts.append(f"<h3>{escape(effect.key)}</h3>{_footing(effect)}")
+        parts.append(f"{table([short(effect.key), *names], rows)}<ul>{verdicts}</ul>")
     return "\n".join(parts)
+
+
+def _footing(effect: Effect) -> str:
+    if effect.settings:
+        shared = f"over {effect.settings} settings" if effect.settings > 1 else "in the one setting"
+        return f'<p class="pale">Compared {shared} of the other keys that all its values share.</p>'
+    return (
+        '<p class="alarm">Its values were never tried with the same other settings: what looks like its '
+        "effect may be that of another key.</p>"
+    )
 
 
 def _curves(comparison: Comparison) -> str:
@@ -153,7 +161,7 @@ def _differences(comparison: Comparison) -> str:
     for key in all_differences(comparison.runs):
         values = ordered(run.settings.get(key) for run in comparison.runs if run.resolved)
         told = [
-            f"<div><b>{escape(shown(value))}</b> <span class='pale'>in</span> "
+            f"<div><code>{escape(shown(value))}</code> <span class='pale'>in</span> "
             + " ".join(
                 f'<a href="#run-{index}">{index}</a>'
                 for index, run in enumerate(comparison.runs, start=1)
@@ -163,5 +171,7 @@ def _differences(comparison: Comparison) -> str:
             for value in values
         ]
         rows.append([td(escape(key)), td("".join(told))])
-    words = "Every key of the resolved configurations, those included that merely follow from others."
+    words = (
+        "Every key of the resolved configurations, those included that merely follow from others."
+    )
     return f"<p>{words}</p>{table(['key', 'value and its runs'], rows)}" if rows else ""

@@ -40,7 +40,9 @@ def inputs(comparison: Comparison) -> str:
 
 def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
     """Shows the contact sheet; a click on a picture leads to its run."""
-    words = "Below each picture its centre at 100 %. A click shows the run; ← and → lead on from there."
+    words = (
+        "Below each picture its centre at 100 %. A click shows the run; ← and → lead on from there."
+    )
     parts = [f"<p>{words}</p>"]
     for page in pages:
         titled = any(title for title, _ in page.rows)
@@ -55,7 +57,9 @@ def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
         )
         top = f"<thead><tr>{corner}{head}</tr></thead>" if any(page.columns) else ""
         heading = f"<h3>{escape(page.title)}</h3>" if page.title else ""
-        parts.append(f'{heading}<div class="scroll"><table class="sheet">{top}<tbody>{rows}</tbody></table></div>')
+        parts.append(
+            f'{heading}<div class="scroll"><table class="sheet">{top}<tbody>{rows}</tbody></table></div>'
+        )
     return "\n".join(parts)
 
 
@@ -72,7 +76,9 @@ def _cell(cell: Cell | None, comparison: Comparison) -> str:
         return f'<td><div class="none">{alarm}<a href="{target}">{reason}</a></div>{words}</td>'
     portrait = comparison.gallery.results[example.folder]
     name = comparison.label(example)
-    pictures = image(jpeg(portrait.cell), name) + image(jpeg(portrait.crop), f"centre of {name}", "crop")
+    pictures = image(jpeg(portrait.cell), name) + image(
+        jpeg(portrait.crop), f"centre of {name}", "crop"
+    )
     return f'<td><a href="#run-{comparison.number(example)}">{pictures}</a>{words}{alarm}</td>'
 
 
@@ -83,7 +89,11 @@ def run_sections(comparison: Comparison, out: Path) -> str:
     for index, run in enumerate(comparison.runs, start=1):
         content = comparison.gallery.contents.get(run.folder)
         picture = _before_after(run, comparison, None if content is None else known.index(content))
-        state = "" if run.state == "completed" else f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
+        state = (
+            ""
+            if run.state == "completed"
+            else f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
+        )
         parts.append(
             f'<section class="run card" id="run-{index}"><a class="close" href="#sheet">close</a>'
             f"<h3>{index}: {escape(comparison.label(run))}</h3>{picture}{state}{_facts(run, comparison, out)}</section>"
@@ -96,18 +106,22 @@ def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
     if portrait is None:
         return '<p class="pale">There is no picture.</p>'
     result = image(portrait.large, comparison.label(run))
-    style = f"--aspect: {portrait.size[0] / portrait.size[1]:.4f}"
+    style = f"--aspect: {portrait.size[0] / portrait.size[1]:.4f}; --width: {portrait.size[0]}px"
     if content is None:
-        return (
-            f'<div class="slider" style="{style}">{result}</div>'
-            '<p class="pale">Its content image was not found where it was, or has changed since.</p>'
+        layer, control = (
+            "",
+            '<p class="pale">Its content image is not where it was, or has changed.</p>',
         )
-    return (
-        f'<div class="slider" style="{style}">{result}'
-        f'<div class="before before-{content}" role="img" aria-label="content image"></div>'
-        '<div class="edge"></div></div>'
-        '<input type="range" min="0" max="100" value="0" aria-label="from the result to the content image">'
-    )
+    else:
+        layer = (
+            f'<div class="before before-{content}" role="img" aria-label="content image"></div>'
+            '<div class="edge"></div>'
+        )
+        control = (
+            '<input type="range" min="0" max="100" value="0" '
+            'aria-label="from the result to the content image">'
+        )
+    return f'<div class="look" style="{style}"><div class="slider">{result}{layer}</div>{control}</div>'
 
 
 def _facts(run: Run, comparison: Comparison, out: Path) -> str:
@@ -118,6 +132,8 @@ def _facts(run: Run, comparison: Comparison, out: Path) -> str:
         size = "{} × {} px".format(*portrait.size)
         scaled = portrait.large_size != portrait.size
         facts["picture"] = size + (" (here {} × {})".format(*portrait.large_size) if scaled else "")
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    pairs = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items()
+    )
     files = link(f"{folder}/{RESULT}" if portrait else f"{folder}/", run.name)
     return f"<dl>{pairs}<dt>folder</dt><dd>{files}</dd></dl>"

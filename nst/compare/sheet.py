@@ -38,8 +38,10 @@ def draw(page: Page, heading: str, gallery: Gallery) -> Image.Image:
         heading: The line on top.
         gallery: The pictures.
     """
-    rows = [(title, [cell and _tile(cell, gallery) for cell in cells]) for title, cells in page.rows]
-    gutter = max((min(GUTTER, _font().getlength(title)) for title, _ in rows), default=0)
+    rows = [
+        (title, [cell and _tile(cell, gallery) for cell in cells]) for title, cells in page.rows
+    ]
+    gutter = max((min(GUTTER, _font(True).getlength(title)) for title, _ in rows), default=0)
     left = GAP + (round(gutter) + GAP if gutter else 0)
     width = max(left + len(page.columns) * (WIDTH + GAP), 480)
     top_lines = [_wrap(title, WIDTH) for title in page.columns]
@@ -136,7 +138,9 @@ def _wrap(text: str, width: int) -> list[str]:
             lines[-1] = joined
             continue
         while _font(True).getlength(word) > width:
-            fits = next(n for n in range(len(word), 0, -1) if _font(True).getlength(word[:n]) <= width)
+            fits = next(
+                n for n in range(len(word), 0, -1) if _font(True).getlength(word[:n]) <= width
+            )
             lines.append(word[:fits])
             word = word[fits:]
         lines.append(word)

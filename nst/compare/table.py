@@ -56,7 +56,11 @@ def two(comparison: Comparison) -> list[Table]:
     for key in all_differences(comparison.runs):
         _row(keys, [key, shown(first.settings.get(key)), shown(second.settings.get(key))])
     _row(metrics, ["state", state(first), state(second)])
-    names = [name for name in (*METRICS, "steps", "total") if any(name in r.metrics for r in (first, second))]
+    names = [
+        name
+        for name in (*METRICS, "steps", "total")
+        if any(name in r.metrics for r in (first, second))
+    ]
     for name in names:
         _row(metrics, [METRICS.get(name, name), _metric(first, name), _metric(second, name)])
     return [keys, metrics]

@@ -1,7 +1,7 @@
 """The mathematics of the loss, as pure functions of tensors.
 
-Conventions: means instead of the paper's sums, so that values are of order one and independent of the
-size of the image. The README lists what this means for the paper's alpha and beta.
+Conventions: means instead of the paper's sums, so that values are of order one and independent
+of the size of the image. The README lists what this means for the paper's alpha and beta.
 """
 
 from __future__ import annotations

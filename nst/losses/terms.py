@@ -1,7 +1,8 @@
 """Terms of the loss: which layers are compared, how, and with which weights.
 
-A term holds no tensor. Its target is computed once a scale and handed in at each evaluation, and so are
-the weights, which therefore take no part in comparing terms: one compiled step serves all equal terms.
+A term holds no tensor. Its target is computed once a scale and handed in at each evaluation, and
+so are the weights, which therefore take no part in comparing terms: one compiled step serves all
+equal terms.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class FeatureTerm(Term):
             raise ValueError(f"layer_weights must be 0 or more, received {list(weights or ())}")
 
     def part_weights(self, channels: Mapping[str, int]) -> dict[str, float]:
-        """The layer weights; by the term's own rule they sum to 1, however many layers there are."""
+        """The layer weights; by the term's own rule they sum to 1, however many they are."""
         if self.layer_weights is not None:
             return dict(zip(self.layers, self.layer_weights, strict=True))
         shares = {layer: self.share(channels[layer]) for layer in self.layers}
@@ -116,10 +117,10 @@ class Content(FeatureTerm):
 
 @dataclass(frozen=True)
 class Gram(FeatureTerm):
-    """Which features occur together, wherever that is: Gram matrices (Gatys et al. 2015, eq. 3-5)."""
+    """Which features occur together, wherever: Gram matrices (Gatys et al. 2015, eq. 3-5)."""
 
     def share(self, channels: int) -> float:
-        """Proportional to 1/C², the authors' own later practice; the paper of 2015 has equal ones."""
+        """Proportional to 1/C², the authors' later practice; the paper of 2015 has equal ones."""
         return float(channels) ** -2
 
     def target(self, content: Features, style: Features) -> dict[str, tf.Tensor]:

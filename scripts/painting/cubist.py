@@ -94,18 +94,22 @@ def _facet_fields(
     centres = np.array([facet.mean(0) for facet in facets], np.float32)
     sizes = np.array([np.sqrt(_area(facet)) for facet in facets], np.float32)
     angles = rng.choice([0.35, 1.2, 1.9, 2.7], len(facets)) + rng.normal(0, 0.15, len(facets))
-    mean = np.stack([np.bincount(ids.ravel(), scene[..., c].ravel(), len(facets)) for c in range(3)])
-    mean = (mean / np.maximum(np.bincount(ids.ravel(), minlength=len(facets)), 1)).T
+    which, count = ids.ravel(), len(facets)
+    pixels = np.maximum(np.bincount(which, minlength=count), 1)
+    sums = [np.bincount(which, channel.ravel(), count) for channel in np.moveaxis(scene, -1, 0)]
+    mean = np.stack(sums, axis=1) / pixels[:, None]
     mean += rng.normal(0, 0.045, mean.shape) + rng.normal(0, 0.05, (len(facets), 1))
-    across = (x - centres[ids, 0]) * np.cos(angles[ids]) + (y - centres[ids, 1]) * np.sin(angles[ids])
+    turn = angles[ids]
+    across = (x - centres[ids, 0]) * np.cos(turn) + (y - centres[ids, 1]) * np.sin(turn)
     # every facet fades from dark to light across: the passage that makes it a plane in space
-    slope = np.clip(across / sizes[ids], -1, 1)
+    slope = np.clip(across / sizes[ids], -1, 1)[..., None]
     flat = mix(scene, mean[ids].astype(np.float32), 0.72)
-    colour = np.clip(flat * (1 + 0.42 * slope[..., None]) + 0.10 * np.clip(slope, 0, 1)[..., None], 0, 1)
-    seams = np.zeros(shape, np.float32)
-    seams[1:] = ids[1:] != ids[:-1]
-    seams[:, 1:] += ids[:, 1:] != ids[:, :-1]
-    return colour.astype(np.float32), (angles[ids] + np.pi / 2).astype(np.float32), np.minimum(seams, 1)
+    colour = np.clip(flat * (1 + 0.42 * slope) + 0.10 * np.maximum(slope, 0), 0, 1)
+    seams = np.zeros(shape, bool)
+    seams[1:] |= ids[1:] != ids[:-1]
+    seams[:, 1:] |= ids[:, 1:] != ids[:, :-1]
+    flow = (turn + np.pi / 2).astype(np.float32)
+    return colour.astype(np.float32), flow, seams.astype(np.float32)
 
 
 def _scene(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -114,7 +118,7 @@ def _scene(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     r = np.hypot(x - SUN[0], y - SUN[1])
     heat = 0.88 - 1.25 * r + 0.11 * np.sign(np.sin(46 * r)) + 0.05 * noise(shape, 5, rng)
     scene = ramp(np.clip(heat, 0, 1), FIRE)
-    contours = [np.abs(r - ring) < 0.0022 for ring in (0.068, 0.137, 0.205, 0.273)]
+    contours = [np.abs(r - ring) < 0.0016 for ring in (0.068, 0.137, 0.205, 0.273)]
     lines = np.logical_or.reduce(contours).astype(np.float32)
     scene = mix(scene, rgb("fff3bf")[0], (r < 0.068).astype(np.float32))
     peaks = [(-0.05, 0.50), (0.10, 0.30), (0.19, 0.38), (0.33, 0.19), (0.47, 0.42), (0.60, 0.34),
@@ -126,7 +130,8 @@ def _scene(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         warm = 0.35 + 1.1 * (x - cx) / w * 0.35 + 0.4 * rng.random()
         scene, lines = _shape(scene, lines, wall, EARTH if rng.random() < 0.72 else DUSK, warm)
         gable = [(cx - w, top), (cx + rng.uniform(-0.3, 0.3) * w, top - roof), (cx + w, top)]
-        scene, lines = _shape(scene, lines, gable, FIRE if rng.random() < 0.6 else DUSK, 0.35 + 0 * x)
+        roofing = FIRE if rng.random() < 0.6 else DUSK
+        scene, lines = _shape(scene, lines, gable, roofing, 0.35 + 0.5 * (x - cx) / w)
         for column in (-0.5, 0.15):
             left, sill = cx + column * w, top + 0.35 * h
             pane = [(left, sill), (left + 0.35 * w, sill), (left + 0.35 * w, sill - 0.022),
@@ -144,7 +149,7 @@ def _shape(
     """Paint one polygon over the scene: it hides the contours behind it and adds its own."""
     mask = polygon((scene.shape[0], scene.shape[1]), points)
     scene = mix(scene, ramp(np.clip(tone, 0, 1), colours), mask)
-    grown = blur(mask, 0.0016 * scene.shape[1])
+    grown = blur(mask, 0.0012 * scene.shape[1])
     outline = ((grown > 0.06) & (grown < 0.94)).astype(np.float32)
     return scene, np.maximum(lines * (1 - mask), outline)
 
@@ -157,6 +162,7 @@ def _houses(rng: np.random.Generator) -> list[tuple[float, ...]]:
             cx = (k + 0.5 + rng.uniform(-0.25, 0.25)) / count
             if size == 1.35 and 0.34 < cx < 0.72:
                 continue
-            houses.append((cx, base + rng.uniform(-0.01, 0.02), size * rng.uniform(0.042, 0.062),
-                           size * rng.uniform(0.07, 0.14), size * rng.uniform(0.05, 0.09)))  # fmt: skip
+            foot = base + rng.uniform(-0.01, 0.02)
+            w, h, roof = size * rng.uniform([0.042, 0.07, 0.05], [0.062, 0.14, 0.09])
+            houses.append((cx, foot, w, h, roof))
     return houses

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
+from painting.boat import Boat, plain
 from painting.fields import Array, smoothstep
+from painting.house import House
 from painting.marcher import (
     Camera,
-    Distance,
-    Grain,
-    Paint,
     Part,
     Scene,
-    balls,
-    box,
-    capsule,
-    column,
     develop,
-    dot,
     first_hit,
     occlusion,
     render,
     shadow,
-    union,
-    unit,
 )
+from painting.solids import Grain, balls, box, capsule, column, dot, union, unit
 
 ASPECT = 0.75
-EXPOSURE = 0.80
+EXPOSURE = 0.52
 SEED = 1642
 FAR = 150.0  # metres; what lies beyond is painted on the sky
 CAMERA = Camera(eye=(-7.0, 5.2, -46.0), target=(1.5, 8.6, 6.0), zoom=1.75)
@@ -41,9 +31,16 @@ HAZE = column((0.66, 0.70, 0.76))
 QUAY = 1.7  # height of the quay above the water
 GRAIN = Grain(3)
 
-PLASTER = [(0.80, 0.70, 0.50), (0.72, 0.34, 0.22), (0.86, 0.80, 0.70), (0.50, 0.58, 0.60),
-           (0.80, 0.55, 0.26), (0.62, 0.22, 0.16), (0.70, 0.68, 0.46), (0.84, 0.62, 0.52)]  # fmt: skip
+PLASTER = [(0.66, 0.45, 0.16), (0.56, 0.17, 0.09), (0.72, 0.66, 0.54), (0.28, 0.38, 0.42),
+           (0.68, 0.36, 0.10), (0.46, 0.10, 0.07), (0.5, 0.5, 0.26), (0.7, 0.4, 0.28)]  # fmt: skip
 TILES = [(0.46, 0.13, 0.07), (0.38, 0.11, 0.07), (0.52, 0.19, 0.09), (0.20, 0.19, 0.21)]
+BOATS = [
+    Boat(-14.5, -18.0, 0.30, 5.2, (0.62, 0.10, 0.06), mast=9.6),
+    Boat(5.5, -9.0, -0.15, 4.4, (0.06, 0.16, 0.30), mast=8.4),
+    Boat(14.0, -16.5, 2.85, 5.0, (0.72, 0.68, 0.58), mast=10.2),
+    Boat(-27.0, -5.0, 0.10, 4.6, (0.08, 0.26, 0.20), mast=9.0),
+    Boat(-4.2, -27.5, 0.75, 2.5, (0.30, 0.16, 0.07)),
+]
 
 
 def picture(width: int) -> Array:
@@ -126,10 +123,10 @@ def _sky(direction: Array) -> Array:
 def _hills(colour: Array, direction: Array) -> Array:
     azimuth = np.arctan2(direction[0], direction[2])
     slope = direction[1] / np.hypot(direction[0], direction[2])
-    ranges = [(0.215, 0.060, 3.1, 0.80), (0.165, 0.052, 4.4, 0.58), (0.115, 0.045, 6.5, 0.34)]
+    ranges = [(0.215, 0.060, 3.1, 0.62), (0.165, 0.052, 4.4, 0.42), (0.115, 0.045, 6.5, 0.22)]
     for level, (height, swing, pace, haze) in enumerate(ranges):
         zero = np.zeros_like(azimuth)
-        line = np.stack([azimuth * pace, zero + 3.7 * level, zero])
+        line = np.stack([azimuth * pace + 1.9, zero + 3.7 * level, zero])
         crest = height + swing * GRAIN(line, 5)
         spot = np.stack([azimuth * 26, slope * 60, zero + level])
         woods = GRAIN(spot, 4)
@@ -140,98 +137,6 @@ def _hills(colour: Array, direction: Array) -> Array:
         inside = smoothstep(0.0016, -0.0016, slope - crest)
         colour = colour * (1 - inside) + shade * inside
     return colour
-
-
-@dataclass(frozen=True)
-class House:
-    """A gabled house; ``turn`` 0 shows its gable to the water, 1 its eaves."""
-
-    x: float
-    z: float
-    base: float
-    half_width: float
-    half_depth: float
-    eaves: float
-    pitch: float
-    turn: int
-    plaster: tuple[float, float, float]
-    tiles: tuple[float, float, float]
-    timbered: bool
-    lamp: float
-
-    @property
-    def ridge(self) -> float:
-        """Height of the ridge above the base."""
-        return self.eaves + self.half_width * self.pitch
-
-    def local(self, p: Array) -> tuple[Array, Array, Array]:
-        """Coordinates across the ridge, above the base, along the ridge."""
-        x, y, z = p[0] - self.x, p[1] - self.base, p[2] - self.z
-        return (z, y, x) if self.turn else (x, y, z)
-
-    def above_roof(self, across: Array, height: Array) -> Array:
-        """Signed distance to the two roof planes."""
-        return (np.abs(across) * self.pitch + height - self.ridge) / np.hypot(1, self.pitch)
-
-    def distance(self, p: Array) -> Array:
-        """Signed distance to walls, roof and chimney."""
-        across, height, along = self.local(p)
-        roof = self.above_roof(across, height)
-        aside, astern = np.abs(across) - self.half_width, np.abs(along) - self.half_depth
-        walls = np.maximum(np.maximum(aside, astern), roof)
-        tiles = np.maximum(np.abs(roof - 0.05) - 0.14, np.maximum(aside, astern) - 0.38)
-        stack = np.maximum(np.abs(across - 0.4 * self.half_width) - 0.38,
-                           np.abs(along - 0.3 * self.half_depth) - 0.38)  # fmt: skip
-        chimney = np.maximum(stack, height - self.ridge - 0.9)
-        return np.minimum(np.minimum(walls, tiles), np.maximum(chimney, -height))
-
-    def part(self) -> Part:
-        """The house with the box around it."""
-        reach = max(self.half_width, self.half_depth) + 0.5
-        low = (self.x - reach, self.base, self.z - reach)
-        high = (self.x + reach, self.base + self.ridge + 1, self.z + reach)
-        return Part(self.distance, self.paint, low, high)
-
-    def paint(self, p: Array, n: Array) -> Array:
-        """Tiles on the roof; plaster, timber, windows and doors on the walls."""
-        across, height, along = self.local(p)
-        local_n = n[::-1] if self.turn else n
-        gable_side = np.abs(local_n[2]) > np.abs(local_n[0])
-        on_wall = np.where(gable_side, across, along)
-        half = np.where(gable_side, self.half_width, self.half_depth)
-        wall = self._wall(on_wall, height, half, p)
-        rows = np.sin(self.above_roof(0 * across, height) * 17) * 0.10
-        worn = 1 + 0.28 * GRAIN(p * 1.7) + rows + 0.08 * np.sin(along * 13)
-        tiles = column(self.tiles) * worn
-        return np.where(self.above_roof(across, height) > -0.1, tiles, wall)
-
-    def _wall(self, u: Array, height: Array, half: Array, p: Array) -> Array:
-        colour = column(self.plaster) * (1 + 0.10 * GRAIN(p * 0.9, 4))
-        colour = colour * (0.80 + 0.20 * smoothstep(0.0, 1.6, height))  # splashed at the foot
-        pitch_u, storey = 2.05, 2.75
-        columns = np.maximum(np.round(2 * half / pitch_u - 0.3), 1)
-        cell = 2 * half / columns
-        du = np.abs(np.mod(u + half, cell) - cell / 2)
-        level = np.floor(height / storey)
-        dv = np.mod(height, storey) - 1.55
-        if self.timbered:
-            beam = (np.abs(np.mod(u + half, cell / 2)) < 0.13) | (np.abs(dv + 1.5) < 0.16)
-            brace = np.abs(np.mod(u + half, cell) - np.mod(height, storey) * 0.5) < 0.10
-            dark = (beam | brace) & (height > storey)
-            colour = np.where(dark, column((0.10, 0.055, 0.035)), colour)
-        fits = self.above_roof(np.abs(u) + 0.45, height + 0.9) < 0
-        shutter = (du < 0.86) & (np.abs(dv) < 0.70) & fits & (level > 0)
-        colour = np.where(shutter, column(self.tiles) * 0.5 + column((0.02, 0.10, 0.09)), colour)
-        frame = (du < 0.50) & (np.abs(dv) < 0.74) & fits
-        colour = np.where(frame, column((0.80, 0.77, 0.70)), colour)
-        glass = (du < 0.40) & (du > 0.035) & (np.abs(dv) < 0.64) & (np.abs(dv - 0.12) > 0.035) & fits
-        pane = column((0.035, 0.05, 0.065)) * (1.4 + dv) + column((0.5, 0.3, 0.08)) * self.lamp
-        colour = np.where(glass, pane, colour)
-        middle = np.abs(u - cell * np.where(columns % 2 == 1, 0, 0.5))
-        door = (level < 1) & (middle < 0.62) & (dv < 0.75)
-        arch = (level < 1) & (middle < 0.80) & (dv < 0.92)
-        colour = np.where(arch, column((0.55, 0.50, 0.42)), colour)
-        return np.where(door, column((0.09, 0.045, 0.025)), colour)
 
 
 def _terrace(
@@ -252,10 +157,6 @@ def _terrace(
         parts.append(house.part())
         x += 2 * half + rng.choice([0.0, 0.0, 0.0, 0.9])
     return parts
-
-
-def _plain(colour: Sequence[float], grain: float = 0.12, scale: float = 1.5) -> Paint:
-    return lambda p, n: column(colour) * (1 + grain * GRAIN(p * scale))
 
 
 def _stones(p: Array, n: Array) -> Array:
@@ -279,18 +180,14 @@ def _town(rng: np.random.Generator) -> list[Part]:
     hillside = box((0.0, -4.0, 62.0), (120.0, 13.0, 36.0), 5.0)
     return [
         Part(quay, _stones, (-90, -4, -60), (90, QUAY, 60)),
-        Part(hillside, _plain((0.20, 0.24, 0.10), 0.35, 0.5), (-120, -17, 26), (120, 9, 98)),
+        Part(hillside, plain((0.20, 0.24, 0.10), 0.35, 0.5), (-120, -17, 26), (120, 9, 98)),
         *_terrace(rng, -52.0, 20.0, 7.5, QUAY, 1.0),
         *_terrace(rng, -48.0, 34.0, 18.0, 4.2, 1.0),
         *_terrace(rng, -44.0, 36.0, 31.0, 8.2, 0.95),
         *_side_row(),
         *_church(),
         *_trees(rng),
-        *_boat((-14.5, 0.0, -18.0), 0.30, 5.2, (0.62, 0.10, 0.06), 9.6),
-        *_boat((5.5, 0.0, -9.0), -0.15, 4.4, (0.06, 0.16, 0.30), 8.4),
-        *_boat((14.0, 0.0, -16.5), 2.85, 5.0, (0.72, 0.68, 0.58), 10.2),
-        *_boat((-27.0, 0.0, -5.0), 0.1, 4.6, (0.08, 0.26, 0.20), 9.0),
-        *_boat((-4.2, 0.0, -27.5), 0.75, 2.5, (0.30, 0.16, 0.07), 0.0),
+        *(part for boat in BOATS for part in boat.parts()),
         *_posts(),
     ]
 
@@ -335,7 +232,7 @@ def _church() -> list[Part]:
 
     tower = box((x, base + 9.5, z), (2.6, 9.5, 2.6))
     low, middle, high = (x - 2.7, base, z - 2.7), base + 19.0, (x + 2.7, base + 32.6, z + 2.7)
-    copper = _plain((0.13, 0.25, 0.23), 0.25, 0.8)
+    copper = plain((0.13, 0.25, 0.23), 0.25, 0.8)
     return [
         nave.part(),
         Part(tower, tower_paint, low, (high[0], middle, high[2])),
@@ -345,84 +242,26 @@ def _church() -> list[Part]:
 
 def _trees(rng: np.random.Generator) -> list[Part]:
     """Round crowns between the houses; every crown is a heap of balls."""
-    spots = [(-30, 4.8, 25), (13, 4.6, 25), (24, 4.0, 26), (22.6, QUAY, 4.2), (-19, 9, 38), (7, 9, 38),
-             (-36, 9, 40), (18, 9, 40)]  # fmt: skip
+    spots = [(-30, 4.8, 25), (13, 4.6, 25), (24, 4.0, 26), (22.6, QUAY, 4.2), (-19, 9, 38),
+             (7, 9, 38), (-36, 9, 40), (18, 9, 40)]  # fmt: skip
     parts = []
     for x, base, z in spots:
         size = rng.uniform(1.8, 2.6) * (0.62 if base == QUAY else 1)
-        heap = rng.normal(0, 0.42, (26, 3)) * [1.15, 0.9, 1.15] * size
+        heap = rng.normal(0, 0.40, (70, 3)) * [1.15, 0.9, 1.15] * size
         middle = np.array([x, base + 2.3 * size, z])
-        crown = balls(heap + middle, 0.42 * size)
+        crown = balls(heap + middle, 0.30 * size)
         trunk = capsule((x, base, z), (x, base + 2 * size, z), 0.16)
-        leaf = _plain((0.13, 0.20, 0.045), 0.45, 2.6)
-        low = np.minimum(heap.min(0) + middle - 0.42 * size, [x - 0.16, base, z - 0.16])
-        parts.append(Part(union(crown, trunk), leaf, low, heap.max(0) + middle + 0.42 * size))
+        leaf = plain((0.13, 0.20, 0.045), 0.45, 2.6)
+        low = np.minimum(heap.min(0) + middle - 0.30 * size, [x - 0.16, base, z - 0.16])
+        parts.append(Part(union(crown, trunk), leaf, low, heap.max(0) + middle + 0.30 * size))
     return parts
-
-
-def _boat(
-    at: Sequence[float], turn: float, half: float, colour: Sequence[float], mast: float
-) -> list[Part]:
-    """A wooden boat ``2 * half`` long; with a mast, cabin and furled sail if ``mast`` is high."""
-    c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-    beam, rise = 0.30 * half, 0.21 * half
-
-    def local(p: Array) -> Array:
-        x, z = p[0] - at[0], p[2] - at[2]
-        return np.stack([c * x - s * z, p[1] - at[1], s * x + c * z])
-
-    def hull(q: Array) -> Array:
-        sheer = rise * (1 + 0.55 * (q[0] / half) ** 2)
-        narrow = beam * np.sqrt(np.clip(1 - (q[0] / half) ** 4, 1e-3, 1))
-        side = (np.hypot(q[2] / narrow, np.maximum(0, (sheer - q[1])) / (2.6 * rise)) - 1) * beam * 0.5
-        outer = np.maximum(np.maximum(side, np.abs(q[0]) - half), q[1] - sheer)
-        inner = np.maximum(side + 0.09 * half**0.5, sheer - 0.28 * half**0.5 - q[1])
-        return np.maximum(outer, -inner) * 0.7
-
-    def hull_paint(p: Array, n: Array) -> Array:
-        q = local(p)
-        sheer = rise * (1 + 0.55 * (q[0] / half) ** 2)
-        below = (sheer - q[1]) / rise
-        planks = 1 - 0.25 * (np.abs(np.mod(q[1] * 4, 1) - 0.5) > 0.42)
-        outside = column(colour) * planks * (1 + 0.12 * GRAIN(p * 2))
-        rail = (below < 0.16) & (n[1] < 0.8)
-        outside = np.where(rail, column((0.72, 0.66, 0.52)), outside)
-        wood = column((0.36, 0.22, 0.11)) * (1 + 0.25 * GRAIN(q * 3))
-        return np.where(n[1] > 0.5, wood, outside)
-
-    def placed(shape: Distance, paint: Paint, top: float) -> Part:
-        low, high = (at[0] - half, -0.4, at[2] - half), (at[0] + half, top, at[2] + half)
-        return Part(lambda p: shape(local(p)), paint, low, high)
-
-    if not mast:
-        bench = box((0.1 * half, rise * 0.85, 0), (0.16, 0.05, beam * 0.8))
-        oar = capsule((-0.8 * half, rise * 1.15, 0.3), (0.7 * half, rise * 1.15, -0.3), 0.05)
-        fittings = _plain((0.42, 0.29, 0.15))
-        return [placed(hull, hull_paint, 2 * rise), placed(union(bench, oar), fittings, 2 * rise)]
-    bow, foot = 0.98 * half, 0.12 * half
-    spars = union(
-        capsule((foot, 0.3, 0), (foot, mast, 0), 0.105),
-        capsule((foot, rise + 1.3, 0), (-0.85 * half, rise + 1.5, 0), 0.07),
-        capsule((foot, mast * 0.98, 0), (bow, 1.5 * rise, 0), 0.03),
-        capsule((foot, mast * 0.98, 0), (-bow, 1.5 * rise, 0), 0.03),
-        capsule((foot, mast * 0.80, 0), (foot - 0.3, rise, beam * 0.9), 0.03),
-        capsule((foot, mast * 0.80, 0), (foot - 0.3, rise, -beam * 0.9), 0.03),
-    )
-    sail = capsule((foot - 0.2, rise + 1.52, 0), (-0.8 * half, rise + 1.66, 0), 0.20)
-    cabin = box((-0.30 * half, rise + 0.45, 0), (0.26 * half, 0.55, beam * 0.55), 0.08)
-    return [
-        placed(hull, hull_paint, 2 * rise),
-        placed(spars, _plain((0.40, 0.25, 0.12)), mast + 0.2),
-        placed(sail, _plain((0.80, 0.70, 0.52), 0.15, 4), rise + 2),
-        placed(cabin, _plain((0.74, 0.72, 0.66)), rise + 1.1),
-    ]
 
 
 def _posts() -> list[Part]:
     """Mooring posts along the quay and beside the jetty."""
     feet = [(x, -0.6) for x in range(-40, 22, 6)]
     feet += [(-11.2, -9.5), (-6.8, -9.5), (21.2, -12), (21.2, -22)]
-    wood, top = _plain((0.12, 0.075, 0.045), 0.3), QUAY + 0.7
+    wood, top = plain((0.12, 0.075, 0.045), 0.3), QUAY + 0.7
     return [
         Part(capsule((x, -1, z), (x, top, z), 0.17), wood, (x - 0.2, -1, z - 0.2),
              (x + 0.2, top + 0.2, z + 0.2))

@@ -9,14 +9,26 @@ from __future__ import annotations
 import numpy as np
 
 from painting.brush import OVERSAMPLING, Canvas, Index, reduce, varnish
-from painting.fields import Array, Point, blur, mix, noise, plane, polygon, ramp, resize, ribbon, rgb
+from painting.fields import (
+    Array,
+    Point,
+    blur,
+    mix,
+    noise,
+    plane,
+    polygon,
+    ramp,
+    resize,
+    rgb,
+    ribbon,
+)
 
 ASPECT = 0.80
 SEED = 547
-TILE = 0.0130  # side of a tessera
-ROUNDS = 12  # of settling
+TILE = 0.0118  # side of a tessera
+ROUNDS = 24  # of settling
 CELLS_ACROSS = 4  # lattice points across a tile while the tiles settle
-GROUT = rgb("3a3029")[0]
+GROUT = rgb("2a2420")[0]
 GOLD = rgb("7a4a12", "b57a1d", "d9a22e", "f0c655", "fbe7a0")
 NIGHT = rgb("0f2a3d", "16465a", "1f6673", "3a8a8c", "7fb5a6")
 EARTH = rgb("4a1a12", "7d2d1a", "a8452a", "c8683c", "e0a070")
@@ -33,30 +45,44 @@ def picture(width: int) -> Array:
     return reduce(varnish(_lay(scene, glint, centres, angle, rng), depth=0.5, gloss=0.3), width)
 
 
-def _spiral(
-    x: float, y: float, angle: float, length: float, turns: float, hand: int
-) -> list[Point]:
-    """A branch that starts at (x, y) and rolls up: its curvature grows along the way."""
-    t = np.linspace(0, 1, 160)
-    heading = angle + hand * 2 * np.pi * turns * (0.08 * t + 0.92 * t**2.6)
-    step = length / len(t) * (1.25 - t) ** 0.75
-    px = x + np.cumsum(step * np.cos(heading))
-    py = y + np.cumsum(step * np.sin(heading))
-    return list(zip(px.tolist(), py.tolist(), strict=True))
+# middle and radius of each coil on the left half, and where its stem leaves the trunk
+COILS = [
+    ((0.315, 0.190), 0.098, (0.492, 0.44)),
+    ((0.135, 0.165), 0.078, (0.484, 0.50)),
+    ((0.165, 0.385), 0.108, (0.480, 0.56)),
+    ((0.368, 0.405), 0.072, (0.486, 0.53)),
+    ((0.135, 0.600), 0.074, (0.474, 0.63)),
+    ((0.320, 0.585), 0.066, (0.474, 0.66)),
+]
+TOP = ((0.495, 0.155), 0.082, (0.500, 0.44))
+PITCH = 0.034  # distance between the turns of a coil
+STEM, END = 0.028, 0.015  # width of a branch at the trunk and in the middle of its coil
 
 
-def _branches() -> list[tuple[list[Point], float]]:
-    """Every branch with its width at the root."""
-    half = np.pi / 2
-    specs = [  # x, y, angle, length, turns, hand, width
-        (0.50, 0.46, -half - 0.55, 0.80, 2.1, -1, 0.036), (0.50, 0.46, -half + 0.55, 0.80, 2.1, 1, 0.036),
-        (0.49, 0.54, -half - 1.10, 0.95, 2.2, 1, 0.034), (0.51, 0.54, -half + 1.10, 0.95, 2.2, -1, 0.034),
-        (0.50, 0.42, -half - 0.08, 0.62, 2.0, 1, 0.030), (0.49, 0.60, -half - 1.35, 0.78, 2.2, -1, 0.028),
-        (0.51, 0.60, -half + 1.35, 0.78, 2.2, 1, 0.028), (0.36, 0.31, -half - 0.6, 0.42, 1.9, 1, 0.020),
-        (0.64, 0.31, -half + 0.6, 0.42, 1.9, -1, 0.020), (0.26, 0.50, -2.6, 0.42, 1.9, 1, 0.019),
-        (0.74, 0.50, -0.54, 0.42, 1.9, -1, 0.019),
-    ]  # fmt: skip
-    return [(_spiral(*spec[:6]), spec[6]) for spec in specs]
+def _branch(middle: Point, radius: float, root: Point, hand: int) -> list[Point]:
+    """A stem that leaves ``root`` upwards, meets its coil along the tangent and rolls up."""
+    dx, dy = root[0] - middle[0], root[1] - middle[1]
+    contact = np.arctan2(dy, dx) + hand * np.arccos(min(1.0, radius / np.hypot(dx, dy)))
+    touch = np.array(middle) + radius * np.array([np.cos(contact), np.sin(contact)])
+    onward = hand * np.array([-np.sin(contact), np.cos(contact)])
+    reach = np.hypot(*(touch - root))
+    t = np.linspace(0, 1, 60)[:, None]
+    # a cubic from straight up at the trunk to the coil's tangent
+    rising, arriving = root + np.array([0, -0.35 * reach]), touch - 0.45 * reach * onward
+    stem = (1 - t) ** 3 * np.array(root) + 3 * t * (1 - t) ** 2 * rising
+    stem = stem + 3 * t**2 * (1 - t) * arriving + t**3 * touch
+    turns = (radius - 0.008) / PITCH
+    s = np.linspace(0, 1, 200)[1:, None]
+    angle = contact + hand * 2 * np.pi * turns * s
+    coil = middle + (radius - turns * PITCH * s) * np.concatenate([np.cos(angle), np.sin(angle)], 1)
+    return [(float(px), float(py)) for px, py in np.concatenate([stem, coil])]
+
+
+def _branches() -> list[list[Point]]:
+    """Every branch; the right half mirrors the left."""
+    left = [_branch(*coil, hand=1) for coil in COILS]
+    right = [[(1 - px, py) for px, py in branch] for branch in left]
+    return [_branch(*TOP, hand=-1), *left, *right]
 
 
 def _scene(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
@@ -64,36 +90,40 @@ def _scene(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array, 
     shape = (x.shape[0], x.shape[1])
     tone = 0.42 - 0.35 * (y - 0.3) + 0.16 * noise(shape, 9, rng)
     scene = ramp(np.clip(tone, 0, 1), NIGHT)
-    trunk = [(0.40, 0.72), (0.455, 0.66), (0.468, 0.55), (0.482, 0.42), (0.518, 0.42), (0.532, 0.55),
-             (0.545, 0.66), (0.60, 0.72)]  # fmt: skip
+    half_trunk = [(0.40, 0.72), (0.455, 0.66), (0.468, 0.55), (0.482, 0.42)]
+    trunk = [*half_trunk, *((1 - px, py) for px, py in half_trunk[::-1])]
     tree = polygon(shape, trunk)
-    for points, width in _branches():
-        tree = np.maximum(tree, polygon(shape, ribbon(points, width, width * 0.62, width * 0.40)))
+    for branch in _branches():
+        tree = np.maximum(tree, polygon(shape, ribbon(branch, STEM, (STEM + END) / 2, END)))
     gold = ramp(np.clip(0.60 + 0.22 * noise(shape, 30, rng) - 0.35 * (y - 0.35), 0, 1), GOLD)
     rim = np.clip(blur(tree, 0.010 * shape[1]) * 4, 0, 1) * (1 - tree)
     scene = mix(scene, rgb("0c1c2b")[0], rim * 0.85)
     scene = mix(scene, gold, tree)
-    ground = (y > 0.705 + 0.018 * np.sin(7 * x + 0.6)).astype(np.float32)
-    waves = np.sin(150 * (y - 0.018 * np.sin(7 * x + 0.6)) + 2 * np.sin(9 * x))
-    scene = mix(scene, ramp(np.clip(0.5 + 0.3 * waves + 0.1 * noise(shape, 20, rng), 0, 1), EARTH), ground)
+    depth = y - 0.705 - 0.018 * np.sin(7 * x + 0.6)
+    ground = (depth > 0).astype(np.float32)
+    layers = 0.5 + 0.3 * np.sin(150 * depth + 2 * np.sin(9 * x)) + 0.1 * noise(shape, 20, rng)
+    scene = mix(scene, ramp(np.clip(layers, 0, 1), EARTH), ground)
     glint, figure = tree * (1 - ground), np.maximum(tree, ground)
     for cx, cy, r in _blossoms():
         d = np.hypot(x - cx, y - cy) / r
         petals = ramp(np.clip(d, 0, 1), np.concatenate([GOLD[3:], EARTH[1:4], IVORY]))
         inside = (d < 1).astype(np.float32)
-        scene, figure = mix(scene, petals, inside), np.maximum(figure * (1 - inside), inside * (d < 0.98))
+        scene = mix(scene, petals, inside)
+        figure = np.where(inside > 0, d < 0.98, figure)
         glint = np.where(d < 0.35, 1, glint * (1 - inside))
     frame = np.maximum(np.abs(x - 0.5) - 0.5, np.abs(y - ASPECT / 2) - ASPECT / 2)
-    for depth, colour in ((0.040, EARTH[2]), (0.027, IVORY[0]), (0.014, EARTH[1])):
-        scene = mix(scene, colour, (frame > -depth).astype(np.float32))
+    for inset, colour in ((0.040, EARTH[2]), (0.027, IVORY[0]), (0.014, EARTH[1])):
+        scene = mix(scene, colour, (frame > -inset).astype(np.float32))
     figure = np.where(frame > -0.040, 1, figure)
     return scene, figure.astype(np.float32), glint * (frame < -0.04)
 
 
 def _blossoms() -> list[tuple[float, float, float]]:
     """Middle and radius of the round blossoms."""
-    return [(0.115, 0.125, 0.040), (0.885, 0.125, 0.040), (0.50, 0.10, 0.035), (0.105, 0.61, 0.036),
-            (0.895, 0.61, 0.036), (0.32, 0.655, 0.026), (0.68, 0.655, 0.026)]  # fmt: skip
+    left = [(0.235, 0.275, 0.026), (0.415, 0.285, 0.024), (0.275, 0.475, 0.026),
+            (0.235, 0.660, 0.030), (0.405, 0.100, 0.026), (0.215, 0.090, 0.024),
+            (0.075, 0.275, 0.022), (0.065, 0.495, 0.022), (0.385, 0.650, 0.022)]  # fmt: skip
+    return [*left, *((1 - cx, cy, r) for cx, cy, r in left)]
 
 
 def _along_contours(figure: Array) -> Array:
@@ -182,7 +212,7 @@ def _lay(
     flash = golden * np.clip(rng.normal(0, 1, count), -1.2, 2.2)
     colours = colours * (1 + 0.17 * flash[:, None]) + 0.05 * np.maximum(flash, 0)[:, None]
     ragged = 0.05 * noise(shape, 120, rng, octaves=2)
-    trim = rng.uniform(0.80, 0.95, (2, count))
+    trim = rng.uniform(0.88, 1.06, (2, count))
     edge = np.minimum(trim[0, owner] - np.abs(u), trim[1, owner] - np.abs(v)) + ragged
     solid = np.clip(edge * TILE / 2 * shape[1] / 1.2 + 0.5, 0, 1)
     tilt = rng.normal(0, 0.55, (2, count))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from painting.brush import OVERSAMPLING, Brush, Canvas, paint, reduce, varnish
@@ -75,7 +77,7 @@ def _scene(x: Array, y: Array, rng: np.random.Generator) -> Array:
                (0.575, 0.455, 0.075, "2b4a9c", "")]  # fmt: skip
     for walker in walkers:
         scene = _walker(scene, x, *walker)
-    return _resting(scene, 0.50, 0.665)
+    return _seated(scene, x, 0.50, 0.665)
 
 
 def _over(scene: Array, points: list[Point], colour: Array) -> Array:
@@ -89,13 +91,14 @@ def _far_bank(scene: Array, x: Array, y: Array, rng: np.random.Generator) -> Arr
     light = np.clip(0.45 + 0.22 * noise(shape, 24, rng) - 3.5 * (y - crowns - 0.03), 0, 1)
     bank = mix(ramp(light, LEAF), rgb("9fb8e0")[0], 0.32)
     scene = mix(scene, bank, smoothstep(-0.004, 0.004, y - crowns))
-    for cx, w, h in ((0.62, 0.05, 0.045), (0.705, 0.035, 0.06), (0.79, 0.06, 0.04)):
-        top = 0.262 - h
-        scene = _over(scene, [(cx, 0.262), (cx, top), (cx + w, top), (cx + w, 0.262)],
+    for cx, w, h in ((0.625, 0.036, 0.030), (0.705, 0.020, 0.052), (0.765, 0.048, 0.026)):
+        top = 0.259 - h
+        scene = _over(scene, [(cx, 0.261), (cx, top), (cx + w, top), (cx + w, 0.261)],
                       rgb("fde9c4")[0])  # fmt: skip
-        scene = _over(scene, [(cx - 0.006, top), (cx + w / 2, top - 0.026), (cx + w + 0.006, top)],
+        scene = _over(scene, [(cx - 0.006, top), (cx + w / 2, top - 0.020), (cx + w + 0.006, top)],
                       rgb("f0583e")[0])  # fmt: skip
-    return scene
+    quay = (np.abs(y - 0.2595) < 0.0045).astype(np.float32)
+    return mix(scene, rgb("5a1f66")[0], quay * 0.85)
 
 
 def _river(scene: Array, x: Array, y: Array, rng: np.random.Generator) -> Array:
@@ -107,19 +110,19 @@ def _river(scene: Array, x: Array, y: Array, rng: np.random.Generator) -> Array:
     rows = np.clip(((mirror_y + wobble) * shape[1]).astype(np.int32), 0, shape[0] - 1)
     mirrored = scene[rows, np.arange(shape[1])[None, :]]
     tone = np.clip(0.15 + depth / 0.30 + 0.12 * noise(shape, 16, rng, stretch=9), 0, 1)
-    water = mix(ramp(tone, WATER), mirrored, 0.45)
+    water = mix(ramp(tone, WATER), mirrored, 0.55 * smoothstep(0.16, 0.0, depth))
     glints = smoothstep(1.5, 2.2, noise(shape, 60, rng, octaves=1, stretch=5))
     water = mix(water, rgb("fff6d6")[0], glints * 0.8)
     return mix(scene, water, smoothstep(-0.002, 0.002, depth))
 
 
 def _sailing_boat(scene: Array, cx: float, base: float, size: float) -> Array:
-    hull = [(cx - 0.30 * size, base - 0.06 * size), (cx + 0.42 * size, base - 0.06 * size),
-            (cx + 0.30 * size, base + 0.06 * size), (cx - 0.22 * size, base + 0.06 * size)]  # fmt: skip
-    main = curve([(cx, base - size), (cx + 0.20 * size, base - 0.5 * size),
-                  (cx + 0.40 * size, base - 0.14 * size)], 8)  # fmt: skip
-    jib = [(cx - 0.03 * size, base - 0.9 * size), (cx - 0.03 * size, base - 0.14 * size),
-           (cx - 0.32 * size, base - 0.14 * size)]  # fmt: skip
+    def place(points: Sequence[Point]) -> list[Point]:
+        return [(cx + u * size, base + v * size) for u, v in points]
+
+    hull = place([(-0.30, -0.06), (0.42, -0.06), (0.30, 0.06), (-0.22, 0.06)])
+    main = place(curve([(0.0, -1.0), (0.20, -0.5), (0.40, -0.14)], 8))
+    jib = place([(-0.03, -0.9), (-0.03, -0.14), (-0.32, -0.14)])
     mirror = [(a, 2 * base + 0.12 * size - 0.7 * (b - base) - base) for a, b in main]
     scene = _over(scene, [*mirror, (cx, mirror[-1][1])], rgb("f7d9c2")[0])
     scene = _over(scene, [*main, (cx, base - 0.14 * size)], rgb("fffbe8")[0])
@@ -169,43 +172,47 @@ def _walker(
     scene: Array, x: Array, cx: float, foot: float, size: float, dress: str, parasol: str
 ) -> Array:
     """A stroller in a long skirt or a coat, with a parasol or a hat, and a violet shadow."""
-    s = size
-    shadow = [(cx - 0.1 * s, foot), (cx + 0.95 * s, foot + 0.10 * s), (cx + 0.9 * s, foot + 0.16 * s),
-              (cx - 0.1 * s, foot + 0.04 * s)]  # fmt: skip
-    scene = _over(scene, shadow, rgb("35358c")[0])
+
+    def place(points: Sequence[Point]) -> list[Point]:
+        return [(cx + u * size, foot + v * size) for u, v in points]
+
     flare = 0.24 if parasol else 0.12
-    skirt = curve([(cx - 0.07 * s, foot - 0.56 * s), (cx - 0.20 * s * flare / 0.24, foot - 0.34 * s),
-                   (cx - flare * s, foot), (cx + 0.7 * flare * s, foot),
-                   (cx + 0.10 * s, foot - 0.36 * s), (cx + 0.07 * s, foot - 0.56 * s)], 8)  # fmt: skip
-    body = curve([(cx - 0.06 * s, foot - 0.52 * s), (cx - 0.09 * s, foot - 0.72 * s), (cx, foot - 0.80 * s),
-                  (cx + 0.09 * s, foot - 0.72 * s), (cx + 0.06 * s, foot - 0.52 * s)], 8)  # fmt: skip
-    head = [(cx + 0.055 * s * np.cos(a), foot - 0.865 * s + 0.068 * s * np.sin(a))
-            for a in np.linspace(0, 2 * np.pi, 20)]  # fmt: skip
-    lit = np.clip((x - cx) / (0.4 * s) + 0.45, 0, 1)
-    cloth = ramp(lit, np.stack([rgb("24246e")[0], rgb(dress)[0], rgb("ffb98a")[0]]))
-    scene = _over(_over(scene, skirt, cloth), body, cloth)
-    scene = _over(scene, head, rgb("f7b99a")[0])
+    shadow = [(-0.1, 0.0), (0.95, 0.10), (0.90, 0.16), (-0.1, 0.04)]
+    skirt = [(-0.07, -0.56), (-0.83 * flare, -0.34), (-flare, 0.0), (0.7 * flare, 0.0),
+             (0.10, -0.36), (0.07, -0.56)]  # fmt: skip
+    body = [(-0.06, -0.52), (-0.09, -0.72), (0.0, -0.80), (0.09, -0.72), (0.06, -0.52)]
+    hat = [(-0.08, -0.90), (-0.05, -1.02), (0.05, -1.02), (0.08, -0.90)]
+    lit = np.clip((x - cx) / (0.4 * size) + 0.45, 0, 1)
+    cloth = ramp(lit, rgb("24246e", dress, "ffb98a"))
+    scene = _over(scene, place(shadow), rgb("35358c")[0])
+    scene = _over(scene, place(curve(skirt, 8)), cloth)
+    scene = _over(scene, place(curve(body, 8)), cloth)
+    scene = _over(scene, place(_oval(0.0, -0.865, 0.055, 0.068)), rgb("f7b99a")[0])
     if not parasol:
-        hat = [(cx - 0.08 * s, foot - 0.90 * s), (cx - 0.05 * s, foot - 1.02 * s),
-               (cx + 0.05 * s, foot - 1.02 * s), (cx + 0.08 * s, foot - 0.90 * s)]  # fmt: skip
-        return _over(scene, hat, rgb("24246e")[0])
-    dome = [(cx + 0.05 * s + 0.30 * s * np.cos(a), foot - 0.98 * s - 0.19 * s * np.sin(a))
-            for a in np.linspace(0, np.pi, 24)]  # fmt: skip
-    shade = ramp(np.clip((x - cx) / (0.6 * s) + 0.5, 0, 1),
-                 np.stack([rgb("b06fd0")[0], rgb(parasol)[0], rgb("fff6d6")[0]]))  # fmt: skip
-    return _over(scene, dome, shade)
+        return _over(scene, place(hat), rgb("24246e")[0])
+    scene = _over(scene, place(_oval(0.0, -0.92, 0.085, 0.028)), rgb("5a1f66")[0])
+    dome = [(u, min(v, -0.98)) for u, v in _oval(0.05, -0.98, 0.30, 0.19)]
+    shade = ramp(np.clip((x - cx) / (0.6 * size) + 0.5, 0, 1), rgb("b06fd0", parasol, "fff6d6"))
+    return _over(scene, place(dome), shade)
 
 
-def _resting(scene: Array, cx: float, cy: float) -> Array:
-    """Someone lying in the grass, hat over the eyes."""
-    legs = curve([(cx, cy), (cx + 0.09, cy - 0.035), (cx + 0.15, cy + 0.005), (cx + 0.19, cy + 0.012),
-                  (cx + 0.15, cy + 0.03), (cx + 0.06, cy + 0.03)], 8)  # fmt: skip
-    shirt = curve([(cx + 0.03, cy + 0.03), (cx + 0.02, cy - 0.02), (cx - 0.07, cy - 0.045),
-                   (cx - 0.10, cy + 0.005), (cx - 0.05, cy + 0.035)], 8)  # fmt: skip
-    hat = curve([(cx - 0.09, cy - 0.02), (cx - 0.115, cy - 0.055), (cx - 0.15, cy - 0.035),
-                 (cx - 0.135, cy + 0.005)], 8)  # fmt: skip
-    scene = _over(scene, [(cx - 0.12, cy + 0.03), (cx + 0.2, cy + 0.02), (cx + 0.22, cy + 0.045),
-                          (cx - 0.06, cy + 0.055)], rgb("2a3f86")[0])  # fmt: skip
-    scene = _over(scene, legs, rgb("3550c0")[0])
-    scene = _over(scene, shirt, rgb("fff1dc")[0])
-    return _over(scene, hat, rgb("ffb31f")[0])
+def _seated(scene: Array, x: Array, cx: float, cy: float) -> Array:
+    """A woman who sits in the grass in a wide skirt and a straw hat."""
+    skirt = curve([(cx - 0.13, cy), (cx - 0.09, cy - 0.055), (cx, cy - 0.085),
+                   (cx + 0.10, cy - 0.045), (cx + 0.17, cy + 0.005), (cx, cy + 0.025),
+                   (cx - 0.13, cy)], 8)  # fmt: skip
+    bodice = curve([(cx - 0.045, cy - 0.06), (cx - 0.045, cy - 0.135), (cx, cy - 0.165),
+                    (cx + 0.04, cy - 0.135), (cx + 0.035, cy - 0.06)], 8)  # fmt: skip
+    lit = np.clip((x - cx) / 0.26 + 0.5, 0, 1)
+    scene = _over(scene, [(cx - 0.10, cy + 0.005), (cx + 0.26, cy + 0.02), (cx + 0.24, cy + 0.045),
+                          (cx - 0.04, cy + 0.03)], rgb("2a3f86")[0])  # fmt: skip
+    scene = _over(scene, skirt, ramp(lit, rgb("6a55c8", "e86fa0", "fff1dc")))
+    scene = _over(scene, bodice, ramp(lit, rgb("24246e", "3550c0", "66c7ea")))
+    scene = _over(scene, _oval(cx, cy - 0.187, 0.022, 0.026), rgb("f7b99a")[0])
+    scene = _over(scene, _oval(cx, cy - 0.212, 0.028, 0.016), rgb("ffe14d")[0])
+    return _over(scene, _oval(cx, cy - 0.203, 0.052, 0.009), rgb("ffb31f")[0])
+
+
+def _oval(cx: float, cy: float, half_width: float, half_height: float) -> list[Point]:
+    turn = np.linspace(0, 2 * np.pi, 24)
+    return [(cx + half_width * np.cos(a), cy + half_height * np.sin(a)) for a in turn]

@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from painting.fields import Array, Point, curve, smoothstep
+from painting.fields import Array, smoothstep
 from painting.marcher import (
     Camera,
-    Distance,
-    Grain,
     Paint,
     Part,
     Scene,
+    develop,
+    first_hit,
+    occlusion,
+    render,
+    shadow,
+)
+from painting.solids import (
+    Distance,
+    Grain,
     balls,
     box,
     capsule,
     column,
-    develop,
     dot,
-    first_hit,
     length,
-    occlusion,
-    render,
-    shadow,
     sphere,
     union,
     unit,
 )
+from painting.turning import placed, turned
 
 ASPECT = 0.75
-EXPOSURE = 0.62
+EXPOSURE = 0.50
 FAR = 14.0
 CAMERA = Camera(eye=(0.15, 1.75, -5.2), target=(0.10, 0.60, 0.0), zoom=2.75)
 LAMP = column((-3.4, 3.6, -2.6))  # the middle of the window
 WINDOW_SIZE = 0.16  # radius over distance: how soft the shadows are
 SUN = column((1.0, 0.90, 0.72)) * 3.1
-SKYLIGHT = column((0.42, 0.50, 0.66)) * 0.42
+SKYLIGHT = column((0.42, 0.50, 0.66)) * 0.75
 BOUNCE = column((0.95, 0.62, 0.38)) * 0.16  # warm light thrown back by the table
 GRAIN = Grain(17)
-CELLS = 192  # resolution of a turned profile
+EDGE, ROUNDING = -1.30, 0.07  # where the cloth falls over the table's edge, and how softly
 
 
 def picture(width: int) -> Array:
@@ -53,9 +57,7 @@ def picture(width: int) -> Array:
     return develop(render(trace, CAMERA, width, ASPECT), EXPOSURE)
 
 
-def _shade(
-    scene: Scene, origin: Array, direction: Array, mirrors: bool
-) -> Array:
+def _shade(scene: Scene, origin: Array, direction: Array, mirrors: bool) -> Array:
     """Linear colour ``[3, N]`` seen along each ray."""
     colour = _surroundings(direction)
     hits = first_hit(scene, origin, direction, FAR, 0.0015)
@@ -100,69 +102,6 @@ def _surroundings(direction: Array) -> Array:
     return (room + column((15.0, 15.5, 17.0)) * (pane & (ahead > 0))).astype(np.float32)
 
 
-def turned(profile: Sequence[Point], wall: float = 0.0) -> Distance:
-    """A body turned on a wheel around the y axis.
-
-    Args:
-        profile: Outline (radius, height) from bottom to top.
-        wall: Thickness of a hollow body's wall; 0 makes the body solid.
-    """
-    line = np.array(curve(profile, 10), np.float32)
-    margin = 0.12
-    low = np.array([0.0, line[:, 1].min() - margin], np.float32)
-    high = np.array([line[:, 0].max() + margin, line[:, 1].max() + margin], np.float32)
-    table = _profile_distance(line, low, high, wall)
-    scale = (CELLS - 1) / (high - low)
-
-    def distance(p: Array) -> Array:
-        radius, height = np.sqrt(p[0] ** 2 + p[2] ** 2), p[1]
-        u, v = np.clip(radius, low[0], high[0]), np.clip(height, low[1], high[1])
-        beyond = np.sqrt((radius - u) ** 2 + (height - v) ** 2)
-        return np.where(beyond > 0, beyond + margin * 0.9, _bilinear(table, (u - low[0]) * scale[0],
-                                                                     (v - low[1]) * scale[1]))
-
-    return distance
-
-
-def _profile_distance(line: Array, low: Array, high: Array, wall: float) -> Array:
-    """Signed distance to a profile on a grid ``[CELLS, CELLS]`` over (radius, height)."""
-    radius = np.linspace(low[0], high[0], CELLS, dtype=np.float32)[:, None, None]
-    height = np.linspace(low[1], high[1], CELLS, dtype=np.float32)[None, :, None]
-    start, step = line[:-1], np.diff(line, axis=0)
-    along = (radius - start[:, 0]) * step[:, 0] + (height - start[:, 1]) * step[:, 1]
-    along = np.clip(along / np.maximum((step**2).sum(1), 1e-12), 0, 1)
-    gap = np.hypot(radius - start[:, 0] - along * step[:, 0],
-                   height - start[:, 1] - along * step[:, 1]).min(-1)  # fmt: skip
-    if wall:
-        return (gap - wall / 2).astype(np.float32)
-    above = (start[:, 1] <= height) != (line[1:, 1] <= height)
-    rise = np.where(step[:, 1] == 0, 1, step[:, 1])
-    crossing = start[:, 0] + (height - start[:, 1]) / rise * step[:, 0]
-    # an odd number of crossings further out means inside
-    inside = ((above & (radius < crossing)).sum(-1) % 2) == 1
-    return np.where(inside, -gap, gap).astype(np.float32)
-
-
-def _bilinear(table: Array, u: Array, v: Array) -> Array:
-    i = np.clip(u.astype(np.int32), 0, CELLS - 2)
-    j = np.clip(v.astype(np.int32), 0, CELLS - 2)
-    s, t = u - i, v - j
-    flat, at = table.reshape(-1), i * CELLS + j
-    near = flat[at] * (1 - t) + flat[at + 1] * t
-    far = flat[at + CELLS] * (1 - t) + flat[at + CELLS + 1] * t
-    return near * (1 - s) + far * s
-
-
-def _placed(shape: Distance, at: Sequence[float], tilt: float = 0.0, turn: float = 0.0) -> Distance:
-    """``shape`` tilted about z, turned about y, and moved so that its origin is ``at``."""
-    c, s = np.cos(tilt), np.sin(tilt)
-    lean = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], np.float32)
-    c, s = np.cos(turn), np.sin(turn)
-    spin = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]], np.float32)
-    matrix, origin = lean @ spin, column(at)
-    return lambda p: shape(matrix @ (p - origin))
-
-
 def _flat(colour: Sequence[float]) -> Paint:
     return lambda p, n: np.broadcast_to(column(colour), p.shape)
 
@@ -194,8 +133,9 @@ def _jug_paint(p: Array, n: Array) -> Array:
     around = np.arctan2(p[2] - 0.35, p[0] + 0.95)
     height = p[1] + 0.012 * GRAIN(p * 9)
     bands = (np.abs(height - 0.92) < 0.022) | (np.abs(height - 0.60) < 0.022)
+    body = np.hypot(p[0] + 0.95, p[2] - 0.35) < 0.46  # the handle stays plain
     wave = np.abs(height - 0.76 - 0.06 * np.sin(9 * around)) < 0.024
-    ink = (bands | wave).astype(np.float32) * (0.8 + 0.25 * GRAIN(p * 14))
+    ink = ((bands | wave) & body).astype(np.float32) * (0.8 + 0.25 * GRAIN(p * 14))
     ink = np.clip(ink, 0, 1)
     glaze = column((0.74, 0.69, 0.58)) * (1 + 0.05 * GRAIN(p * 5))
     return glaze * (1 - ink) + column((0.035, 0.08, 0.30)) * ink
@@ -219,26 +159,26 @@ def _wall_paint(p: Array, n: Array) -> Array:
 
 def _cloth_height(x: Array, z: Array) -> Array:
     """Height of the cloth above the table: folds that run out from under the bowl."""
-    folds = 0.055 * np.sin(5.5 * x + 2.2 * z + 1.6 * np.sin(1.7 * z + x))
-    folds += 0.035 * np.sin(11 * x - 4 * z + 2 * np.sin(2.3 * x))
+    folds = 0.050 * np.sin(5.5 * x + 2.2 * z + 1.6 * np.sin(1.7 * z + x))
+    folds += 0.028 * np.sin(11 * x - 4 * z + 2 * np.sin(2.3 * x))
     crumple = np.abs(np.sin(3.1 * x + 5.3 * z + 1.3 * np.sin(4 * x))) ** 0.7 * 0.035
-    return 0.055 + (folds + crumple) * smoothstep(-0.1, -0.9, z)
+    return 0.035 + (0.062 + folds + crumple) * smoothstep(-0.1, -0.9, z)
 
 
 def _cloth(p: Array) -> Array:
     """A white cloth on the table that falls over its front edge in folds."""
     x, y, z = p
-    edge = -1.32
-    front = 0.05 * np.sin(7.5 * x + 0.6) + 0.022 * np.sin(16 * x + 1)
-    top = np.abs(y - _cloth_height(x, np.maximum(z, edge))) - 0.012
-    drop = np.abs(z - edge + 0.06 + front * np.clip(-y * 2.2 + 0.3, 0, 1)) - 0.012
-    hang = np.where(z > edge, top, np.maximum(drop, y - 0.05))
-    sheet = np.minimum(hang, np.maximum(top, edge - 0.06 - z))
+    top = np.maximum(y - _cloth_height(x, np.maximum(z, EDGE)), EDGE - z)
+    pleats = 0.050 * np.sin(8.5 * x + 0.6 + 0.8 * np.sin(3 * x)) + 0.018 * np.sin(19 * x + 1)
+    front = EDGE - 0.075 - pleats * smoothstep(0.05, -0.6, y)
+    hang = np.maximum(front - z, np.maximum(y - _cloth_height(x, EDGE + 0 * z), z - EDGE - 0.05))
+    # a smooth minimum rounds the cloth over the table's edge
+    blend = np.clip(0.5 + 0.5 * (top - hang) / ROUNDING, 0, 1)
+    sheet = top + (hang - top) * blend - ROUNDING * blend * (1 - blend)
     left = -0.62 - 0.35 * z + 0.06 * np.sin(6 * z + 3 * y)
     right = 1.30 + 0.25 * z + 0.05 * np.sin(5 * z + 4 * y)
     back = 0.62 + 0.10 * np.sin(4 * x)
-    cut = np.maximum(np.maximum(left - x, x - right), z - back)
-    return np.maximum(sheet, np.maximum(cut, -0.95 - y)) * 0.55
+    return np.maximum(sheet, np.maximum(np.maximum(left - x, x - right), z - back)) * 0.55
 
 
 def _grapes(seed: int, at: Sequence[float], count: int) -> Distance:
@@ -271,7 +211,7 @@ def _parts() -> list[Part]:
              (0.15, 0.10), (0.06, 0.20), (0.03, 0.235), (0.0, 0.245)]  # fmt: skip
     at_jug, at_bowl = (-0.95, 0.0, 0.35), (0.42, 0.06, 0.05)
     handle = union(
-        *(capsule(a, b, 0.042) for a, b in _arc((-1.30, 1.22, 0.35), (-1.36, 0.50, 0.35), -0.32))
+        *(capsule(a, b, 0.042) for a, b in _arc((-1.14, 1.24, 0.35), (-1.33, 0.52, 0.35), -0.40))
     )
     orange = _mottled((0.72, 0.20, 0.012), (0.82, 0.30, 0.02), 14)
     yellow = _mottled((0.70, 0.46, 0.02), (0.86, 0.64, 0.06), 6)
@@ -279,7 +219,7 @@ def _parts() -> list[Part]:
     linen = _mottled((0.70, 0.68, 0.64), (0.78, 0.76, 0.73), 3)
     teal = _mottled((0.02, 0.13, 0.17), (0.05, 0.24, 0.27), 4)
     purple = _mottled((0.05, 0.012, 0.06), (0.13, 0.03, 0.11), 7)
-    dish = union(_placed(turned(bowl, 0.035), at_bowl), _placed(turned(foot), at_bowl))
+    dish = union(placed(turned(bowl, 0.035), at_bowl), placed(turned(foot), at_bowl))
     apples = [((0.20, 0.55, -0.16), 0.3, 0.4), ((0.66, 0.57, -0.08), -0.35, 1.9),
               ((-0.52, 0.22, -0.62), 0.25, 0.9)]  # fmt: skip
     oranges = [((0.42, 0.52, 0.26), 0.25), ((0.82, 0.50, 0.22), 0.22), ((0.44, 0.76, 0.04), 0.235)]
@@ -287,17 +227,17 @@ def _parts() -> list[Part]:
         Part(box((0.0, -0.2, 0.4), (9.0, 0.2, 1.75), 0.03), _wood_paint, (-9, -1, -2), (9, 0, 2.2)),
         Part(lambda p: 2.6 - p[2], _wall_paint, (-9, -9, 2.5), (9, 9, 3)),
         Part(_cloth, linen, (-1.4, -1.0, -1.6), (1.7, 0.2, 0.8)),
-        _thing(union(_placed(turned(jug, 0.04), at_jug), handle), _jug_paint,
+        _thing(union(placed(turned(jug, 0.04), at_jug), handle), _jug_paint,
                (-1.15, 0.72, 0.35), (0.68, 0.78, 0.48), 0.9),
-        _thing(_placed(turned(bottle), (-0.18, 0.0, 0.78)), _flat((0.012, 0.045, 0.018)),
+        _thing(placed(turned(bottle), (-0.18, 0.0, 0.78)), _flat((0.012, 0.045, 0.018)),
                (-0.18, 0.93, 0.78), (0.24, 0.96, 0.24), 2.2),
         _thing(dish, teal, (0.42, 0.3, 0.05), (0.70, 0.32, 0.70), 1.0),
         *(_thing(sphere(at, r), orange, at, (r, r, r), 0.4) for at, r in oranges),
-        *(_thing(_placed(turned(apple), at, tilt, spin), _apple_paint(at), at, (0.26,) * 3, 0.55)
+        *(_thing(placed(turned(apple), at, tilt, spin), _apple_paint(at), at, (0.26,) * 3, 0.55)
           for at, tilt, spin in apples),
-        _thing(_placed(turned(pear), (1.28, 0.25, 0.42), 0.14, 0.4), green,
+        _thing(placed(turned(pear), (1.28, 0.25, 0.42), 0.14, 0.4), green,
                (1.28, 0.33, 0.42), (0.36, 0.40, 0.36), 0.35),
-        _thing(_placed(turned(lemon), (-0.02, 0.22, -0.92), 1.45, 0.5), yellow,
+        _thing(placed(turned(lemon), (-0.02, 0.22, -0.92), 1.45, 0.5), yellow,
                (-0.02, 0.22, -0.92), (0.3, 0.3, 0.3), 0.4),
         _thing(_grapes(5, (0.55, 0.05, -0.86), 34), purple,
                (0.86, 0.20, -0.86), (0.60, 0.24, 0.62), 0.8),
@@ -317,4 +257,4 @@ def _arc(start: Sequence[float], end: Sequence[float], bulge: float) -> list[tup
     t = np.linspace(0, 1, 11)[:, None]
     a, b = np.array(start), np.array(end)
     points = a + (b - a) * t + np.sin(np.pi * t**0.8) * np.array([bulge, 0.06, 0])
-    return list(zip(points[:-1], points[1:], strict=True))
+    return list(pairwise(points))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from painting.brush import reduce
-from painting.fields import Array, Point, curve, noise, plane, ribbon, rgb, smoothstep
+from painting.fields import Array, Point, curve, noise, plane, ribbon, smoothstep
 
 ASPECT = 0.70
 SEED = 1831
@@ -97,17 +98,17 @@ def _pressed(flat: Array, rng: np.random.Generator) -> Array:
 
 
 def _mountain(sheet: Print) -> None:
-    left, top, right = (0.52, 0.475), (0.705, 0.325), (0.93, 0.475)
+    left, right = (0.52, 0.475), (0.93, 0.475)
     slope = curve([left, (0.60, 0.425), (0.665, 0.355), (0.690, 0.326), (0.72, 0.326), (0.75, 0.36),
                    (0.82, 0.425), right], 10)  # fmt: skip
     sheet.shape([(0.30, 0.60), *curve([(0.3, 0.47), (0.5, 0.455), (0.7, 0.47), (1.02, 0.45)]),
                  (1.02, 0.60)], OCHRE, 0)  # fmt: skip
     sheet.shape(slope, NAVY)
-    snow = [(0.649, 0.372), (0.665, 0.355), (0.690, 0.326), (0.72, 0.326), (0.75, 0.36), (0.772, 0.381),
-            (0.760, 0.377), (0.752, 0.398), (0.738, 0.375), (0.728, 0.392), (0.716, 0.370),
-            (0.703, 0.402), (0.692, 0.374), (0.680, 0.390), (0.672, 0.370), (0.660, 0.383)]  # fmt: skip
+    snow = [(0.649, 0.372), (0.665, 0.355), (0.690, 0.326), (0.72, 0.326), (0.75, 0.36),
+            (0.772, 0.381), (0.760, 0.377), (0.752, 0.398), (0.738, 0.375), (0.728, 0.392),
+            (0.716, 0.370), (0.703, 0.402), (0.692, 0.374), (0.680, 0.390), (0.672, 0.370),
+            (0.660, 0.383)]  # fmt: skip
     sheet.shape(snow, FOAM, LINE * 0.7)
-    del top
 
 
 def _far_sea(sheet: Print, rng: np.random.Generator) -> None:
@@ -153,7 +154,7 @@ def _wave(sheet: Print, back_points: list[Point], face_points: list[Point], band
     sheet.shape([*_rooted(back, face, 0.0), *_rooted(back, face, 1.0)[::-1]], NAVY, LINE * 1.3)
     inks = [NAVY, BLUE, NAVY, PALE, NAVY, BLUE, INDIGO, PALE]
     edges = np.linspace(0.0, 1.0, bands + 1) ** 0.9
-    for k, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for k, (low, high) in enumerate(pairwise(edges)):
         left, right = _rooted(back, face, low), _rooted(back, face, high)
         sheet.shape([*left, *right[::-1]], inks[k % len(inks)], 0)
         sheet.line(left, LINE * 1.1, LINE * 0.5)
@@ -203,18 +204,25 @@ def _foam(
     sheet.line([(float(a), float(b)) for a, b in inner], LINE, 0.0004)
 
 
+def _widening(count: int) -> Array:
+    """0 to 1 ``[count, 1]``: foam begins in a point and soon has its full width."""
+    return (np.minimum(np.arange(count) / (0.35 * count), 1)[:, None] ** 0.7).astype(np.float32)
+
+
 def _crest(sheet: Print, rng: np.random.Generator) -> None:
     back, face = _even(BACK), _even(FACE)
-    top, under = back[62:], np.array(_between(back, face, 0.16))[62:]
+    top = back[56:]
+    under = top + _widening(len(top)) * (np.array(_between(back, face, 0.17))[56:] - top)
     lip = np.array(_between(back, face, 0.94))[86:]
     lobes = 0.008 * np.abs(np.sin(np.arange(len(under)) * 0.42))[:, None]
     _foam(sheet, face[96:], lip, rng, 0.062, 1.9)
     for k in range(4, len(lip) - 1, 5):
         _claw(sheet, face[90 + k], 1.15 + 0.5 * rng.random(), 0.050 + 0.03 * rng.random(), 1.5, 2)
     sheet.shape([*map(tuple, top), *map(tuple, (under + lobes)[::-1])], FOAM, LINE)
-    for k in range(3, len(top) - 4, 5):
+    for k in range(12, len(top) - 4, 5):
         direction = np.arctan2(*(top[k + 1] - top[k])[::-1])
-        _claw(sheet, under[k] + lobes[k] * 0.3, direction + 0.55, 0.042 + 0.02 * rng.random(), 1.3, 1)
+        size = (0.042 + 0.02 * rng.random()) * float(_widening(len(top))[k, 0])
+        _claw(sheet, under[k] + lobes[k] * 0.3, direction + 0.55, size, 1.3, 1)
     for k in range(2, len(top) - 1, 4):
         direction = np.arctan2(*(top[min(k + 1, len(top) - 1)] - top[k - 1])[::-1])
         _claw(sheet, top[k] + [0, 0.004], direction - 0.5, 0.026 + 0.014 * rng.random(), 1.6, 1)
@@ -224,10 +232,10 @@ def _crest(sheet: Print, rng: np.random.Generator) -> None:
 
 def _near_crest(sheet: Print, rng: np.random.Generator) -> None:
     back, face = _even(NEAR_BACK), _even(NEAR_FACE)
-    top = back[70:]
-    under = np.array(_between(back, face, 0.22))[70:]
+    top = back[66:]
+    under = top + _widening(len(top)) * (np.array(_between(back, face, 0.20))[66:] - top)
     sheet.shape([*map(tuple, top), *map(tuple, under[::-1])], FOAM, LINE)
-    for k in range(2, len(top) - 1, 7):
+    for k in range(10, len(top) - 1, 9):
         direction = np.arctan2(*(top[min(k + 1, len(top) - 1)] - top[k - 1])[::-1])
         _claw(sheet, under[k], direction + 0.7, 0.036 + 0.016 * rng.random(), 1.3, 1)
         _claw(sheet, top[k] + [0, 0.003], direction - 0.4, 0.024 + 0.012 * rng.random(), 1.5, 1)
@@ -250,20 +258,23 @@ def _boat(sheet: Print, at: Point, size: float, tilt: float) -> None:
         x, y = place([(u + 0.012, -0.072)])[0]
         sheet.dot(x, y, 0.019 * size, CREAM, LINE * 0.6)
     sheet.shape(place([*hull, *keel]), OCHRE, LINE)
-    sheet.line(place(curve([(-0.45, -0.03), (0.0, 0.055), (0.47, -0.085)], 8)), LINE * 0.8, ink=RUST)
+    sheet.line(
+        place(curve([(-0.45, -0.03), (0.0, 0.055), (0.47, -0.085)], 8)), LINE * 0.8, ink=RUST
+    )
 
 
 def _swell(sheet: Print, rng: np.random.Generator) -> None:
     """The dark swell in front, with foam lines that follow it."""
     x = np.linspace(-0.02, 1.02, 90)
-    for level, swing, ink in ((0.625, 0.030, NAVY), (0.668, 0.018, INDIGO)):
+    for level, swing, sea in ((0.625, 0.030, NAVY), (0.668, 0.018, INDIGO)):
         y = level + swing * np.cos(x * 6.0 + 0.9) + 0.004 * np.sin(31 * x)
-        sheet.shape([*zip(x, y, strict=True), (1.02, 0.75), (-0.02, 0.75)], ink, LINE)
+        sheet.shape([*zip(x, y, strict=True), (1.02, 0.75), (-0.02, 0.75)], sea, LINE)
         for offset in (0.007, 0.016, 0.027):
             for start in rng.uniform(-0.05, 0.95, 6):
                 u = np.linspace(start, start + rng.uniform(0.08, 0.2), 24)
                 v = np.interp(u, x, y) + offset
-                sheet.line(list(zip(u, v, strict=True)), 0.0032, ink=PALE if offset < 0.01 else BLUE)
+                ink = PALE if offset < 0.01 else BLUE
+                sheet.line(list(zip(u, v, strict=True)), 0.0032, ink=ink)
         for k in range(3, 88, 6):
             _claw(sheet, np.array([x[k], y[k] + 0.004]), -0.7, 0.020 + 0.012 * rng.random(), 1.7, 1)
 
@@ -284,4 +295,6 @@ def _seal(sheet: Print) -> None:
         sheet.line([(0.924, y), (0.935, y + 0.004), (0.947, y)], 0.0032, 0.001)
         sheet.line([(0.935, y - 0.008), (0.935 + 0.002 * (k % 2), y + 0.011)], 0.0028, 0.001)
     sheet.shape([(0.922, 0.178), (0.948, 0.178), (0.948, 0.204), (0.922, 0.204)], RUST, 0)
-    sheet.line([(0.928, 0.184), (0.942, 0.184), (0.942, 0.198), (0.929, 0.198)], 0.003, 0.002, CREAM)
+    sheet.line(
+        [(0.928, 0.184), (0.942, 0.184), (0.942, 0.198), (0.929, 0.198)], 0.003, 0.002, CREAM
+    )

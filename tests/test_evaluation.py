@@ -1,0 +1,83 @@
+"""Distances in one fixed convention: their anchors, and what they do not depend on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import paint
+
+from nst.evaluation import CONTENT_LAYERS, STYLE_LAYERS, evaluate
+from nst.images import resize
+
+CONTENT, STYLE, OTHER = paint(96, 128, 1), paint(80, 64, 2), paint(96, 128, 3)
+
+
+def distances(result: np.ndarray, content: np.ndarray, style: np.ndarray) -> tuple[float, float]:
+    metrics = evaluate(result, content, style)
+    return metrics["content_distance"], metrics["style_distance"]
+
+
+def test_the_content_image_has_content_distance_zero_and_style_distance_one():
+    assert distances(CONTENT, CONTENT, STYLE) == pytest.approx((0, 1), abs=1e-6)
+
+
+def test_the_style_image_has_style_distance_zero():
+    content_distance, style_distance = distances(STYLE, CONTENT[:80, :64], STYLE)
+    assert style_distance == pytest.approx(0, abs=1e-6)
+    assert content_distance > 0.5
+
+
+def test_an_image_without_structure_has_content_distance_about_one():
+    flat = np.broadcast_to(CONTENT.mean((0, 1)), CONTENT.shape)
+    content_distance, style_distance = distances(flat, CONTENT, STYLE)
+    assert 0.5 < content_distance < 2
+    assert style_distance > 0
+
+
+def test_more_of_the_style_is_nearer_to_it_and_farther_from_the_content():
+    content, style = CONTENT, paint(96, 128, 2)
+    steps = [distances((1 - t) * content + t * style, content, style) for t in (0, 0.3, 0.6, 1)]
+    content_distances, style_distances = np.transpose(steps)
+    assert np.all(np.diff(content_distances) > 0)
+    assert style_distances[-1] == min(style_distances)
+
+
+def test_distances_are_means_over_layers():
+    metrics = evaluate(OTHER, CONTENT, STYLE)
+    for kind, layers in (("content", CONTENT_LAYERS), ("style", STYLE_LAYERS)):
+        by_layer = metrics[f"{kind}_distance_by_layer"]
+        assert tuple(by_layer) == layers
+        assert metrics[f"{kind}_distance"] == pytest.approx(np.mean(list(by_layer.values())))
+        assert {type(value) for value in by_layer.values()} == {float}
+
+
+def test_equal_content_and_style_do_not_divide_by_zero():
+    content_distance, style_distance = distances(CONTENT, CONTENT, CONTENT)
+    assert content_distance == pytest.approx(0, abs=1e-6)
+    assert style_distance == pytest.approx(0, abs=1e-3)
+    assert np.isfinite(distances(OTHER, CONTENT, CONTENT)).all()
+
+
+def test_images_of_one_colour_do_not_divide_by_zero():
+    flat = np.full_like(CONTENT, 0.4)
+    assert distances(flat, flat, STYLE) == (pytest.approx(0, abs=1e-3), pytest.approx(1))
+    for images in ((CONTENT, flat, STYLE), (CONTENT, CONTENT, flat), (flat, flat, flat)):
+        assert np.isfinite(distances(*images)).all()
+
+
+def test_the_size_of_the_arrays_hardly_matters():
+    expected = distances(OTHER, CONTENT, STYLE)
+    large = (resize(OTHER, (384, 512)), resize(CONTENT, (192, 256)), resize(STYLE, (320, 256)))
+    assert distances(*large) == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("size", [(192, 256), (96, 128)], ids=["at its size", "to be resized"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_other_types_of_numbers(dtype, size):
+    result = resize(OTHER, size)
+    expected = distances(result, CONTENT, STYLE)
+    assert distances(result.astype(dtype), CONTENT, STYLE) == pytest.approx(expected, rel=1e-2)
+
+
+def test_thin_images():
+    assert np.isfinite(distances(paint(8, 256, 1), paint(8, 256, 2), paint(256, 4, 3))).all()

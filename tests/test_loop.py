@@ -1,0 +1,287 @@
+"""The plan of scales, and the loop: its records, its clock, and a resumed run being the same."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nst.loop import Loop, Record, Scale, plan, resize
+from nst.losses import Content, Gram, Term
+from nst.objective import Objective
+from nst.optimizers import LBFGS, Diverged, FirstOrder, Optimizer
+
+SQRT2 = 2**0.5
+SCALES = (Scale(12, 16, 2), Scale(17, 23, 1), Scale(24, 32, 3))
+OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
+    "Adam": lambda: FirstOrder("Adam", 0.05, average=0.9),
+    "L-BFGS": lambda: LBFGS(history=3),
+}
+PARTS = {"content": {"block1_conv2": 1.0}, "style": {"block1_conv1": 0.5, "block2_conv1": 0.5}}
+TERMS = {
+    "content": Content(1.0, ["block1_conv2"]),
+    "style": Gram(10.0, ["block1_conv1", "block2_conv1"]),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def determinism() -> None:
+    """As every run has it."""
+    tf.config.experimental.enable_op_determinism()
+
+
+@given(
+    shape=st.tuples(st.integers(1, 3000), st.integers(1, 3000)),
+    steps=st.integers(1, 1000),
+    min_size=st.none() | st.integers(1, 4000),
+    factor=st.floats(1.05, 4),
+    exponent=st.floats(-4, 4),
+)
+def test_a_plan_of_anything(shape, steps, min_size, factor, exponent):
+    scales = plan(shape, steps, min_size, factor, exponent)
+    assert sum(scale.steps for scale in scales) == steps
+    assert min(scale.steps for scale in scales) >= 1
+    assert (scales[-1].height, scales[-1].width) == shape
+    assert len(scales) == 1 or max(scales[0].height, scales[0].width) >= min_size
+    for scale, finer in itertools.pairwise(scales):
+        assert max(finer.height, finer.width) == pytest.approx(
+            factor * max(scale.height, scale.width), abs=0.5 + 0.5 * factor
+        )
+    for scale in scales:
+        ratio = max(scale.height, scale.width) / max(shape)
+        for side, full in zip((scale.height, scale.width), shape, strict=True):
+            assert side == pytest.approx(full * ratio, abs=1.01)
+
+
+def test_no_scale_that_fits_is_left_out():
+    sides = [max(s.height, s.width) for s in plan((300, 512), 100, 128, SQRT2, -1.0)]
+    assert sides == [128, 181, 256, 362, 512]  # although 512 / sqrt(2)**4 is below 128 in floats
+    sides = [max(s.height, s.width) for s in plan((300, 512), 100, 129, SQRT2, -1.0)]
+    assert sides == [181, 256, 362, 512]
+    assert plan((300, 512), 7, None, SQRT2, -1.0) == plan((300, 512), 7, 512, SQRT2, -1.0)
+
+
+@pytest.mark.parametrize("exponent, order", [(-2.0, -1), (0.0, 0), (2.0, 1)])
+def test_steps_follow_the_long_side_to_a_power(exponent, order):
+    scales = plan((512, 512), 600, 128, 2.0, exponent)
+    counts = np.array([scale.steps for scale in scales])
+    expected = np.array([128.0, 256, 512]) ** exponent
+    np.testing.assert_allclose(counts / 600, expected / expected.sum(), atol=0.002)
+    assert np.all(np.sign(np.diff(counts)) == order)
+
+
+def test_fewer_steps_than_scales_leave_out_the_coarsest():
+    assert plan((64, 64), 2, 16, 2.0, 1.0) == [Scale(32, 32, 1), Scale(64, 64, 1)]
+
+
+class Clock:
+    """Advances by a second at each look."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+Objectives = Callable[[Scale], Objective]
+
+
+@pytest.fixture(scope="module")
+def content(picture) -> tf.Tensor:
+    return picture(24, 32, seed=1)
+
+
+@pytest.fixture(scope="module")
+def transfer(bundled, content, picture) -> Callable[..., Objectives]:
+    """Makes the objectives of a small style transfer."""
+    layers = [layer for parts in PARTS.values() for layer in parts]
+    norms = bundled.mean_activations([content], layers)
+
+    def make(**terms: Term) -> Objectives:
+        def objective(scale: Scale) -> Objective:
+            images = (resize(x, scale.height, scale.width) for x in (content, picture(24, 32, 2)))
+            return Objective(bundled, terms or TERMS, PARTS, norms, *images)
+
+        return objective
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def make_loop(transfer, picture) -> Callable[..., Loop]:
+    """Makes a loop that starts from a third picture, unless something else is given."""
+    usual = {
+        "image": picture(12, 16, 3),
+        "scales": SCALES,
+        "objective": transfer(),
+        "gradient_every": 3,
+        "clock": Clock(100.0),
+    }
+    return lambda optimizer, **changes: Loop(optimizer=optimizer, **(usual | changes))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_records_of_every_iterate_and_of_the_result(name, make_loop, picture):
+    loop = make_loop(OPTIMIZERS[name]())
+    np.testing.assert_array_equal(loop.result, picture(12, 16, seed=3))
+    records, results = [], []
+    for record in loop.run():
+        records.append(record)
+        results.append(loop.result.numpy())
+    assert [record.step for record in records] == [0, 1, 2, 3, 4, 5, 6]
+    assert [record.scale for record in records] == [0, 0, 1, 2, 2, 2, 2]
+    for record in records:
+        scale = SCALES[record.scale]
+        assert record.image.shape == (1, scale.height, scale.width, 3)
+        assert 0 <= float(tf.reduce_min(record.image)) <= float(tf.reduce_max(record.image)) <= 1
+    np.testing.assert_array_equal(records[0].image, picture(12, 16, seed=3))
+    for step in (1, 4, 5):  # of the same scale as the step before
+        np.testing.assert_array_equal(records[step].image, results[step - 1])
+    np.testing.assert_array_equal(records[-1].image, results[-1])
+    assert len({record.image.numpy().tobytes() for record in records}) == 7
+    evaluations = [record.evaluations for record in records]
+    assert evaluations == sorted(evaluations)
+    assert evaluations[-1] == loop.optimizer.evaluations >= 6
+    assert records[1].total < records[0].total
+
+
+def test_records_hold_what_the_objective_says(make_loop, transfer):
+    records = list(make_loop(LBFGS(history=3)).run())
+    first, last = records[0], records[-1]
+    for record in (first, last):  # L-BFGS shows the very image that it evaluates
+        evaluation = transfer()(SCALES[record.scale])(record.image)
+        assert record.total == pytest.approx(float(evaluation.total))
+        assert record.gradient["total"] == pytest.approx(float(tf.norm(evaluation.gradient)))
+    measured = transfer()(SCALES[0]).gradient_norms(first.image)
+    assert {name: first.gradient[name] for name in TERMS} == pytest.approx(measured)
+    for record in records:
+        assert {name: set(parts) for name, parts in record.layers.items()} == {
+            name: set(parts) for name, parts in PARTS.items()
+        }
+        assert record.raw["style"] == pytest.approx(0.5 * sum(record.layers["style"].values()))
+        assert record.weighted["style"] == pytest.approx(10 * record.raw["style"])
+        assert sum(record.weighted.values()) == pytest.approx(record.total, rel=1e-5)
+
+
+def test_gradients_of_terms_are_measured_at_the_start_of_a_scale_and_every_few_steps(make_loop):
+    scales = (Scale(12, 16, 5), Scale(17, 23, 4))
+    records = list(make_loop(FirstOrder(), scales=scales).run())
+    measured = [record.step for record in records if set(record.gradient) == {"total", *TERMS}]
+    assert measured == [0, 3, 5, 6, 9]
+    assert all(set(r.gradient) == {"total"} for r in records if r.step not in measured)
+
+
+def saved_and_loaded(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    file = io.BytesIO()
+    np.savez(file, **state)
+    file.seek(0)
+    return dict(np.load(file, allow_pickle=False))
+
+
+def essence(record: Record) -> tuple[object, ...]:
+    """All but the seconds, bytes for images."""
+    image = record.image.numpy().tobytes()
+    return (record.step, record.scale, record.evaluations, record.total, record.layers,
+            record.gradient, image)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_resumed_anywhere_a_run_ends_in_the_same_bytes(name, make_loop):
+    whole = make_loop(OPTIMIZERS[name]())
+    records, states = [], []
+    for record in whole.run():
+        records.append(essence(record))
+        states.append(saved_and_loaded(whole.state()))
+    for done, state in enumerate(states, start=1):
+        resumed = make_loop(OPTIMIZERS[name]())
+        resumed.restore(state)
+        rest = [essence(record) for record in resumed.run()]
+        # The state after the last record is that after the last update: its record comes again.
+        assert rest == records[min(done, len(records) - 1) :]
+        assert resumed.result.numpy().tobytes() == whole.result.numpy().tobytes()
+
+
+def test_a_run_that_is_left_can_be_resumed_by_its_own_state(make_loop):
+    left = make_loop(FirstOrder())
+    for record in left.run():
+        if record.step == 2:
+            break
+    resumed = make_loop(FirstOrder())
+    resumed.restore(left.state())
+    np.testing.assert_array_equal(resumed.result, left.result)
+    assert [record.step for record in resumed.run()] == [3, 4, 5, 6]
+
+
+def test_seconds_are_those_of_the_given_clock(make_loop):
+    loop = make_loop(FirstOrder(), clock=Clock(1e6))
+    seconds = [record.seconds for record in loop.run()]
+    assert seconds == [1, 2, 3, 4, 5, 6, 7]
+    state = loop.state()
+    assert state["seconds"] == 8
+    resumed = make_loop(FirstOrder(), clock=Clock(-50.0))
+    resumed.restore(state | {"step": 5, "scale": 2, "scale_step": 2})
+    assert [record.seconds for record in resumed.run()] == [9, 10]
+
+
+def stopping(make_loop, transfer, content) -> Loop:
+    """A loop that begins at the minimum, so that there is nothing to do at the first scale."""
+    at_minimum = resize(content, SCALES[0].height, SCALES[0].width)
+    scales = (Scale(12, 16, 9), Scale(17, 23, 2), Scale(24, 32, 2))
+    objective = transfer(content=TERMS["content"])
+    return make_loop(LBFGS(history=3), scales=scales, objective=objective, image=at_minimum)
+
+
+def test_an_optimizer_that_stops_ends_its_scale_and_the_run_goes_on(make_loop, transfer, content):
+    loop, reasons, records = stopping(make_loop, transfer, content), [], []
+    for record in loop.run():
+        records.append(record)
+        reasons.append(loop.optimizer.stopped)
+    assert [record.step for record in records] == [0, 1, 2, 3, 4, 5]
+    assert [record.scale for record in records] == [0, 1, 1, 2, 2, 2]
+    assert reasons[0].startswith("converged")
+    assert reasons[1:] == [None] * 5
+    assert records[0].total == pytest.approx(0, abs=1e-9)
+    assert records[2].total < records[1].total
+
+
+def test_a_run_that_has_stopped_at_a_scale_is_resumed_at_the_next(make_loop, transfer, content):
+    whole = stopping(make_loop, transfer, content)
+    steps = whole.run()
+    next(steps)
+    resumed = stopping(make_loop, transfer, content)
+    resumed.restore(saved_and_loaded(whole.state()))
+    assert [essence(r) for r in resumed.run()] == [essence(r) for r in steps]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_divergence_is_raised_and_the_result_is_the_last_good_image(name, make_loop, transfer):
+    def objective(scale: Scale) -> Objective:
+        weight = 1.0 if scale == SCALES[0] else 1e39  # infinity in float32
+        return transfer(content=Content(weight, TERMS["content"].layers))(scale)
+
+    loop, records = make_loop(OPTIMIZERS[name](), objective=objective), []
+    with pytest.raises(Diverged, match="the loss is not finite"):
+        for record in loop.run():
+            records.append(record)
+    assert [record.step for record in records] == [0, 1]
+    assert loop.result.shape == (1, 17, 23, 3)
+    assert np.isfinite(loop.result).all()
+
+
+@pytest.mark.parametrize("height, width", [(5, 9), (10, 18), (20, 36), (1, 2)])
+def test_resizing_an_iterate_keeps_its_range_and_mean(height, width, picture):
+    image = picture(10, 18)
+    resized = resize(image, height, width)
+    assert resized.shape == (1, height, width, 3)
+    assert 0 <= float(tf.reduce_min(resized)) <= float(tf.reduce_max(resized)) <= 1
+    assert float(tf.reduce_mean(resized)) == pytest.approx(float(tf.reduce_mean(image)), abs=0.03)
+    if (height, width) == (10, 18):
+        np.testing.assert_array_equal(resized, image)

@@ -1,0 +1,334 @@
+"""What is wrong is said in one line, with what would be right, before TensorFlow and any file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst.weights import layer_channels
+
+ROOT = Path(__file__).resolve().parent.parent
+OWN = [
+    "content.image=photo.png",
+    "style.image=painting.png",
+    "network=bundled",
+    "size=16",
+    "steps=1",
+]
+VALID = f"Valid: {', '.join(layer_channels('bundled'))}"
+NOT_ALLOWED = "is not valid: it must be"
+PICTURE = "For a picture of your own write style.image=PATH."
+HELP = "`python -m nst.run --help` shows them all"
+QUOTES = "needs quotes of its own inside the shell's"
+
+# Arguments, and the line (without "nst: "); {folder} is where the command is given.
+WRONG: dict[str, str] = {
+    # misspelt keys
+    "alhpa=1e3": f"alhpa: there is no such key. Did you mean 'alpha'? {HELP}",
+    "netwerk=vgg19": f"netwerk: there is no such key. Did you mean 'network'? {HELP}",
+    "loss.style.wieght=3": "loss.style.wieght: there is no such key. "
+    f"Did you mean 'loss.style.weight'? {HELP}",
+    "observer.snapshot.every=3": "observer.snapshot.every: there is no such key. "
+    f"Did you mean 'observer.snapshots.every'? {HELP}",
+    "learning_rate=1": "learning_rate: there is no such key. "
+    f"Did you mean 'optimizer.learning_rate'? {HELP}",
+    "hydra.run.dri=x": f"hydra.run.dri: there is no such key. Did you mean 'hydra.run.dir'? {HELP}",
+    "optimizer=lbfgs optimizer.histroy=3": "optimizer.histroy: there is no such key. "
+    f"Did you mean 'optimizer.history'? {HELP}",
+    "optimizer.history=3": "optimizer.history: what is chosen of optimizer has no such key; "
+    "optimizer=lbfgs has it",
+    "loss=[style] loss.tv.weight=1": "loss.tv.weight: what is chosen of loss has no such key; "
+    "loss=tv has it",
+    "+foo=3": "foo: nothing reads this key.",
+    "+style.scal=1": "style.scal: nothing reads this key. Did you mean 'scale'?",
+    "++alphaa=3": "alphaa: nothing reads this key. Did you mean 'alpha'?",
+    # misspelt options
+    "style=stary": "style=stary: there is no such option. Did you mean 'starry'? ",
+    "init=noize": "init=noize: there is no such option. Did you mean 'noise'? "
+    "Valid: blend, content, file, noise, style",
+    "network=vgg99": "network=vgg99: there is no such option. Did you mean 'vgg19'? "
+    "Valid: auto, bundled, vgg16, vgg19",
+    "loss=[content,stile]": "loss=stile: there is no such option. Did you mean 'style'? "
+    "Valid: content, style, tv",
+    "optimizer=adma": "optimizer=adma: there is no such option. Did you mean 'adam'? "
+    "Valid: adam, keras, lbfgs, sgd",
+    "experiment=gatys15": "experiment=gatys15: there is no such option. Did you mean 'gatys2015'? ",
+    "+experiment=gatys2015": "+experiment: an option is chosen already; "
+    "write experiment=… without the +",
+    "style=3": "style=3: a group takes the name of one of its options",
+    "observer=null": "observer=null: a group takes the name of one of its options",
+    "=3": "=3: a group takes the name of one of its options",
+    # layers
+    "loss.content.layers=[conv4_2]": "loss.content.layers: bundled has no layer conv4_2. "
+    f"Did you mean 'block4_conv2'? {VALID}",
+    "loss.content.layers=[relu3_1]": "loss.content.layers: bundled has no layer relu3_1. "
+    f"Did you mean 'block3_conv1'? {VALID}",
+    "loss.style.layers=[block1_conv1,block4_con2]": "loss.style.layers: bundled has no layer "
+    f"block4_con2. Did you mean 'block4_conv2'? {VALID}",
+    "loss.style.layers=[]": "loss.style.layers: name at least one layer, "
+    "or leave the term out of loss=[…]",
+    "loss.style.layers=block1_conv1": "loss.style.layers: it takes a list: [first,second]",
+    "loss.style.layers=[block1_conv1,block1_conv1]": "loss.style.layers: a layer is named twice in "
+    "['block1_conv1', 'block1_conv1']",
+    # types
+    "alpha=abc": "alpha: abc is not a number",
+    "alpha=true": "alpha: True is not a number",
+    "alpha=null": "alpha: it needs a value",
+    "alpha=": "alpha:  is not a number",
+    "size=1e3": "size: 1000.0 is not a whole number",
+    "seed=1.5": "seed: 1.5 is not a whole number",
+    "network.normalize=perhaps": "network.normalize: perhaps is neither true nor false",
+    "runtime.deterministic=maybe": "runtime.deterministic: maybe is neither true nor false",
+    "loss.style.layer_weights=[1,1,1,1,x]": "loss.style.layer_weights[4]: x is not a number",
+    "optimizer.options.beta_1=high": "optimizer.options.beta_1: high is no number, "
+    "nor true or false",
+    # ranges, nan and infinity
+    "alpha=-1": f"alpha=-1.0 {NOT_ALLOWED} a number of 0 or more",
+    "alpha=nan": f"alpha=nan {NOT_ALLOWED} a number of 0 or more",
+    "beta=inf": f"beta=inf {NOT_ALLOWED} a number of 0 or more",
+    "size=15": f"size=15 {NOT_ALLOWED} a number from 16 to 8000",
+    "size=9000": f"size=9000 {NOT_ALLOWED} a number from 16 to 8000",
+    "steps=0": f"steps=0 {NOT_ALLOWED} a number of 1 or more",
+    "seed=-1": f"seed=-1 {NOT_ALLOWED} a number from 0 to 4294967295",
+    "style.scale=0": f"style.scale=0.0 {NOT_ALLOWED} a number from 0.1 to 4",
+    "init.noise=2": f"init.noise=2.0 {NOT_ALLOWED} a number from 0 to 1",
+    "init.base=fil": f"init.base=fil {NOT_ALLOWED} one of content, style, file. "
+    "Did you mean 'file'?",
+    "network.padding=zero": f"network.padding=zero {NOT_ALLOWED} one of zeros, replicate. "
+    "Did you mean 'zeros'?",
+    "runtime.precision=float61": f"runtime.precision=float61 {NOT_ALLOWED} one of auto, float32, "
+    "bfloat16, float16. Did you mean 'float16'?",
+    "runtime.threads=0": f"runtime.threads=0 {NOT_ALLOWED} a number of 1 or more",
+    "optimizer.learning_rate=0": f"optimizer.learning_rate=0.0 {NOT_ALLOWED} a number above 0",
+    "optimizer.average=1": f"optimizer.average=1.0 {NOT_ALLOWED} a number from 0 to below 1",
+    "optimizer=lbfgs optimizer.history=0": f"optimizer.history=0 {NOT_ALLOWED} "
+    "a number of 1 or more",
+    "pyramid.factor=1": f"pyramid.factor=1.0 {NOT_ALLOWED} a number above 1",
+    "loss.tv.weight=nan": f"loss.tv.weight=nan {NOT_ALLOWED} a number of 0 or more",
+    "observer.metrics.every=0": f"observer.metrics.every=0 {NOT_ALLOWED} a number of 1 or more",
+    # what does not fit together
+    "loss.style.layer_weights=[1,2]": "loss.style.layer_weights: 2 numbers for 5 layers; "
+    "give one for each, or null",
+    "loss.content.layer_weights=[nan]": "loss.content.layer_weights: [nan] must all be 0 or more",
+    "alpha=0 beta=0 loss.tv.weight=0": "loss: every weight is 0: nothing would change; "
+    "give alpha or beta",
+    "loss=[]": "loss: name at least one term, for example loss=[content,style]",
+    "~style": "style.scale: it needs a value",
+    "~style.image": "style.image: it cannot be left out",
+    "init=file": "init.image: init=file needs a picture: add init.image=PATH",
+    "network.weights=mine.h5": "network.weights: the bundled network has its own; "
+    "use network=vgg19",
+    "network=vgg19 network.weights=mine.h5": "network.weights: no file mine.h5.",
+    "network=vgg19 network.weights=photo.png": "network.weights: photo.png is no Keras weights "
+    "file (.weights.h5 or .h5)",
+    "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be made: "
+    "{folder}/photo.png is no folder to write into",
+    # images
+    "content.image=phto.png": "content.image: {folder}/phto.png does not exist in {folder}. "
+    "Did you mean 'photo.png'?",
+    "content.image=nowhere/photo.png": "content.image: {folder}/nowhere/photo.png does not exist: "
+    "there is no folder {folder}/nowhere",
+    "style.image=text.jpg": "style.image: {folder}/text.jpg is not an image, or damaged "
+    "(read are: jpg, png, webp, tiff, bmp, gif)",
+    "style.image=empty.png": "style.image: {folder}/empty.png is empty (zero bytes): "
+    "fetch or save it again",
+    "content.image=folder": "content.image: {folder}/folder is a folder: give the path of a file",
+    "init=file init.image=phot.png": "init.image: {folder}/phot.png does not exist in {folder}. "
+    "Did you mean 'photo.png'?",
+    "content.image=asset:content/harbor.jpg": "content.image: nothing called "
+    "asset:content/harbor.jpg ships with nst. Did you mean 'asset:content/harbour.jpg'?",
+    "content.image=http://127.0.0.1:9/x.png": "content.image: cannot fetch "
+    "http://127.0.0.1:9/x.png: Connection refused; check the connection, or give a local file",
+    # the command line itself
+    "alpha": "alpha: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)",
+    "alpha=1e2,1e3": "alpha=1e2,1e3: a comma lists the values of a sweep, which needs -m. "
+    "For a list write 'alpha=[1e2,1e3]', for a text with a comma \"alpha='1e2,1e3'\"",
+    "style.image=a=b.png": "style.image=a=b.png: a value with spaces, commas, =, brackets or "
+    f"quotes {QUOTES}: \"style.image='a=b.png'\"",
+    "style.image=b(1).png": "style.image=b(1).png: a value with spaces, commas, =, brackets or "
+    f"quotes {QUOTES}: \"style.image='b(1).png'\"",
+    "--halp": "--halp: there is no such option. Did you mean '--help'?",
+    "--cfg jop": "argument --cfg/-c: invalid choice: 'jop' "
+    "(choose from 'job', 'hydra', 'all') (--help shows how)",
+    # a sweep of which one job is wrong
+    "-m alpha=1e2,-3": f"alpha=-3.0 {NOT_ALLOWED} a number of 0 or more",
+    "-m style=starry,stary": "style=stary: there is no such option. Did you mean 'starry'? ",
+    "-m init.image=photo.png,phot.png init=file": "init.image: {folder}/phot.png does not exist in "
+    "{folder}. Did you mean 'photo.png'?",
+}
+WHOLE = {case for case, line in WRONG.items() if not line.endswith("? ")}  # not only how it begins
+
+# Gives each command line of the standard input to nst.run.run, and tells what came of it.
+ASK = """
+import contextlib, io, json, os, sys
+from nst.run import run
+
+answers = {}
+for case, arguments in json.load(sys.stdin).items():
+    before, out, err = set(os.listdir()), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run(arguments)
+    answers[case] = {
+        "status": status,
+        "out": out.getvalue(),
+        "err": err.getvalue(),
+        "written": sorted(set(os.listdir()) - before),
+        "tensorflow": "tensorflow" in sys.modules,
+    }
+    assert not answers[case]["tensorflow"], f"{case} imports TensorFlow"
+print(json.dumps(answers))
+"""
+
+
+def python(arguments: list[str], folder: Path, text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands are given: two pictures, and files that are none."""
+    folder = tmp_path_factory.mktemp("here").resolve()
+    for seed, name in enumerate(("photo.png", "painting.png")):
+        values = np.random.default_rng(seed).integers(0, 256, (16, 24, 3), dtype=np.uint8)
+        Image.fromarray(values).save(folder / name)
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "empty.png").touch()
+    (folder / "folder").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    """What the commands answer, all from one process: TensorFlow would show in it."""
+    cases = {case: [*own(case), *case.split(" ")] for case in WRONG}
+    cases |= {case: case.split(" ") for case in ("--help", "--cfg job", "--cfg job -p loss")}
+    done = python(["-c", ASK], folder, json.dumps(cases))
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def own(case: str) -> list[str]:
+    """Overrides that make a wrong command line right but for what is wrong."""
+    keys = [word.lstrip("~+").split("=")[0] for word in case.split(" ")]
+    return [word for word in OWN if word.split("=")[0] not in keys]
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_answered_in_one_line(
+    case: str, answers: Mapping[str, Mapping[str, Any]], folder: Path
+) -> None:
+    answer, line = answers[case], f"nst: {WRONG[case].replace('{folder}', str(folder))}"
+    assert answer["err"].endswith("\n") and answer["err"].count("\n") == 1
+    assert answer["err"].rstrip("\n") == line if case in WHOLE else answer["err"].startswith(line)
+    assert (answer["status"], answer["out"], answer["written"]) == (2, "", [])
+    assert answer["tensorflow"] is False
+
+
+def test_every_option_is_named_where_one_is_wrong(answers: Mapping[str, Mapping[str, Any]]) -> None:
+    answer = answers["style=stary"]["err"]
+    assert PICTURE in answer
+    for style in (ROOT / "conf" / "style").glob("*.yaml"):
+        assert style.stem in answer.partition("Valid: ")[2].rstrip().split(", ")
+
+
+def test_help_is_a_page_for_people(answers: Mapping[str, Mapping[str, Any]]) -> None:
+    answer = answers["--help"]
+    assert (answer["status"], answer["err"], answer["tensorflow"]) == (0, "", False)
+    page = answer["out"]
+    for handle in ("alpha=1e3", "beta=", "size=", "steps=", "seed=0", "content.image="):
+        assert f"  {handle}" in page
+    for group in (path.name for path in (ROOT / "conf").iterdir() if path.is_dir()):
+        assert f"\n  {group} " in page
+        for option in (ROOT / "conf" / group).glob("*.yaml"):
+            assert option.stem in page
+    assert page.count("\n  python -m nst.run ") >= 5
+    assert max(map(len, page.splitlines())) <= 110
+
+
+def test_the_examples_of_the_help_compose(answers: Mapping[str, Mapping[str, Any]]) -> None:
+    from nst.config import compose
+
+    lines = [line.split() for line in answers["--help"]["out"].splitlines()]
+    examples = [line[3:] for line in lines if line[:3] == ["python", "-m", "nst.run"]]
+    for example in examples[1:]:  # the first is the pattern of them all
+        compose([word.split(",")[0] for word in example if word != "-m"])
+
+
+def test_cfg_shows_the_configuration(answers: Mapping[str, Mapping[str, Any]]) -> None:
+    whole, part = answers["--cfg job"], answers["--cfg job -p loss"]
+    assert whole["status"] == part["status"] == 0
+    assert whole["tensorflow"] is part["tensorflow"] is False
+    assert whole["written"] == part["written"] == []
+    assert "alpha: 1000.0" in whole["out"] and "weight: ${alpha}" in part["out"]
+    assert textwrap.indent(part["out"].partition("\n")[2], "  ") in whole["out"]
+
+
+@pytest.mark.parametrize("case", ["alhpa=1e3", "content.image=phto.png", "-m alpha=1e2,-3"])
+def test_the_command_itself_says_the_same(
+    case: str, folder: Path, answers: Mapping[str, Mapping[str, Any]]
+) -> None:
+    before = sorted(folder.iterdir())
+    done = python(["-m", "nst.run", *own(case), *case.split(" ")], folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == answers[case]["err"]
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (
+            ["optimizer.name=Adamm"],
+            "optimizer.name: Keras has no optimizer Adamm. Did you mean 'Adam'?",
+        ),
+        (
+            ["optimizer=keras", "+optimizer.options.roh=0.9"],
+            "optimizer.options: Keras' RMSprop has no option roh. Did you mean 'rho'?",
+        ),
+        (
+            ["+optimizer.options.clipnorm=1", "+optimizer.options.clipvalue=1"],
+            "optimizer.options: Keras' Adam says: Only one of",
+        ),
+        (
+            ["loss.tv._target_=nst.losses.TotalVariatio"],
+            "loss.tv._target_: there is no nst.losses.TotalVariatio",
+        ),
+    ],
+)
+def test_what_only_keras_knows_is_said_as_clearly(
+    overrides: list[str],
+    line: str,
+    folder: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from nst.run import run
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["nst"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert run([*OWN, *overrides, f"hydra.run.dir='{tmp_path}'"]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith(f"nst: {line}") and err.count("\n") == 1
+    assert not (tmp_path / "result.png").exists()
+    assert json.loads((tmp_path / "status.json").read_text())["status"] == "failed"
