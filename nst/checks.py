@@ -105,16 +105,16 @@ def _require(key: str, value: Any, test: Check) -> None:
 def _check_keys(config: DictConfig) -> None:
     """Finds keys that were forced in with ``+`` or ``++`` and that nothing reads."""
     for path, node in _typed_nodes(config):
-        schema = OmegaConf.get_type(node)
-        known = [field.name for field in fields(schema)] if schema is not dict else list(node)
-        for key in node:
+        schema: Any = OmegaConf.get_type(node)
+        known = list(map(str, node)) if schema is dict else [field.name for field in fields(schema)]
+        for key in map(str, node):
             if key not in known:
-                raise InputError(f"{path}{key}: nothing reads this key.{nearest(str(key), known)}")
+                raise InputError(f"{path}{key}: nothing reads this key.{nearest(key, known)}")
 
 
 def _typed_nodes(config: DictConfig, path: str = "") -> Iterator[tuple[str, DictConfig]]:
     yield path, config
-    for key in config:
+    for key in map(str, config):
         node = config._get_node(key)
         if isinstance(node, DictConfig) and not node._is_none():
             yield from _typed_nodes(node, f"{path}{key}.")

@@ -7,7 +7,7 @@ say (ranges, layer names, files) is checked in :mod:`nst.checks`.
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence  # noqa: UP035 (OmegaConf reads them)
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -210,7 +210,10 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
     """
     _check_groups(overrides)
     with _fresh_hydra(), initialize_config_dir(str(CONF_DIR), job_name="nst", version_base="1.3"):
-        return hydra_compose("config", overrides=list(overrides), return_hydra_config=hydra)
+        config: DictConfig = hydra_compose(
+            "config", overrides=list(overrides), return_hydra_config=hydra
+        )
+        return config
 
 
 def _check_groups(overrides: Sequence[str]) -> None:

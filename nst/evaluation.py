@@ -12,8 +12,9 @@ from functools import lru_cache
 import tensorflow as tf
 
 from nst import weights
+from nst.decoding import Pixels
 from nst.encoder import Encoder
-from nst.images import Pixels, fit, resize
+from nst.images import fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
 SIZE = 256  # long side of the three images, px

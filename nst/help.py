@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-
 from nst.config import CONF_DIR
 from nst.explain import options
 
 EXAMPLES = {
     "style=starry alpha=1e3": "the shipped town under the shipped night sky",
     "content.image=me.jpg style.image=painting.jpg size=768": "pictures of your own",
-    "style=starry optimizer=lbfgs pyramid=single init=noise": "as in the paper of 2015",
+    "experiment=gatys2015 style=starry": "a published setting as a whole",
     "-m alpha=1e2,1e3,1e4 optimizer=adam,lbfgs": "a sweep: every combination, side by side",
     "resume=outputs/2026-01-31/12-00-00-000000_harbour_starry": "go on with a run that was stopped",
 }

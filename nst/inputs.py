@@ -67,7 +67,7 @@ def gather(config: Any) -> Inputs:
 
 def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     """Replaces interpolations, relative paths and ``auto`` by what they came to."""
-    plain = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    plain = DictConfig(OmegaConf.to_container(config, resolve=True))
     plain.resume = plain.replay = None
     for node, picture in ((plain.content, inputs.content), (plain.style, inputs.style)):
         node.image, node.sha256 = _recorded_name(node.image), picture.sha256
@@ -87,7 +87,7 @@ def identity(config: DictConfig, inputs: Inputs) -> str:
         config: As returned by :func:`resolved`; where files lie does not count, what is in them does.
         inputs: The pictures and the network.
     """
-    parts = OmegaConf.to_container(config)
+    parts: Any = OmegaConf.to_container(config)
     for group, keys in WITHOUT_INFLUENCE.items():
         for key in keys or list(parts[group]):
             parts[group].pop(key, None)

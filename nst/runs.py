@@ -117,7 +117,7 @@ class RunFolder:
         """Keeps what ``resume=`` goes on from."""
         (self.path / CHECKPOINT).parent.mkdir(exist_ok=True)
         with replacing(self.path / CHECKPOINT) as file:
-            np.savez(file, **{key: np.asarray(value) for key, value in state.items()})
+            np.savez(file, allow_pickle=False, **{k: np.asarray(v) for k, v in state.items()})
 
     def load_checkpoint(self) -> dict[str, npt.NDArray[Any]] | None:
         """Reads the last checkpoint, or None where there is none."""

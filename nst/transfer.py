@@ -21,12 +21,12 @@ from PIL import Image
 
 from nst import images, runtime, weights
 from nst.config import hparams
+from nst.decoding import Pixels
 from nst.encoder import Encoder, Features
 from nst.evaluation import evaluate
-from nst.images import Pixels
 from nst.inputs import Inputs, gather, identity, resolved
-from nst.losses import Term
 from nst.loop import Loop, Record, Scale, plan
+from nst.losses import Term
 from nst.objective import Objective, used_layers
 from nst.observers import Observers, Run
 from nst.recording import Recording
@@ -34,7 +34,9 @@ from nst.runs import RunFolder, provenance
 
 log = logging.getLogger(__name__)
 
-CALIBRATION_SIZE = 256  # long side of the two images whose mean activations normalise the network, px
+CALIBRATION_SIZE = (
+    256  # long side of the two images whose mean activations normalise the network, px
+)
 
 
 @dataclass(frozen=True)

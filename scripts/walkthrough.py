@@ -14,18 +14,18 @@
 # %% [markdown]
 # # Neural style transfer, step by step
 #
-# You have a photograph. You have a painting. You want the photograph, painted in the manner of
-# the painting. In 2015 Leon Gatys, Alexander Ecker and Matthias Bethge showed how, and the idea
-# fits into one sentence:
+# You have a photograph. You have a painting. You want the photograph, painted in the manner of the
+# painting. In 2015 Leon Gatys, Alexander Ecker and Matthias Bethge showed how, and the idea fits
+# into one sentence:
 #
 # > **Start from any image, and change its pixels until a neural network sees in it the things of
 # > the photograph and the textures of the painting.**
 #
 # Nothing is trained here. The network stays as it is. What is optimised is *the picture itself*.
 #
-# This notebook takes that sentence apart, word by word. You need Python and a little calculus:
-# what a derivative is, and that a gradient points uphill. You do not need to know TensorFlow; you
-# will know the part that matters when you are through.
+# This notebook takes that sentence apart, word by word. You need Python and a little calculus: what
+# a derivative is, and that a gradient points uphill. You do not need to know TensorFlow; you will
+# know the part that matters when you are through.
 #
 # | part | question |
 # |---|---|
@@ -131,7 +131,7 @@ def show(pictures, columns=5, cmap="cividis"):
     rows = -(-len(arrays) // columns)
     width = min(10.0, 3.3 * columns)
     aspect = max(array.shape[0] / array.shape[1] for array in arrays.values())
-    figure, axes = plt.subplots(
+    _, axes = plt.subplots(
         rows,
         columns,
         figsize=(width, rows * (width / columns * aspect + 0.3)),
@@ -250,8 +250,8 @@ print(np.array2string(corner[0, :, :, 0].numpy(), precision=2, floatmode="fixed"
 #
 # Two ideas come to mind at once. Both fail, and it is worth seeing how.
 #
-# **Idea one: mix the two images.** You get a double exposure. There is blue on the houses, but it is
-# the blue of whatever lies underneath, not the *way of painting*.
+# **Idea one: mix the two images.** You get a double exposure. There is blue on the houses, but it
+# is the blue of whatever lies underneath, not the *way of painting*.
 
 # %%
 covering = images.cover(inputs.style.rgb, content.shape[1:3])[None]
@@ -261,9 +261,9 @@ show({"half content + half style": 0.5 * content + 0.5 * covering})
 # **Idea two: say "similar" with pixels.** Take the mean squared difference of pixel values,
 # $\frac{1}{n}\sum (x_i - p_i)^2$, as the measure of how far an image is from the photograph.
 #
-# Here is a test for it. We shift the photograph by four pixels: a person would hardly notice. And we
-# blur it until no window is left. Which one should count as further from the original? And which one
-# does?
+# Here is a test for it. We shift the photograph by four pixels: a person would hardly notice. And
+# we blur it until no window is left. Which one should count as further from the original? And which
+# one does?
 
 
 # %%
@@ -318,8 +318,8 @@ assert pixel_distance["shifted"] > pixel_distance["blurred"]
 #
 # <details><summary>Solution</summary>
 #
-# A step of −1 runs through an axis backwards. The same trick on the channel axis swaps RGB to BGR; we
-# need it in the next part.
+# A step of −1 runs through an axis backwards. The same trick on the channel axis swaps RGB to BGR;
+# we need it in the next part.
 #
 # ```python
 # show(
@@ -333,8 +333,8 @@ assert pixel_distance["shifted"] > pixel_distance["blurred"]
 #
 # </details>
 #
-# **1.3** Shift the photograph by 1, 2, 4, 8 and 16 pixels. How does the pixel distance grow? Why does
-# it stop growing?
+# **1.3** Shift the photograph by 1, 2, 4, 8 and 16 pixels. How does the pixel distance grow? Why
+# does it stop growing?
 #
 # <details><summary>Solution</summary>
 #
@@ -360,16 +360,17 @@ assert pixel_distance["shifted"] > pixel_distance["blurred"]
 #
 # ### Convolution: a small pattern, looked for everywhere
 #
-# A filter is a small block of weights, 3 × 3 pixels in size. Lay it on the image, multiply what lies
-# on top of each other, add everything up, and you have one number: how well the pattern fits there.
-# Move it to the next place, and so on. The numbers form a new image, a **feature map**. Negative
-# numbers ("does not fit") are cut to zero; this is the ReLU. For filter $j$ at row $r$ and column $c$:
+# A filter is a small block of weights, 3 × 3 pixels in size. Lay it on the image, multiply what
+# lies on top of each other, add everything up, and you have one number: how well the pattern fits
+# there. Move it to the next place, and so on. The numbers form a new image, a **feature map**.
+# Negative numbers ("does not fit") are cut to zero; this is the ReLU. For filter $j$ at row $r$ and
+# column $c$:
 #
 # $$F_{r c j} = \max\Big(0,\; b_j + \sum_{u=0}^{2} \sum_{v=0}^{2} \sum_{k} W_{u v k j}\;
 # x_{r+u,\; c+v,\; k}\Big)$$
 #
-# (the convolution of [VGG], section 2.1, in symbols; the paper itself writes it in words.) Here
-# $k$ runs over the channels of the input, and $x$ is the input with a border of one pixel around it.
+# (the convolution of [VGG], section 2.1, in symbols; the paper itself writes it in words.) Here $k$
+# runs over the channels of the input, and $x$ is the input with a border of one pixel around it.
 #
 # One more detail. VGG was trained on images with their channels in the order blue, green, red, in
 # the range 0 to 255, and with the mean colour of its training set taken away. We must give it what
@@ -530,8 +531,8 @@ assert agreements["average"] > agreements["maximum"]
 # frame of it: an edge that is not in the picture, and style transfer happily paints it.
 #
 # **Departure**: by default this package repeats the border pixels in front of the first convolution
-# (`network.padding=replicate`); `zeros` is the paper's. Deeper convolutions pad with zeros in either
-# case, as in [VGG].
+# (`network.padding=replicate`); `zeros` is the paper's. Deeper convolutions pad with zeros in
+# either case, as in [VGG].
 #
 # The cell compares conv1_2 under both, by the distance from the border.
 
@@ -571,13 +572,13 @@ print("SAME: ", tf.nn.avg_pool2d(odd, 2, 2, "SAME").shape[1:3], "of (7, 7)")
 # ### What activation normalisation changes: every filter speaks equally loud
 #
 # Filters differ in how strongly they fire, within a layer and even more between layers. If we
-# compare raw activations, the loudest filters decide everything, and a weight that suits one layer is
-# a thousand times off for the next.
+# compare raw activations, the loudest filters decide everything, and a weight that suits one layer
+# is a thousand times off for the next.
 #
 # The remedy is the authors' own ([G16], section 2): rescale each filter so that its *mean
 # activation* over images and positions is 1. A ReLU network allows that exactly. If $a > 0$, then
-# $\max(0, a z) = a \max(0, z)$, and pooling commutes with $a$ as well. So a factor in one layer can be
-# undone in the next, and the network computes the same function as before:
+# $\max(0, a z) = a \max(0, z)$, and pooling commutes with $a$ as well. So a factor in one layer can
+# be undone in the next, and the network computes the same function as before:
 #
 # $$\tilde W^{l}_{u v k j} = W^{l}_{u v k j}\, \frac{m^{l-1}_k}{m^{l}_j}, \qquad
 #   \tilde b^{l}_j = \frac{b^{l}_j}{m^{l}_j}
@@ -587,9 +588,9 @@ print("SAME: ", tf.nn.avg_pool2d(odd, 2, 2, "SAME").shape[1:3], "of (7, 7)")
 # feature maps by their means *is* rescaling the filters. The package divides. The cell below does
 # both, and asserts that they agree.
 #
-# **Departure**: [G16] takes the means over the validation set of ImageNet. We take them over the two
-# images at hand, at 256 px, so that nothing needs to be downloaded. A floor keeps filters that hardly
-# ever fire from being blown up.
+# **Departure**: [G16] takes the means over the validation set of ImageNet. We take them over the
+# two images at hand, at 256 px, so that nothing needs to be downloaded. A floor keeps filters that
+# hardly ever fire from being blown up.
 
 # %%
 calibration = [tensor(inputs.content.rgb, 256), tensor(inputs.style.rgb, 256)]
@@ -652,13 +653,13 @@ plt.show()
 #
 # <details><summary>Solution</summary>
 #
-# $2 \cdot 9\,C^2 = 18\,C^2$ against $25\,C^2$ weights: fewer, and there is a ReLU in between, so that
-# the pair can express more than one linear filter (their section 2.3).
+# $2 \cdot 9\,C^2 = 18\,C^2$ against $25\,C^2$ weights: fewer, and there is a ReLU in between, so
+# that the pair can express more than one linear filter (their section 2.3).
 #
 # </details>
 #
-# **2.3** Give the network a plain grey image. What do you expect of conv1_1 away from the border, and
-# at the border with `zeros`? Check.
+# **2.3** Give the network a plain grey image. What do you expect of conv1_1 away from the border,
+# and at the border with `zeros`? Check.
 #
 # <details><summary>Solution</summary>
 #
@@ -682,9 +683,9 @@ plt.show()
 # ### What a layer remembers
 #
 # Suppose you only know the feature maps of one layer. How much of the photograph could you draw?
-# That is a question we can *answer*: take an image of noise, and change it until its feature maps are
-# those of the photograph. What comes out is what the layer remembers. What differs from the original
-# is what it has forgotten.
+# That is a question we can *answer*: take an image of noise, and change it until its feature maps
+# are those of the photograph. What comes out is what the layer remembers. What differs from the
+# original is what it has forgotten.
 #
 # We need a number that says how far we still are. With $F^l$ for the feature maps of our image at
 # layer $l$, and $P^l$ for those of the photograph, [G15] takes the squared difference (their
@@ -694,8 +695,8 @@ plt.show()
 #
 # where $i$ is the filter and $j$ the position.
 #
-# **Departure**: we take the *mean* instead of half the sum. The paper's number grows with the size of
-# the image; ours does not. It is the same up to a factor: for $N$ filters and $M$ positions the
+# **Departure**: we take the *mean* instead of half the sum. The paper's number grows with the size
+# of the image; ours does not. It is the same up to a factor: for $N$ filters and $M$ positions the
 # paper's loss is $\frac{N M}{2}$ times ours. Only the weight $\alpha$ notices.
 
 
@@ -816,10 +817,10 @@ show(reconstructions, columns=3)
 # %% [markdown]
 # From conv1_1 the photograph comes back. The deeper the layer, the more of the noise simply stays.
 #
-# Is that a failure of the optimisation? No. The left plot below shows that each one does its job, at
-# its own layer: the loss falls to a small fraction of its start. The layer *cannot tell* this
-# image from the photograph. All that you see and it does not is what it has forgotten: first the exact
-# colours, then the exact pixels. The right plot measures that.
+# Is that a failure of the optimisation? No. The left plot below shows that each one does its job,
+# at its own layer: the loss falls to a small fraction of its start. The layer *cannot tell* this
+# image from the photograph. All that you see and it does not is what it has forgotten: first the
+# exact colours, then the exact pixels. The right plot measures that.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
@@ -836,10 +837,10 @@ assert pixel_errors["block1_conv1"] < pixel_errors["block3_conv1"] < pixel_error
 # %% [markdown]
 # ### A second look, with a preference for calm
 #
-# So a layer leaves many images open, and noise is one of them. Let us add a preference: among the images
-# that match, prefer those whose neighbouring pixels are alike. This is the **total variation** of
-# Mahendran and Vedaldi (*Understanding Deep Image Representations by Inverting Them*, CVPR 2015, with
-# exponent 2), as a mean:
+# So a layer leaves many images open, and noise is one of them. Let us add a preference: among the
+# images that match, prefer those whose neighbouring pixels are alike. This is the **total
+# variation** of Mahendran and Vedaldi (*Understanding Deep Image Representations by Inverting
+# Them*, CVPR 2015, with exponent 2), as a mean:
 #
 # $$\mathcal{L}_{tv} = \text{mean}\big((x_{r+1,c} - x_{r,c})^2\big)
 #   + \text{mean}\big((x_{r,c+1} - x_{r,c})^2\big)$$
@@ -859,16 +860,17 @@ for layer in STYLE:
 show(calm_ones, columns=3)
 
 # %% [markdown]
-# Now you see what each layer *does* pin down. Colours drift first, then outlines wobble. But even far up,
-# the roofs are where the roofs were, and the boats where the boats were. What survives longest is **what
-# is where**. That is what we shall call **content**: the feature maps of a deep layer.
+# Now you see what each layer *does* pin down. Colours drift first, then outlines wobble. But even
+# far up, the roofs are where the roofs were, and the boats where the boats were. What survives
+# longest is **what is where**. That is what we shall call **content**: the feature maps of a deep
+# layer.
 
 # %% [markdown]
 # ### Back to the shifted photograph
 #
-# In part 1 pixels told us that a shift of four pixels is worse than a heavy blur. Ask the layers. To
-# have all of them on one scale we divide by what is lost if *all* spatial structure is lost, that is,
-# if every map is replaced by its own mean $\bar P$:
+# In part 1 pixels told us that a shift of four pixels is worse than a heavy blur. Ask the layers.
+# To have all of them on one scale we divide by what is lost if *all* spatial structure is lost,
+# that is, if every map is replaced by its own mean $\bar P$:
 #
 # $$d_{content} = \frac{\text{mean}\big((F - P)^2\big)}{\text{mean}\big((P - \bar P)^2\big)}$$
 #
@@ -905,21 +907,21 @@ assert distances["shifted"][0] > distances["blurred"][0]  # pixels
 assert distances["shifted"][-1] < distances["blurred"][-1]  # conv4_2
 
 # %% [markdown]
-# The order is turned around. Pixels mind the shift more than the blur; conv4_2 minds the blur more. It
-# asks whether the windows are there, and is relaxed about where exactly.
+# The order is turned around. Pixels mind the shift more than the blur; conv4_2 minds the blur more.
+# It asks whether the windows are there, and is relaxed about where exactly.
 #
-# Why conv4_2, of all layers? Deep enough to be relaxed, not so deep that the drawing is lost. It is the
-# choice of [G15] for its painted results.
+# Why conv4_2, of all layers? Deep enough to be relaxed, not so deep that the drawing is lost. It is
+# the choice of [G15] for its painted results.
 #
 # ### Exercises
 #
-# **3.1** Equation 2 says that a silent filter receives no gradient. Could an image get stuck because of
-# that? Construct the worst case in one line.
+# **3.1** Equation 2 says that a silent filter receives no gradient. Could an image get stuck
+# because of that? Construct the worst case in one line.
 #
 # <details><summary>Solution</summary>
 #
-# Yes, in principle: if all activations before the ReLU are negative, the gradient is zero everywhere,
-# however large the loss.
+# Yes, in principle: if all activations before the ReLU are negative, the gradient is zero
+# everywhere, however large the loss.
 #
 # ```python
 # silent = tf.fill(P.shape, -1.0)
@@ -933,21 +935,25 @@ assert distances["shifted"][-1] < distances["blurred"][-1]  # conv4_2
 #
 # </details>
 #
-# **3.2** Reconstruct the photograph from conv4_2 of a network with *max* pooling. What is different?
+# **3.2** Reconstruct the photograph from conv4_2 of a network with *max* pooling. What is
+# different?
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # maximum_norms = by_maximum.mean_activations(calibration, [CONTENT])[CONTENT]
 # target = by_maximum(content, [CONTENT])[CONTENT] / maximum_norms
-# image, _ = minimise(
-#     lambda x: content_loss(by_maximum(x, [CONTENT])[CONTENT] / maximum_norms, target), noise(), 100
-# )
+#
+# def loss_by_maximum(image):
+#     maps = by_maximum(image, [CONTENT])[CONTENT] / maximum_norms
+#     return content_loss(maps, target) + 0.5 * total_variation(image)
+#
+# image, _ = minimise(loss_by_maximum, grey, 100)
 # show({"from conv4_2, max pooling": image})
 # ```
 #
-# It is grainier: only one pixel of each square of four is told to move, compare the sparse gradient of
-# part 2.
+# It is grainier: only one pixel of each square of four is told to move, compare the sparse gradient
+# of part 2.
 #
 # </details>
 #
@@ -969,14 +975,15 @@ assert distances["shifted"][-1] < distances["blurred"][-1]  # conv4_2
 # # Part 4: Style
 #
 # Content is *what is where*. Style is *what goes with what, no matter where*. Van Gogh's sky has
-# strokes that are curved **and** blue, dots that are round **and** yellow. These are pairs of features
-# that fire at the same place. If we count, for each pair of filters, how strongly they fire *together*,
-# summed over all places, then we have a portrait of the texture, and have forgotten the places.
+# strokes that are curved **and** blue, dots that are round **and** yellow. These are pairs of
+# features that fire at the same place. If we count, for each pair of filters, how strongly they
+# fire *together*, summed over all places, then we have a portrait of the texture, and have
+# forgotten the places.
 #
 # ### The Gram matrix by hand
 #
-# Three by three pixels and two filters are enough. Filter *a* likes stripes, and so does filter *b*.
-# In the first example they never fire together; in the second they always do.
+# Three by three pixels and two filters are enough. Filter *a* likes stripes, and so does filter
+# *b*. In the first example they never fire together; in the second they always do.
 
 # %%
 a = np.array([[1, 0, 1], [1, 0, 1], [1, 0, 1]], np.float32)
@@ -999,8 +1006,8 @@ show(
 # * *b* with itself: $1 \cdot 1$ at three positions. Sum: **3**.
 # * *a* with *b*: always a one times a zero. Sum: **0**.
 #
-# In the second, *a* with *b* has sum **6**. Write the sums into a square table, one row and one column
-# per filter, and you have the **Gram matrix**:
+# In the second, *a* with *b* has sum **6**. Write the sums into a square table, one row and one
+# column per filter, and you have the **Gram matrix**:
 #
 # $$G_{apart} = \begin{pmatrix} 6 & 0 \\ 0 & 3 \end{pmatrix}, \qquad
 #   G_{together} = \begin{pmatrix} 6 & 6 \\ 6 & 6 \end{pmatrix}$$
@@ -1032,14 +1039,14 @@ assert (gram_by_hand(together) == [[6, 6], [6, 6]]).all()
 # ### The same as a tensor product
 #
 # The three loops are a matrix product. Put the positions into rows: $F$ is then $M \times N$, and
-# $G = F^\top F$. Or see it like this: at each position stands a small vector $f_k$ of $N$ activations.
-# Its product with itself, $f_k \otimes f_k$, is an $N \times N$ table, and $G = \sum_k f_k \otimes f_k$
-# adds up the tables of all positions.
+# $G = F^\top F$. Or see it like this: at each position stands a small vector $f_k$ of $N$
+# activations. Its product with itself, $f_k \otimes f_k$, is an $N \times N$ table, and
+# $G = \sum_k f_k \otimes f_k$ adds up the tables of all positions.
 #
 # Five ways to write it, all the same; the last is the package's.
 #
-# **Departure**: we divide by the number of positions $M$, so that $G$ is a mean and images of different
-# sizes can be compared. The paper does not divide here, but in equation 4.
+# **Departure**: we divide by the number of positions $M$, so that $G$ is a mean and images of
+# different sizes can be compared. The paper does not divide here, but in equation 4.
 
 # %%
 F = apart.reshape(9, 2)
@@ -1057,8 +1064,8 @@ for name, gram in ways.items():
 # %% [markdown]
 # ### Why position is lost
 #
-# A sum does not care about the order of its terms. Shuffle the nine positions any way you like,
-# the same way for all filters: $G$ stays. The Gram matrix *cannot* know where something was.
+# A sum does not care about the order of its terms. Shuffle the nine positions any way you like, the
+# same way for all filters: $G$ stays. The Gram matrix *cannot* know where something was.
 
 # %%
 order = np.random.default_rng(0).permutation(9)
@@ -1125,12 +1132,12 @@ assert max(relative["moved"]) < 0.5
 assert min(relative["pixels shuffled"] / relative["moved"]) > 10
 
 # %% [markdown]
-# Moving the painting hardly changes its Gram matrices: a seam appears where the edges meet, and deep
-# layers, which see far, notice it a little. Shuffling its pixels changes them by far more, although the
-# colours are exactly the same ones.
+# Moving the painting hardly changes its Gram matrices: a seam appears where the edges meet, and
+# deep layers, which see far, notice it a little. Shuffling its pixels changes them by far more,
+# although the colours are exactly the same ones.
 #
-# And this is what the matrices look like. Bright cells are pairs of filters that like to fire together.
-# Same network, same layer; two different portraits.
+# And this is what the matrices look like. Bright cells are pairs of filters that like to fire
+# together. Same network, same layer; two different portraits.
 
 # %%
 show(
@@ -1143,10 +1150,10 @@ show(
 # %% [markdown]
 # ### A small thing with large consequences
 #
-# Sums can be taken in parts. The Gram sums of the left half and of the right half of a feature map add
-# up to those of the whole. The package is built around this: from it follow, without new ideas, several
-# style images (add their sums), masks (weigh the terms), and images too large for the memory (one tile
-# after the other).
+# Sums can be taken in parts. The Gram sums of the left half and of the right half of a feature map
+# add up to those of the whole. The package is built around this: from it follow, without new ideas,
+# several style images (add their sums), masks (weigh the terms), and images too large for the
+# memory (one tile after the other).
 
 # %%
 whole = losses.gram_sums(maps["block3_conv1"])
@@ -1161,15 +1168,16 @@ print(f"{left.count:.0f} positions + {right.count:.0f} positions = {whole.count:
 # ### The style loss
 #
 # The distance of two textures is the distance of their Gram matrices. With $G^l$ for our image and
-# $A^l$ for the style image, [G15] has **equation 4** for one layer and **equation 5** for all of them:
+# $A^l$ for the style image, [G15] has **equation 4** for one layer and **equation 5** for all of
+# them:
 #
 # $$E_l = \frac{1}{4 N_l^2 M_l^2} \sum_{i,j} \big(G^l_{ij} - A^l_{ij}\big)^2, \qquad
 #   \mathcal{L}_{style} = \sum_l w_l E_l$$
 #
 # **Departures**: with our Gram matrix, already divided by $M$, the mean squared difference is
 # $4 E_l$; the 4 goes into the weight $\beta$. And the paper gives all layers the same weight; we
-# take $w_l \propto 1/N_l^2$, as the authors' later code does, so that the wide, deep layers do
-# not drown the others. The weights sum to 1.
+# take $w_l \propto 1/N_l^2$, as the authors' later code does, so that the wide, deep layers do not
+# drown the others. The weights sum to 1.
 
 
 # %%
@@ -1200,11 +1208,12 @@ print(f"equation 4: {paper:.4f}   ours: {ours:.4f}   ours / paper: {ours / paper
 # [G15], **equation 6**, again with the ReLU's zero where a filter is silent:
 #
 # $$\frac{\partial E_l}{\partial F^l_{ij}} =
-#   \frac{1}{N_l^2 M_l^2} \Big( (F^l)^\top \big(G^l - A^l\big) \Big)_{ji} \quad\text{if } F^l_{ij} > 0$$
+#   \frac{1}{N_l^2 M_l^2} \Big( (F^l)^\top \big(G^l - A^l\big) \Big)_{ji}
+#   \quad\text{if } F^l_{ij} > 0$$
 #
-# In words: filter $i$ should change where its *partners* $j$ fire, in proportion to how wrong the pair
-# is. With our division by $M$ it reads $\frac{4}{N^2 M} F (G - A)$, with positions in rows. The tape
-# agrees.
+# In words: filter $i$ should change where its *partners* $j$ fire, in proportion to how wrong the
+# pair is. With our division by $M$ it reads $\frac{4}{N^2 M} F (G - A)$, with positions in rows.
+# The tape agrees.
 
 # %%
 F = features(content, [layer])[layer]
@@ -1223,8 +1232,8 @@ print("tape and formula agree at all", int(tf.size(F)), "activations")
 # %% [markdown]
 # ### Painting a texture from nothing
 #
-# Now the beautiful part. Start from noise, and ask for nothing but the Gram matrices [T15]. First those
-# of conv1_1 alone, then more and more layers. This is the upper row of figure 1 in [G15].
+# Now the beautiful part. Start from noise, and ask for nothing but the Gram matrices [T15]. First
+# those of conv1_1 alone, then more and more layers. This is the upper row of figure 1 in [G15].
 
 
 # %%
@@ -1246,12 +1255,12 @@ show(textures, columns=3)
 
 # %% [markdown]
 # Read it as a sentence that gets longer. With conv1_1 the colours are there, as coloured dust. Each
-# further layer adds larger neighbourhoods: specks become strokes, strokes become swirls. Blue stays with
-# blue, and yellow forms lights in the dark. Nothing is where it was, and yet you would recognise
-# the painter.
+# further layer adds larger neighbourhoods: specks become strokes, strokes become swirls. Blue stays
+# with blue, and yellow forms lights in the dark. Nothing is where it was, and yet you would
+# recognise the painter.
 #
-# The claim "larger neighbourhoods" can be checked: how similar are two pixels at a distance of $d$? For
-# dust that falls at once; for strokes it takes longer.
+# The claim "larger neighbourhoods" can be checked: how similar are two pixels at a distance of $d$?
+# For dust that falls at once; for strokes it takes longer.
 
 
 # %%
@@ -1264,7 +1273,13 @@ def similarity(image, distances):
 
 distances_px = range(1, 13)
 figure, axis = plt.subplots(figsize=(6.5, 3))
-chosen = ["conv1_1", "conv1_1 … conv2_1", "conv1_1 … conv3_1", "conv1_1 … conv5_1", "the style image"]
+chosen = [
+    "conv1_1",
+    "conv1_1 … conv2_1",
+    "conv1_1 … conv3_1",
+    "conv1_1 … conv5_1",
+    "the style image",
+]
 falls = {title: similarity(textures[title], distances_px) for title in chosen}
 for title, values in falls.items():
     axis.plot(distances_px, values, label=title)
@@ -1302,19 +1317,19 @@ assert falls["conv1_1 … conv5_1"][3] > falls["conv1_1"][3]
 # print(described, "numbers for the texture,", int(tf.size(style)), "for the image")
 # ```
 #
-# With the bundled network there are far fewer numbers than pixels: many images share them, and a copy
-# would be a coincidence. For VGG19 there are 305,888, more than a small image has pixel values. What keeps
-# the copy away there is mostly that the optimisation starts from noise.
+# With the bundled network there are far fewer numbers than pixels: many images share them, and a
+# copy would be a coincidence. For VGG19 there are 305,888, more than a small image has pixel
+# values. What keeps the copy away there is mostly that the optimisation starts from noise.
 #
 # </details>
 #
-# **4.3** The Gram matrix is not centred: it is the mean of $f f^\top$, not the covariance. Express one by
-# the other, and check it.
+# **4.3** The Gram matrix is not centred: it is the mean of $f f^\top$, not the covariance. Express
+# one by the other, and check it.
 #
 # <details><summary>Solution</summary>
 #
-# $G = \Sigma + \mu \mu^\top$, with $\mu$ the mean activations and $\Sigma$ their covariance. The Gram
-# matrix thus also knows *how much* of each feature there is.
+# $G = \Sigma + \mu \mu^\top$, with $\mu$ the mean activations and $\Sigma$ their covariance. The
+# Gram matrix thus also knows *how much* of each feature there is.
 #
 # ```python
 # rows = tf.reshape(maps["block2_conv1"], [-1, maps["block2_conv1"].shape[-1]]).numpy()
@@ -1332,8 +1347,9 @@ assert falls["conv1_1 … conv5_1"][3] > falls["conv1_1"][3]
 #
 # $$J = \alpha\, \mathcal{L}_{content} + \beta\, \mathcal{L}_{style}$$
 #
-# $J$ is *one number for an image*: how bad is it? All that follows is a walk through the space of images,
-# always to where $J$ is smaller. Our image has $3 H W$ numbers, so that space has this many dimensions.
+# $J$ is *one number for an image*: how bad is it? All that follows is a walk through the space of
+# images, always to where $J$ is smaller. Our image has $3 H W$ numbers, so that space has this many
+# dimensions.
 
 # %%
 ALPHA, BETA = config.alpha, config.beta  # the package's default
@@ -1361,16 +1377,16 @@ table(["image", "content loss", "style loss", "J"], *rows)
 assert float(parts(content)[0]) == 0.0
 
 # %% [markdown]
-# The photograph has content loss 0, of course. The style image has a small style loss (not 0 here: it
-# was cut to the photograph's shape). Noise is bad at both.
+# The photograph has content loss 0, of course. The style image has a small style loss (not 0 here:
+# it was cut to the photograph's shape). Noise is bad at both.
 #
 # ### The gradient with a tape
 #
 # How does $J$ change if one pixel gets a little brighter? That is a partial derivative. All of them
 # together, one for each number in the image, form the gradient: itself an image.
 #
-# Trying each pixel in turn would take one evaluation of $J$ per number. The tape needs *one* backward
-# pass for all. First on something you can check in your head:
+# Trying each pixel in turn would take one evaluation of $J$ per number. The tape needs *one*
+# backward pass for all. First on something you can check in your head:
 
 # %%
 x = tf.constant(3.0)
@@ -1399,8 +1415,8 @@ size = tf.abs(gradient[0])
 show({"the image": start, "where J wants a change": tf.reduce_max(size, axis=-1) ** 0.5})
 
 # %% [markdown]
-# Do not believe a gradient that you have not checked. Walk a tiny distance $h$ along a direction $d$, in
-# both senses. The difference quotient must be what the gradient promises:
+# Do not believe a gradient that you have not checked. Walk a tiny distance $h$ along a direction
+# $d$, in both senses. The difference quotient must be what the gradient promises:
 #
 # $$\frac{J(x + h\,d) - J(x - h\,d)}{2h} \approx \nabla J(x) \cdot d$$
 
@@ -1415,17 +1431,18 @@ assert np.isclose(quotient, promised, rtol=0.05)
 # %% [markdown]
 # ### The first step, by hand
 #
-# Gradient descent: go against the gradient, by a step of size $\eta$. The gradient's own length says
-# little (multiply $\alpha$ and $\beta$ by 1000, and it grows a thousandfold, for the same picture).
-# So we measure it in units of its root mean square. Then $\eta$ is about *how much a pixel changes*:
+# Gradient descent: go against the gradient, by a step of size $\eta$. The gradient's own length
+# says little (multiply $\alpha$ and $\beta$ by 1000, and it grows a thousandfold, for the same
+# picture). So we measure it in units of its root mean square. Then $\eta$ is about *how much a
+# pixel changes*:
 #
 # $$x_1 = x_0 - \eta\, \frac{g}{\text{rms}(g)}, \qquad g = \nabla J(x_0),\qquad
 #   \text{rms}(g) = \sqrt{\text{mean}(g^2)}$$
 #
 # (The package does the same, with the first gradient of a run as the unit for all its steps.)
 #
-# How long should the step be? Look along the line. The dashed line is what the gradient promises; the
-# blue one is what happens.
+# How long should the step be? Look along the line. The dashed line is what the gradient promises;
+# the blue one is what happens.
 
 # %%
 unit = tf.sqrt(tf.reduce_mean(gradient**2))
@@ -1444,27 +1461,34 @@ best = steps[np.argmin(along)]
 after = tf.clip_by_value(start - best * gradient / unit, 0.0, 1.0)
 print(f"the best step here is about {best:.3f}: J falls from {along[0]:,.0f} to {min(along):,.0f}")
 assert float(J(after)) < float(value)
-show({"before the first step": start, "after it": after, "the change, × 5": 0.5 + 5 * (after - start)})
+show(
+    {
+        "before the first step": start,
+        "after it": after,
+        "the change, × 5": 0.5 + 5 * (after - start),
+    }
+)
 
 # %% [markdown]
-# The promise holds for small steps only; go too far and $J$ turns around. So: many small steps, with a new
-# gradient after each.
+# The promise holds for small steps only; go too far and $J$ turns around. So: many small steps,
+# with a new gradient after each.
 #
 # ### Adam
 #
-# Plain descent has one step size for all pixels. **Adam** keeps two running means for each number of the
-# image, of the gradient and of its square, and divides one by the root of the other ([Adam],
+# Plain descent has one step size for all pixels. **Adam** keeps two running means for each number
+# of the image, of the gradient and of its square, and divides one by the root of the other ([Adam],
 # algorithm 1; $g_t$ is the gradient of step $t = 1, 2, \dots$):
 #
-# $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$$
+# $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
+#   v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$$
 #
 # $$\hat m_t = \frac{m_t}{1 - \beta_1^t}, \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t}, \qquad
 #   x_t = x_{t-1} - \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + \varepsilon}$$
 #
-# ($\beta_1, \beta_2$ have nothing to do with our $\beta$.) Every pixel thus moves by about $\eta$ as long
-# as its gradient keeps its sign, and by less when the gradient cannot make up its mind. At $t = 1$ the
-# hats undo the factors, and the step is simply $\eta$ times the *sign* of the gradient. By hand, and by
-# Keras:
+# ($\beta_1, \beta_2$ have nothing to do with our $\beta$.) Every pixel thus moves by about $\eta$
+# as long as its gradient keeps its sign, and by less when the gradient cannot make up its mind. At
+# $t = 1$ the hats undo the factors, and the step is simply $\eta$ times the *sign* of the gradient.
+# By hand, and by Keras:
 
 # %%
 eta, beta1, beta2, epsilon = 0.02, 0.9, 0.99, 1e-8
@@ -1480,22 +1504,22 @@ moved = np.abs(image - start)
 print(f"half of all pixel values moved by {np.median(moved):.4f}; eta is {eta}")
 
 # %% [markdown]
-# **Departure**: [G15] leaves the optimiser open ("gradient descent"), [G16] uses L-BFGS. The package's
-# default is Adam, with pixels kept in [0, 1] after each step, and with the mean of the last iterates as the
-# result. Part 9 lets both race.
+# **Departure**: [G15] leaves the optimiser open ("gradient descent"), [G16] uses L-BFGS. The
+# package's default is Adam, with pixels kept in [0, 1] after each step, and with the mean of the
+# last iterates as the result. Part 9 lets both race.
 #
 # ### Eager, or compiled
 #
-# So far TensorFlow ran in **eager** mode: each line of Python does its work at once, like NumPy. Easy to
-# debug; but Python hands over every small operation separately.
+# So far TensorFlow ran in **eager** mode: each line of Python does its work at once, like NumPy.
+# Easy to debug; but Python hands over every small operation separately.
 #
 # `tf.function` does it differently. At the first call it **traces**: it runs your Python once with
-# placeholder tensors, and writes down which operations are called. That is the graph. From then on it runs
-# the graph, without your Python. Two things follow, and both can be seen below:
+# placeholder tensors, and writes down which operations are called. That is the graph. From then on
+# it runs the graph, without your Python. Two things follow, and both can be seen below:
 #
 # * A `print` inside happens only while tracing.
-# * A new *shape* needs a new trace. A new Python *number* does, too; a number in a tensor does not. (So the
-#   package passes alpha and beta as tensors: a whole sweep shares one trace.)
+# * A new *shape* needs a new trace. A new Python *number* does, too; a number in a tensor does not.
+#   (So the package passes alpha and beta as tensors: a whole sweep shares one trace.)
 
 # %%
 traces = []
@@ -1504,7 +1528,9 @@ traces = []
 @tf.function
 def compiled(image, weight):
     """J times a weight, and its gradient; takes note of each trace."""
-    traces.append(f"shape {image.shape}, weight {weight if isinstance(weight, float) else 'tensor'}")
+    traces.append(
+        f"shape {image.shape}, weight {weight if isinstance(weight, float) else 'tensor'}"
+    )
     value, gradient = value_and_gradient(image)
     return weight * value, weight * gradient
 
@@ -1553,9 +1579,9 @@ for side in (32, 64, 128, 192):
 table(["image", "eager, ms", "compiled, ms", "ratio", "first compiled call, ms"], *rows)
 
 # %% [markdown]
-# On small images compiling pays a lot, on large ones less: there the filters are the work, and they run
-# in the same library code either way. The first call costs far more than the others: that is the trace. It
-# pays once you take more than a few dozen steps.
+# On small images compiling pays a lot, on large ones less: there the filters are the work, and they
+# run in the same library code either way. The first call costs far more than the others: that is
+# the trace. It pays once you take more than a few dozen steps.
 #
 # ### Exercises
 #
@@ -1574,13 +1600,13 @@ table(["image", "eager, ms", "compiled, ms", "ratio", "first compiled call, ms"]
 #
 # </details>
 #
-# **5.2** At the photograph itself, which of the two terms makes the gradient? Why does the content term then
-# matter at all?
+# **5.2** At the photograph itself, which of the two terms makes the gradient? Why does the content
+# term then matter at all?
 #
 # <details><summary>Solution</summary>
 #
-# The style term alone: the content term is at its minimum there, and the gradient at a minimum is zero.
-# As soon as the first step has led away, it pulls back.
+# The style term alone: the content term is at its minimum there, and the gradient at a minimum is
+# zero. As soon as the first step has led away, it pulls back.
 #
 # ```python
 # with tf.GradientTape() as tape:
@@ -1591,8 +1617,8 @@ table(["image", "eager, ms", "compiled, ms", "ratio", "first compiled call, ms"]
 #
 # </details>
 #
-# **5.3** Find the gradient of $J$ at one pixel by a difference quotient, and compare. Why do the two not
-# agree to many digits?
+# **5.3** Find the gradient of $J$ at one pixel by a difference quotient, and compare. Why do the
+# two not agree to many digits?
 #
 # <details><summary>Solution</summary>
 #
@@ -1605,8 +1631,8 @@ table(["image", "eager, ms", "compiled, ms", "ratio", "first compiled call, ms"]
 # assert np.isclose(quotient, float(gradient[where]), rtol=0.3)
 # ```
 #
-# 32-bit floats carry seven digits, and $J$ hardly changes with one pixel: a small $h$ drowns in rounding, a
-# large one leaves the straight part of the curve. The package's tests use 64 bits.
+# 32-bit floats carry seven digits, and $J$ hardly changes with one pixel: a small $h$ drowns in
+# rounding, a large one leaves the straight part of the curve. The package's tests use 64 bits.
 #
 # </details>
 
@@ -1614,9 +1640,9 @@ table(["image", "eager, ms", "compiled, ms", "ratio", "first compiled call, ms"]
 # ---
 # # Part 6: The whole method in 25 lines
 #
-# You have seen every part. Here they are in one piece: the network, the Gram matrix, the loss, the gradient,
-# the step. Only TensorFlow and Keras' Adam; nothing of this package but the numbers in `layers` (the weights
-# of the network) and `norms` (the mean activations).
+# You have seen every part. Here they are in one piece: the network, the Gram matrix, the loss, the
+# gradient, the step. Only TensorFlow and Keras' Adam; nothing of this package but the numbers in
+# `layers` (the weights of the network) and `norms` (the mean activations).
 
 
 # %%
@@ -1668,11 +1694,12 @@ print("lines:", code_lines(paint))
 # %% [markdown]
 # ### Does it give the same numbers as the package?
 #
-# A tutorial that computes something else than the program it explains is worth little. So we let the package
-# run with the same settings, with a run folder, and compare: $J$ at each step, and the picture at the end.
+# A tutorial that computes something else than the program it explains is worth little. So we let
+# the package run with the same settings, with a run folder, and compare: $J$ at each step, and the
+# picture at the end.
 #
-# `optimizer.average=0` turns the averaging of iterates off, and `pyramid=single` the coarse-to-fine scheme of
-# part 10; our 25 lines have neither.
+# `optimizer.average=0` turns the averaging of iterates off, and `pyramid=single` the coarse-to-fine
+# scheme of part 10; our 25 lines have neither.
 
 # %%
 STEPS = 40
@@ -1698,8 +1725,10 @@ np.testing.assert_allclose(history, totals, rtol=1e-3)
 difference = np.abs(np.asarray(by_package) / 255 - by_hand[0].numpy())
 print(f"J at the start {history[0]:,.2f} and {totals[0]:,.2f}")
 print(f"J at the end   {history[-1]:,.2f} and {totals[-1]:,.2f}")
-print(f"largest relative difference of J over {STEPS} steps: "
-      f"{max(abs(a / b - 1) for a, b in zip(history, totals, strict=True)):.1e}")
+print(
+    f"largest relative difference of J over {STEPS} steps: "
+    f"{max(abs(a / b - 1) for a, b in zip(history, totals, strict=True)):.1e}"
+)
 print(f"largest difference of a pixel: {255 * difference.max():.2f} of 255 (rounding alone: 0.5)")
 assert difference.max() < 2.5 / 255 and len(history) == len(totals) == STEPS + 1
 
@@ -1712,30 +1741,31 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# The two curves lie on top of each other. So what do the other few thousand lines of the package do? They
-# check what you type, load any image, find the weights, run any size and any sweep, record everything, survive
-# a power cut, and tell you what went wrong. The mathematics is what you see above.
+# The two curves lie on top of each other. So what do the other few thousand lines of the package
+# do? They check what you type, load any image, find the weights, run any size and any sweep, record
+# everything, survive a power cut, and tell you what went wrong. The mathematics is what you see
+# above.
 #
 # ### Exercises
 #
-# **6.1** Which lines of `paint` would you change for max pooling? For zeros at the border? For a content loss
-# at conv3_2?
+# **6.1** Which lines of `paint` would you change for max pooling? For zeros at the border? For a
+# content loss at conv3_2?
 #
 # <details><summary>Solution</summary>
 #
-# `tf.nn.max_pool2d`; leave out `"SYMMETRIC"` (then `tf.pad` pads zeros; the mean has been taken away before,
-# so these are zeros of the right kind); set `CONTENT = "block3_conv2"`. With the package:
-# `network.pooling=max`, `network.padding=zeros`, `loss.content.layers=[block3_conv2]`.
+# `tf.nn.max_pool2d`; leave out `"SYMMETRIC"` (then `tf.pad` pads zeros; the mean has been taken
+# away before, so these are zeros of the right kind); set `CONTENT = "block3_conv2"`. With the
+# package: `network.pooling=max`, `network.padding=zeros`, `loss.content.layers=[block3_conv2]`.
 #
 # </details>
 #
-# **6.2** The network inside `paint` runs to conv5_4, although conv5_1 is the deepest layer that is used. Is
-# that a waste?
+# **6.2** The network inside `paint` runs to conv5_4, although conv5_1 is the deepest layer that is
+# used. Is that a waste?
 #
 # <details><summary>Solution</summary>
 #
-# In eager mode, yes. A traced graph is pruned: operations whose results nobody uses are not run. Only the
-# trace itself is longer. (The package stops at the deepest layer it needs.)
+# In eager mode, yes. A traced graph is pruned: operations whose results nobody uses are not run.
+# Only the trace itself is longer. (The package stops at the deepest layer it needs.)
 #
 # </details>
 
@@ -1743,8 +1773,9 @@ plt.show()
 # ---
 # # Part 7: How much content, how much style
 #
-# Only the ratio $\alpha / \beta$ matters for the picture. Here it runs over four powers of ten, from left to
-# right from nearly all style to nearly all content; the middle one is the package's default.
+# Only the ratio $\alpha / \beta$ matters for the picture. Here it runs over four powers of ten,
+# from left to right from nearly all style to nearly all content; the middle one is the package's
+# default.
 
 # %%
 factors = (0.01, 0.1, 1, 10, 100)
@@ -1757,10 +1788,10 @@ for factor in factors:
 show(pictures, columns=5)
 
 # %% [markdown]
-# To compare runs with *different* weights, $J$ is useless: each run has its own $J$. We need a measure that
-# does not depend on the weights. The package reports two, always on the same network, layers and size
-# (`nst/evaluation.py`). The content distance you know from part 3. The style distance is 0 for the style
-# image's Gram matrices $A$, and 1 for those of the photograph:
+# To compare runs with *different* weights, $J$ is useless: each run has its own $J$. We need a
+# measure that does not depend on the weights. The package reports two, always on the same network,
+# layers and size (`nst/evaluation.py`). The content distance you know from part 3. The style
+# distance is 0 for the style image's Gram matrices $A$, and 1 for those of the photograph:
 #
 # $$d_{style} = \frac{\text{mean}\big((G - A)^2\big)}{\text{mean}\big((G_{content} - A)^2\big)}$$
 
@@ -1780,11 +1811,11 @@ plt.show()
 assert content_distances[-1] < content_distances[0] and style_distances[-1] > style_distances[0]
 
 # %% [markdown]
-# The right plot is the *price list*: so much content must be given up for so much style. No ratio is right. It
-# is a matter of taste, and of the two images.
+# The right plot is the *price list*: so much content must be given up for so much style. No ratio
+# is right. It is a matter of taste, and of the two images.
 #
-# [G15] writes ratios like $10^{-3}$ for its own losses. With the departures that you know, the same balance has
-# other numbers here; the list at the end converts them.
+# [G15] writes ratios like $10^{-3}$ for its own losses. With the departures that you know, the same
+# balance has other numbers here; the list at the end converts them.
 #
 # ### Exercises
 #
@@ -1792,8 +1823,8 @@ assert content_distances[-1] < content_distances[0] and style_distances[-1] > st
 #
 # <details><summary>Solution</summary>
 #
-# From noise: a texture, as in part 4. From the content: a texture that still remembers the photograph, as
-# nothing pushes it *away* from there; the optimisation takes what it finds.
+# From noise: a texture, as in part 4. From the content: a texture that still remembers the
+# photograph, as nothing pushes it *away* from there; the optimisation takes what it finds.
 #
 # ```python
 # picture, _ = paint(content, style, content, 60, alpha=0.0)
@@ -1819,9 +1850,9 @@ assert content_distances[-1] < content_distances[0] and style_distances[-1] > st
 # ---
 # # Part 8: Where to start
 #
-# $J$ has many valleys. Where we end depends on where we begin. [G15] starts from white noise; [G16] shows that
-# starting from the content or from the style image works as well, and biases the result towards it
-# (section 3.3 and its figure 6). The same $J$, four starts:
+# $J$ has many valleys. Where we end depends on where we begin. [G15] starts from white noise; [G16]
+# shows that starting from the content or from the style image works as well, and biases the result
+# towards it (section 3.3 and its figure 6). The same $J$, four starts:
 
 # %%
 starts = {
@@ -1844,17 +1875,20 @@ axis.legend(fontsize=8)
 plt.show()
 
 apart = mean_square(ends["noise, seed 0"] - ends["noise, seed 1"])
-print(f"two seeds end with J = {curves['noise, seed 0'][-1]:,.0f} and "
-      f"{curves['noise, seed 1'][-1]:,.0f}; mean squared difference of the pictures {apart:.3f}")
+print(
+    f"two seeds end with J = {curves['noise, seed 0'][-1]:,.0f} and "
+    f"{curves['noise, seed 1'][-1]:,.0f}; mean squared difference of the pictures {apart:.3f}"
+)
 assert apart > 0.001
 
 # %% [markdown]
-# Look at what each keeps of its start. From the content the drawing is crisp, and the picture is the same every
-# time. From noise each seed gives another picture of nearly the same quality: a lottery that some people like
-# to play. From the style image the places of the painting shine through.
+# Look at what each keeps of its start. From the content the drawing is crisp, and the picture is
+# the same every time. From noise each seed gives another picture of nearly the same quality: a
+# lottery that some people like to play. From the style image the places of the painting shine
+# through.
 #
-# **Departure**: the package starts from the content image (`init=content`). `init=noise`, `style`, `blend` and
-# `file` are one word away.
+# **Departure**: the package starts from the content image (`init=content`). `init=noise`, `style`,
+# `blend` and `file` are one word away.
 #
 # ### Exercises
 #
@@ -1888,14 +1922,15 @@ assert apart > 0.001
 #
 # ### Why the gradient alone is not enough
 #
-# Think of a long, narrow valley. The gradient points to the nearer wall, not along the valley. Gradient descent
-# zigzags. Newton's method would look at the *curvature*, the second derivatives $H$, and go to
-# $x - H^{-1} g$: in a quadratic valley straight to the bottom. But with $n$ pixel values $H$ has $n^2$ entries.
+# Think of a long, narrow valley. The gradient points to the nearer wall, not along the valley.
+# Gradient descent zigzags. Newton's method would look at the *curvature*, the second derivatives
+# $H$, and go to $x - H^{-1} g$: in a quadratic valley straight to the bottom. But with $n$ pixel
+# values $H$ has $n^2$ entries.
 #
-# **L-BFGS** never builds it. It remembers the last few steps $s_i = x_{i+1} - x_i$ and how the gradient
-# changed along them, $y_i = g_{i+1} - g_i$. That is curvature, measured on the way. From these pairs it computes
-# $r \approx H^{-1} g$ with two loops ([NW], **algorithm 7.4**, with $\rho_i = 1 / (y_i \cdot s_i)$ from
-# **equation 7.17** and $\gamma$ from **equation 7.20**):
+# **L-BFGS** never builds it. It remembers the last few steps $s_i = x_{i+1} - x_i$ and how the
+# gradient changed along them, $y_i = g_{i+1} - g_i$. That is curvature, measured on the way. From
+# these pairs it computes $r \approx H^{-1} g$ with two loops ([NW], **algorithm 7.4**, with
+# $\rho_i = 1 / (y_i \cdot s_i)$ from **equation 7.17** and $\gamma$ from **equation 7.20**):
 #
 # > $q \leftarrow g$
 # > for $i$ from the newest pair to the oldest: $\quad a_i \leftarrow \rho_i\, s_i \cdot q, \quad
@@ -1906,7 +1941,8 @@ assert apart > 0.001
 # > for $i$ from the oldest to the newest: $\quad b \leftarrow \rho_i\, y_i \cdot r, \quad
 # r \leftarrow r + s_i (a_i - b)$
 #
-# In NumPy that is no longer than in symbols. The package's version works on images; we assert that both agree.
+# In NumPy that is no longer than in symbols. The package's version works on images; we assert that
+# both agree.
 
 
 # %%
@@ -1940,8 +1976,8 @@ np.testing.assert_allclose(np.ravel(by_package), by_hand, rtol=1e-3, atol=1e-4)
 print("two-loop recursion: NumPy and the package agree")
 
 # %% [markdown]
-# A valley in two dimensions, $f(x) = \frac12 (x_1^2 + 25 x_2^2)$. Both methods take the best possible step along
-# their direction. Only the directions differ.
+# A valley in two dimensions, $f(x) = \frac12 (x_1^2 + 25 x_2^2)$. Both methods take the best
+# possible step along their direction. Only the directions differ.
 
 # %%
 H = np.diag([1.0, 25.0])
@@ -1979,10 +2015,11 @@ assert np.allclose(walk(5)[2], 0, atol=1e-8) and np.linalg.norm(walk(0)[-1]) > 0
 #
 # ### The race
 #
-# Now on our $J$, which is no quadratic. Both optimisers are the package's own, and so is the objective. The start
-# is noise, as in [G15]. What counts as cost? A *step* of L-BFGS may need several evaluations of $J$ (it tries
-# step lengths until one is good), so steps are no fair unit. **Evaluations** are, on paper. **Seconds** are what
-# you wait for: L-BFGS also has to do its two loops over images.
+# Now on our $J$, which is no quadratic. Both optimisers are the package's own, and so is the
+# objective. The start is noise, as in [G15]. What counts as cost? A *step* of L-BFGS may need
+# several evaluations of $J$ (it tries step lengths until one is good), so steps are no fair unit.
+# **Evaluations** are, on paper. **Seconds** are what you wait for: L-BFGS also has to do its two
+# loops over images.
 
 # %%
 terms = {
@@ -2023,13 +2060,16 @@ axes[0].legend()
 plt.show()
 show({title: picture for title, (_, picture) in results.items()})
 for title, (rows, _) in results.items():
-    print(f"{title:13} {rows[-1, 0]:4.0f} evaluations, {rows[-1, 1]:5.1f} s, J = {rows[-1, 2]:,.0f}")
+    print(
+        f"{title:13} {rows[-1, 0]:4.0f} evaluations, {rows[-1, 1]:5.1f} s, J = {rows[-1, 2]:,.0f}"
+    )
 assert (np.diff(results["L-BFGS"][0][:, 2]) <= 0).all()  # never uphill
 
 # %% [markdown]
-# Three things to take home. L-BFGS never goes uphill; the package guarantees it, and the cell asserts it. Adam
-# needs a step size, and a good one makes a large difference. And a lead in evaluations is not the same as a
-# lead in seconds: the smaller the network, the more the optimiser's own arithmetic weighs.
+# Three things to take home. L-BFGS never goes uphill; the package guarantees it, and the cell
+# asserts it. Adam needs a step size, and a good one makes a large difference. And a lead in
+# evaluations is not the same as a lead in seconds: the smaller the network, the more the
+# optimiser's own arithmetic weighs.
 #
 # ### Exercises
 #
@@ -2050,9 +2090,9 @@ assert (np.diff(results["L-BFGS"][0][:, 2]) <= 0).all()  # never uphill
 #
 # <details><summary>Solution</summary>
 #
-# The pair $(s, y)$ says: "along $s$ the gradient changed by $y$". If the image is moved behind its back, $s$ is
-# not the step that was searched along, the guarantee $s \cdot y > 0$ of the line search is gone, and with it
-# the downhill direction. The package clips the result only.
+# The pair $(s, y)$ says: "along $s$ the gradient changed by $y$". If the image is moved behind its
+# back, $s$ is not the step that was searched along, the guarantee $s \cdot y > 0$ of the line
+# search is gone, and with it the downhill direction. The package clips the result only.
 #
 # </details>
 
@@ -2060,15 +2100,17 @@ assert (np.diff(results["L-BFGS"][0][:, 2]) <= 0).all()  # never uphill
 # ---
 # # Part 10: Coarse to fine
 #
-# The network sees the world through windows of a fixed number of pixels (part 2). In a large picture a swirl of
-# the sky is larger than any window: nobody sees it, nobody asks for it. In a *small* version of the same picture
-# it fits. So begin small: lay the large strokes there, enlarge, and let each next scale add what is finer. Small
-# images are also cheap. Painters work like this, too.
+# The network sees the world through windows of a fixed number of pixels (part 2). In a large
+# picture a swirl of the sky is larger than any window: nobody sees it, nobody asks for it. In a
+# *small* version of the same picture it fits. So begin small: lay the large strokes there, enlarge,
+# and let each next scale add what is finer. Small images are also cheap. Painters work like this,
+# too.
 #
-# Published examples are in Gatys, Ecker, Bethge, Hertzmann, Shechtman: *Controlling Perceptual Factors in Neural
-# Style Transfer*, CVPR 2017, section 6. **Departure**: [G15] and [G16] use a single scale. The package's default
-# grows by factors of $\sqrt 2$ (`pyramid=sqrt2`), takes Adam's running means along, and continues from the
-# average of the iterates; the few lines below only enlarge the image.
+# Published examples are in Gatys, Ecker, Bethge, Hertzmann, Shechtman: *Controlling Perceptual
+# Factors in Neural Style Transfer*, CVPR 2017, section 6. **Departure**: [G15] and [G16] use a
+# single scale. The package's default grows by factors of $\sqrt 2$ (`pyramid=sqrt2`), takes Adam's
+# running means along, and continues from the average of the iterates; the few lines below only
+# enlarge the image.
 #
 # We start from noise, where the difference is largest, and give both ways the same number of steps.
 
@@ -2081,7 +2123,10 @@ for scale in scales:
     long_side = max(scale.height, scale.width)
     image = tf.clip_by_value(tf.image.resize(image, (scale.height, scale.width), "bicubic"), 0, 1)
     image, _ = paint(
-        tensor(inputs.content.rgb, long_side), tensor(inputs.style.rgb, long_side), image, scale.steps
+        tensor(inputs.content.rgb, long_side),
+        tensor(inputs.style.rgb, long_side),
+        image,
+        scale.steps,
     )
     stages[f"{scale.width} × {scale.height} px, {scale.steps} steps"] = image
 pyramid_seconds = time.perf_counter() - begin
@@ -2107,18 +2152,18 @@ assert sum(scale.steps for scale in scales) == ALL_STEPS
 assert float(rows[1][1]) < float(rows[0][1])
 
 # %% [markdown]
-# Same number of steps, less time (its early steps are cheap), and the drawing of the harbour is found again:
-# at 56 pixels the noise had little room to hide in.
+# Same number of steps, less time (its early steps are cheap), and the drawing of the harbour is
+# found again: at 56 pixels the noise had little room to hide in.
 #
 # ### Exercises
 #
-# **10.1** How many scales does the package use for a long side of 2048 px, with `pyramid.min_size=128`? How are
-# 400 steps shared out?
+# **10.1** How many scales does the package use for a long side of 2048 px, with
+# `pyramid.min_size=128`? How are 400 steps shared out?
 #
 # <details><summary>Solution</summary>
 #
-# $2048 / 128 = 2^4 = \sqrt 2^{\,8}$: nine scales. Steps are proportional to one over the long side, so that the
-# cheap scales get most of them.
+# $2048 / 128 = 2^4 = \sqrt 2^{\,8}$: nine scales. Steps are proportional to one over the long side,
+# so that the cheap scales get most of them.
 #
 # ```python
 # for scale in plan((1536, 2048), 400, 128, 2**0.5, -1.0):
@@ -2131,8 +2176,8 @@ assert float(rows[1][1]) < float(rows[0][1])
 #
 # <details><summary>Solution</summary>
 #
-# The large structure is in place from the beginning. What remains for the pyramid are the large *strokes*, and
-# the time that it saves.
+# The large structure is in place from the beginning. What remains for the pyramid are the large
+# *strokes*, and the time that it saves.
 #
 # </details>
 
@@ -2142,8 +2187,8 @@ assert float(rows[1][1]) < float(rows[0][1])
 #
 # ### One function
 #
-# `stylize` is for other programs: two images in, one picture out. Overrides are written as on the command line.
-# With `folder=` it keeps a full record; without, it leaves no trace.
+# `stylize` is for other programs: two images in, one picture out. Overrides are written as on the
+# command line. With `folder=` it keeps a full record; without, it leaves no trace.
 
 # %%
 picture = stylize(overrides=[NETWORK, *HANDLES, "size=224", "steps=100"])
@@ -2157,8 +2202,8 @@ show({"stylize(…)": np.asarray(picture) / 255})
 #
 #     python -m nst.run style=starry alpha=1e3
 #
-# `key=value` changes what stands in `conf/`, and `--help` lists what can be changed. Here we run it from the
-# notebook, inside the temporary folder. The last lines it prints say where the picture is.
+# `key=value` changes what stands in `conf/`, and `--help` lists what can be changed. Here we run it
+# from the notebook, inside the temporary folder. The last lines it prints say where the picture is.
 
 
 # %%
@@ -2198,12 +2243,16 @@ for path in sorted(p for p in run.path.rglob("*") if p.is_file() and ".hydra" no
     rows.append([f"`{shown_name}`", f"{path.stat().st_size / 1000:.1f} kB"])
 table(["file", "size"], *rows)
 print("status:", run.status["status"], "·", run.status["reason"])
-print("content distance {content_distance:.3f}, style distance {style_distance:.3f}".format(**run.metrics))
+print(
+    "content distance {content_distance:.3f}, style distance {style_distance:.3f}".format(
+        **run.metrics
+    )
+)
 assert run.status["status"] == "completed"
 
 # %% [markdown]
-# `metrics.jsonl` has one line for each step: plain JSON, made for plots like these. The weighted terms add up to
-# the total, which is exactly the function whose gradient was used.
+# `metrics.jsonl` has one line for each step: plain JSON, made for plots like these. The weighted
+# terms add up to the total, which is exactly the function whose gradient was used.
 #
 # The jumps are the pyramid: at each new scale the loss is a new function, of a larger image.
 
@@ -2228,8 +2277,8 @@ for line in lines:
     assert np.isclose(sum(line["weighted"].values()), line["total"], rtol=1e-4)
 
 # %% [markdown]
-# TensorBoard shows the same curves, and the images, from the event file (`tensorboard --logdir outputs`). The file
-# can be read by a program, too:
+# TensorBoard shows the same curves, and the images, from the event file
+# (`tensorboard --logdir outputs`). The file can be read by a program, too:
 
 # %%
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -2246,7 +2295,8 @@ show(snapshots, columns=len(snapshots))
 # %% [markdown]
 # ### A small sweep
 #
-# `-m` and several values for a key run all combinations. Two weights times two optimisers are four runs:
+# `-m` and several values for a key run all combinations. Two weights times two optimisers are four
+# runs:
 
 # %%
 command(
@@ -2264,8 +2314,8 @@ command(
 )
 
 # %% [markdown]
-# Every run has a folder of its own in the sweep's, and `nst.compare` sets them side by side. It finds out by
-# itself which keys differ.
+# Every run has a folder of its own in the sweep's, and `nst.compare` sets them side by side. It
+# finds out by itself which keys differ.
 
 # %%
 from nst.compare import compare
@@ -2289,8 +2339,8 @@ table(["alpha", "optimizer", "content", "style", "evaluations", "seconds"], *row
 assert len(rows) == 4
 
 # %% [markdown]
-# With the larger alpha content wins, whatever the optimiser. You have read the numbers for the reason in part 7,
-# and the two columns on cost in part 9.
+# With the larger alpha content wins, whatever the optimiser. You have read the numbers for the
+# reason in part 7, and the two columns on cost in part 9.
 #
 # ### Exercises
 #
@@ -2329,7 +2379,9 @@ assert len(rows) == 4
 # %%
 TEMPORARY.cleanup()
 assert not WORK.exists()
-print(f"{time.perf_counter() - STARTED:.0f} seconds from the first cell to the last, with {NETWORK}")
+print(
+    f"{time.perf_counter() - STARTED:.0f} seconds from the first cell to the last, with {NETWORK}"
+)
 
 # %% [markdown]
 # ---
@@ -2338,21 +2390,25 @@ print(f"{time.perf_counter() - STARTED:.0f} seconds from the first cell to the l
 # All in one place. "Paper" is [G15].
 #
 # * **Content loss.** Paper, eq. 1: half the sum of squares. Here: their mean. Same picture for
-#   $\alpha_{here} = \alpha_{paper}\, N M / 2$, with $N$ filters and $M$ positions of the content layer.
-# * **Gram matrix.** Paper, eq. 3: a sum. Here: divided by the number of positions. So eq. 4 becomes the plain
-#   mean of squares, four times the paper's: $\beta_{here} = \beta_{paper} / 4$, layer weights equal.
+#   $\alpha_{here} = \alpha_{paper}\, N M / 2$, with $N$ filters and $M$ positions of the content
+#   layer.
+# * **Gram matrix.** Paper, eq. 3: a sum. Here: divided by the number of positions. So eq. 4 becomes
+#   the plain mean of squares, four times the paper's: $\beta_{here} = \beta_{paper} / 4$, layer
+#   weights equal.
 # * **Layer weights.** Paper: 1/5 each. Here: proportional to $1/N_l^2$, with sum 1
 #   (`loss.style.layer_weights`).
-# * **Filters are normalised** to mean activation 1. [G15] does not mention it; [G16] does it over ImageNet, we
-#   do it over the two images (`network.normalize`).
-# * **Network.** Paper: VGG19. Here too where its weights can be had, else a small one with the same layers, trained
-#   by this project (`network=bundled`).
+# * **Filters are normalised** to mean activation 1. [G15] does not mention it; [G16] does it over
+#   ImageNet, we do it over the two images (`network.normalize`).
+# * **Network.** Paper: VGG19. Here too where its weights can be had, else a small one with the same
+#   layers, trained by this project (`network=bundled`).
 # * **Pooling.** Average, as in the paper. Odd sides keep their last row and column.
-# * **Border.** Paper: zeros. Here: the first convolution sees repeated border pixels (`network.padding`).
-# * **Total variation.** Not in the paper. Here: a little, by default (`loss.tv.weight=0` turns it off).
+# * **Border.** Paper: zeros. Here: the first convolution sees repeated border pixels
+#   (`network.padding`).
+# * **Total variation.** Not in the paper. Here: a little, by default (`loss.tv.weight=0` turns it
+#   off).
 # * **Start.** Paper: noise. Here: the content image (`init`).
-# * **Optimiser.** Paper: gradient descent, not further specified; [G16]: L-BFGS. Here: Adam by default, pixels kept
-#   in [0, 1], the mean of the last iterates as the result (`optimizer`).
+# * **Optimiser.** Paper: gradient descent, not further specified; [G16]: L-BFGS. Here: Adam by
+#   default, pixels kept in [0, 1], the mean of the last iterates as the result (`optimizer`).
 # * **Scales.** Paper: one. Here: coarse to fine (`pyramid`).
 #
 # `python -m nst.run experiment=gatys2015` turns back what can be turned back.
@@ -2360,9 +2416,11 @@ print(f"{time.perf_counter() - STARTED:.0f} seconds from the first cell to the l
 # # Where to go from here
 #
 # * Your own pictures: `python -m nst.run content.image=me.jpg style.image=painting.jpg`.
-# * The source, in the order of this notebook: `nst/images.py`, `nst/encoder.py`, `nst/losses/functional.py`,
-#   `nst/objective.py`, `nst/optimizers/`, `nst/loop.py`, and `nst/transfer.py`, which sees all of it.
-# * A new loss is a class with two methods; see `nst/losses/terms.py`. Try the covariance of exercise 4.3.
+# * The source, in the order of this notebook: `nst/images.py`, `nst/encoder.py`,
+#   `nst/losses/functional.py`, `nst/objective.py`, `nst/optimizers/`, `nst/loop.py`, and
+#   `nst/transfer.py`, which sees all of it.
+# * A new loss is a class with two methods; see `nst/losses/terms.py`. Try the covariance of
+#   exercise 4.3.
 #
-# One last thought. You never told the program what a brush stroke is. You wrote down what you want to see, as a
-# number, and let calculus find the picture. That idea reaches far beyond painting.
+# One last thought. You never told the program what a brush stroke is. You wrote down what you want
+# to see, as a number, and let calculus find the picture. That idea reaches far beyond painting.

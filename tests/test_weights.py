@@ -153,14 +153,14 @@ def test_a_damaged_file_in_the_cache_is_replaced_or_passed_over(server, closed_p
 def test_two_processes_at_once_without_tensorflow(server, home):
     code = (
         "import sys; from nst.weights import locate;"
-        f"print(locate('auto', None, '{server}/slow.h5', '{MD5}', 20.0).sha256);"
+        f"print(locate('auto', None, '{server}/slow.h5', '{MD5}', 60.0).sha256);"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
     command, folder = [sys.executable, "-c", code], Path(__file__).parent.parent
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) for _ in range(2)
     ]
-    assert [process.communicate(timeout=60)[0].strip() for process in running] == [SHA256] * 2
+    assert [process.communicate(timeout=300)[0].strip() for process in running] == [SHA256] * 2
     assert [process.returncode for process in running] == [0, 0]
     assert files(home) == ["slow.h5"]
 

@@ -34,8 +34,8 @@ def compare(folders: Sequence[str | Path], out: str | Path | None = None) -> Pat
 
     Args:
         folders: Of sweeps and of runs.
-        out: Where the files go. None: into ``comparison/`` of the sweep, if it is one sweep, else into
-            ``outputs/comparisons/<date>_<time>/``.
+        out: Where the files go. None: into ``comparison/`` of the sweep if it is one sweep, else
+            into ``outputs/comparisons/<date>_<time>/``.
 
     Returns:
         The report.

@@ -16,8 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m nst.compare",
-        description="Sets runs side by side: which keys differ, pictures, distances, curves. Writes "
-        "sheet.png, front.png, runs.csv and report.html.",
+        description="Sets runs side by side: which keys differ, pictures, distances, curves. "
+        "Writes sheet.png, front.png, runs.csv and report.html.",
     )
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="of a sweep or of a run"

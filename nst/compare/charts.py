@@ -1,4 +1,4 @@
-"""Loss curves and main effects as SVG that takes its colours and its font from the page around it."""
+"""Loss curves and main effects, as SVG with the colours and the font of the page around it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -21,7 +22,7 @@ from nst.compare.reading import Run, Value
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8a8a8a")
 DASHES = ("-", "--", ":", "-.")
 FOREGROUND = "#123456"  # stands for the text colour of the page, which the SVG is given at the end
-PAGE_STYLE = {
+PAGE_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "nst",  # else ids differ from one time to the next
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), FOREGROUND),
@@ -34,8 +35,8 @@ AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
     """Draws the raw terms and the total of every run.
 
-    Colours tell the values of the first key apart, dashes those of the second; each line also carries
-    its run's label.
+    Colours tell the values of the first key apart, dashes those of the second; each line also
+    carries its run's label.
 
     Args:
         runs: With their handles and histories.
@@ -60,7 +61,7 @@ def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
             y = [_number(_raw(r).get(term) if term else r.get("total")) for r in run.history]
             colour, dash = styles[index]
             axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.4, gid=f"curve-{index}")
-        axes.set_yscale("log", nonpositive="mask")
+        _scale(axes, [value for line in axes.lines for value in line.get_ydata() if value > 0])
         axes.set_title(title, size=11)
         axes.set_xlabel(AXES[axis])
         axes.grid(alpha=0.25)
@@ -100,15 +101,24 @@ def main_effects(effects: Sequence[Effect]) -> str:
 
 def _panels(rows: int, columns: int, below: float = 0.0) -> tuple[Figure, Any]:
     """Makes a grid of axes, with room of so many inches below it."""
-    # By hand: the layout engines of Matplotlib measure every text several times, which takes seconds.
+    # By hand: the layout engines measure every text several times, which takes seconds.
     width, height = 3.5 * columns, 2.9 * rows + below
     figure = Figure((width, height))
-    edges = {"left": 0.6 / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
+    edges = {"left": 0.65 / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
     edges["bottom"] = (0.6 + below) / height
     grid = figure.subplots(
         rows, columns, squeeze=False, gridspec_kw={**edges, "wspace": 0.25, "hspace": 0.5}
     )
     return figure, grid
+
+
+def _scale(axes: Axes, values: Sequence[float]) -> None:
+    """Makes the vertical axis logarithmic where the values, all positive, span over a decade."""
+    if not values or max(values) < 10 * min(values):
+        return
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_formatter(lambda value, _: shown(value))
+    axes.minorticks_off()
 
 
 def _raw(record: Mapping[str, Any]) -> Mapping[str, Any]:

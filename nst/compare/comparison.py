@@ -47,7 +47,7 @@ class Comparison:
         return effects(self.runs, self.keys)
 
     def label(self, run: Run) -> str:
-        """Names a run by what tells it apart; its folder's name is added where that is not enough."""
+        """Names a run by what tells it apart, and by its folder where that is not enough."""
         words = label(run, self.keys)
         twins = sum(label(other, self.keys) == words for other in self.runs)
         return words if twins == 1 or words == run.name else f"{words} ({run.name})"
@@ -69,8 +69,10 @@ def gather(folders: Sequence[Path]) -> Comparison:
     found = find(folders)
     runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
     gallery = portraits.gather(runs)
-    damaged = {
-        folder: {"state": "damaged", "reason": note} for folder, note in gallery.notes.items()
-    }
-    runs = with_handles([replace(run, **damaged.get(run.folder, {})) for run in runs])
+    notes = gallery.notes
+    runs = [
+        replace(run, state="damaged", reason=notes[run.folder]) if run.folder in notes else run
+        for run in runs
+    ]
+    runs = with_handles(runs)
     return Comparison(runs, differing(runs), gallery)

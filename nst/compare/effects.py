@@ -1,4 +1,4 @@
-"""What each key does to the metrics, over all other settings, and whether seeds alone could do it."""
+"""What each key does to the metrics, over all other settings, and what seeds alone do."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Effect:
     Attributes:
         key: The key.
         values: That it took.
-        spreads: Of each metric, one for each value: over the other settings, each the mean of its seeds.
-        points: Of each metric, for each value: those means.
+        spreads: Of each metric, for each value: over the other settings, seeds averaged first.
+        points: Of each metric, for each value: the settings' own means.
         verdicts: One sentence for each of the two distances.
-        settings: How many settings of the other keys every value was tried with; 0 where they share none.
+        settings: Of the other keys, that every value was tried with; 0 where they share none.
     """
 
     key: str
@@ -170,5 +170,5 @@ def _error_share(groups: Iterable[Sequence[Run]]) -> float:
 
 
 def _student(freedom: int) -> float:
-    """Two-sided 95 % point of Student's t, by the Cornish-Fisher expansion; within 4 % from 2 on."""
+    """Two-sided 95 % point of Student's t, by Cornish-Fisher expansion; within 4 % from 2 on."""
     return 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.556 / freedom**3

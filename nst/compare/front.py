@@ -1,4 +1,4 @@
-"""Content distance against style distance: every run as a labelled thumbnail, and the Pareto front."""
+"""Content distance against style distance: a labelled thumbnail a run, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Figure:
     box = (THUMBNAIL[0] + 14, THUMBNAIL[1] + 10 + TEXT_LINE * max(map(len, labels), default=1))
     area = len(shown) * box[0] * box[1] / DPI**2 / CROWDING  # square inches
     width = min(max(SIDES[0], math.sqrt(area / 0.7) + 2), SIDES[1])
-    figure = Figure((width, 0.72 * width), DPI, facecolor=PALE, layout="none")
+    figure = Figure((width, 0.72 * width), DPI, facecolor=PALE)
     axes = figure.add_axes((0.08, 0.1, 0.91, 0.84))
     _dress(figure, axes, points, len(runs) - len(shown))
     _zoom(axes, points, box)

@@ -63,7 +63,7 @@ def ordered(values: Iterable[Value]) -> list[Value]:
 
 
 def shown(value: Value) -> str:
-    """Writes a value for people: ``1000000.0`` → ``1e6``, ``block4_conv2`` → ``4_2``, None → ``–``."""
+    """Writes a value for people: ``1000000.0`` → ``1e6``, ``block4_conv2`` → ``4_2``."""
     if value is None:
         return "–"
     if isinstance(value, tuple):
@@ -79,7 +79,7 @@ def short(key: str) -> str:
 
 
 def label(run: Run, keys: Sequence[str]) -> str:
-    """Names a run by what tells it apart: ``alpha=1000 style=starry``; by its folder without keys."""
+    """Names a run by what tells it apart: ``alpha=1000 style=starry``; else by its folder."""
     told = [f"{short(key)}={shown(run.handles[key])}" for key in keys if key in run.handles]
     return " ".join(told) or run.name
 
@@ -119,7 +119,7 @@ def _name_images(name: str, runs: Sequence[Run], views: Sequence[Handles]) -> No
 
 
 def _name_options(group: str, views: Sequence[Handles]) -> None:
-    """Replaces a group's keys by the option's name where every run has one of ``conf/`` unchanged."""
+    """Replaces a group's keys by the option's name, if every run has one of ``conf/`` unchanged."""
     options = {path.stem: _option(group, path.stem) for path in (CONF_DIR / group).glob("*.yaml")}
     told = [view for view in views if view]
     names = [
@@ -156,11 +156,11 @@ def _follows(key: str, runs: Sequence[Run]) -> bool:
         return all(
             run.handles.get(key) == _default(group, run, key) for run in runs if run.resolved
         )
-    if group == "loss" and rest.endswith(".weight"):  # ${alpha} and ${beta}, resolved
-        if any(
-            all(run.handles[key] == run.handles.get(h) for run in told) for h in ("alpha", "beta")
-        ):
-            return True
+    if group == "loss" and any(
+        all(run.handles[key] == run.handles.get(handle) for run in told)
+        for handle in ("alpha", "beta")  # ${alpha} and ${beta}, resolved
+    ):
+        return True
     if group == "loss" and rest.endswith(".layer_weights"):  # resolved to one for each layer
         term = key.removesuffix(".layer_weights")
         return _determined(key, [term, f"{term}.layers", "network"], told)

@@ -49,7 +49,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for text in headings
     )
     body = "\n".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>'
+    inside = f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
+    return f'<div class="scroll"><table>{inside}</table></div>'
 
 
 def link(path: str, text: str) -> str:

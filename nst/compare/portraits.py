@@ -94,7 +94,7 @@ def fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
 def jpeg(image: Image.Image) -> bytes:
     """Encodes for looking at closely: colour at full resolution."""
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=88, subsampling=0, optimize=True)
+    image.save(file, "JPEG", quality=88, subsampling=0)
     return file.getvalue()
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -19,7 +20,15 @@ from nst.runs import CONFIG, HISTORY, RESULT, STATUS, RunFolder
 PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it
 SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
 RECORDS = 200  # of the history that are kept, enough for a curve
-BROKEN = (InputError, OSError, ValueError, TypeError, yaml.YAMLError, OmegaConfBaseException)
+BROKEN = (
+    InputError,
+    OSError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    yaml.YAMLError,
+    OmegaConfBaseException,
+)
 
 T = TypeVar("T")
 Value = str | int | float | bool | tuple[str, ...] | None
@@ -37,7 +46,7 @@ class Run:
         reason: Why, as far as known.
         settings: The configuration, flat: ``{"loss.tv.weight": 100.0}``.
         resolved: Whether ``auto`` has been decided in it.
-        metrics: Every number of ``metrics.json``, flat; of an unfinished run what its history says.
+        metrics: Every finite number of ``metrics.json``, flat; of an unfinished run what its history says.
         history: Up to ``RECORDS`` lines of ``metrics.jsonl``, first and last included.
         handles: The settings as people turn them, see :mod:`nst.compare.handles`.
     """
@@ -106,19 +115,19 @@ def read(folder: Path, name: str) -> Run:
     """Reads a run folder; nothing in it can make this fail."""
     wrong: list[str] = []
 
-    def part(reader: Callable[[], T], otherwise: T) -> T:
+    def part(reader: Callable[[], T]) -> T | None:
         try:
             return reader()
         except BROKEN as error:
             wrong.append(" ".join(str(error).split()))
-            return otherwise
+            return None
 
     run = RunFolder(folder)
-    status = part(lambda: run.status, {})
+    status = part(lambda: run.status) or {}
     resolved = (folder / CONFIG).is_file()
-    settings = part(lambda: _settings(folder / (CONFIG if resolved else PLANNED), resolved), {})
-    history = part(lambda: _history(folder / HISTORY), [])
-    metrics = _so_far(history) | part(lambda: _numbers(run.metrics), {})
+    settings = part(lambda: _settings(folder / (CONFIG if resolved else PLANNED), resolved)) or {}
+    history = part(lambda: _history(folder / HISTORY)) or []
+    metrics = _so_far(history) | (part(lambda: _numbers(run.metrics)) or {})
     if not settings and status.get("status") in (None, "completed"):
         wrong.append("it holds no configuration")
     state, reason = _state(run, status)
@@ -173,7 +182,7 @@ def _value(value: Any) -> Value:
 
 
 def _history(path: Path) -> list[Mapping[str, Any]]:
-    """Reads evenly spaced lines; one that a kill has cut short, or that is no record, is left out."""
+    """Reads evenly spaced lines; what a kill has cut short, or is no record, is left out."""
     lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
     last = len(lines) - 1
     chosen = sorted({round(i * last / (RECORDS - 1)) for i in range(RECORDS)}) if lines else []
@@ -200,5 +209,5 @@ def _numbers(node: Mapping[str, Any]) -> dict[str, float]:
     return {
         key: value
         for key, value in flat(node)
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     }

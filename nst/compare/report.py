@@ -63,16 +63,18 @@ def _header(comparison: Comparison) -> str:
         for key, values in comparison.values.items()
     ]
     differ = f"What differs: {'; '.join(told)}." if told else "No key differs between these runs."
-    return f"<header><h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>{inputs(comparison)}</header>"
+    words = f"<h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>"
+    return f"<header>{words}{inputs(comparison)}</header>"
 
 
 def _front(front: bytes) -> str:
     words = (
-        "Both distances are measured in the same way for every run, whatever it optimised. A run on the "
-        "front is beaten by no other one in both."
+        "Both distances are measured in the same way for every run, whatever it optimised. A run "
+        "on the front is beaten by no other one in both."
     )
     chart = image(front, "Pareto chart of all runs")
-    return f'<p>{words}</p><div class="card scroll"><a id="chart" href="#chart" title="full size">{chart}</a></div>'
+    linked = f'<a id="chart" href="#chart" title="full size">{chart}</a>'
+    return f'<p>{words}</p><div class="card scroll">{linked}</div>'
 
 
 def _runs_table(comparison: Comparison) -> str:
@@ -113,7 +115,7 @@ def _settings(comparison: Comparison) -> str:
         ]
         for chosen, group in by_setting(done, handles).items()
     ]
-    words = "Mean ± standard deviation over the completed runs of a setting, which differ in their seeds."
+    words = "Mean ± standard deviation over the completed runs of a setting, one for each seed."
     return f"<p>{words}</p>{table([*map(short, handles), 'runs', *METRICS.values()], rows)}"
 
 
@@ -121,8 +123,9 @@ def _effects(effects: Sequence[Effect]) -> str:
     if not effects:
         return ""
     parts = [
-        "<p>Each value of a key over all other settings, seeds averaged first. Grey: the settings; blue: "
-        f"their mean ± standard deviation.</p><div class='card'>{main_effects(effects)}</div>"
+        "<p>Each value of a key over all other settings, seeds averaged first. Grey: the settings; "
+        "blue: their mean ± standard deviation.</p>",
+        f"<div class='card'>{main_effects(effects)}</div>",
     ]
     for effect in effects:
         rows = [
@@ -141,8 +144,8 @@ def _footing(effect: Effect) -> str:
         shared = f"over {effect.settings} settings" if effect.settings > 1 else "in the one setting"
         return f'<p class="pale">Compared {shared} of the other keys that all its values share.</p>'
     return (
-        '<p class="alarm">Its values were never tried with the same other settings: what looks like its '
-        "effect may be that of another key.</p>"
+        '<p class="alarm">Its values were never tried with the same other settings: what looks '
+        "like its effect may be that of another key.</p>"
     )
 
 
@@ -151,7 +154,9 @@ def _curves(comparison: Comparison) -> str:
     drawn = {axis: curves(comparison.runs, keys, axis) for axis in ("evaluations", "seconds")}
     if not any(drawn.values()):
         return ""
-    words = "Terms as the network sees them, before alpha and beta; the pointer on a line names its run."
+    words = (
+        "Terms without their weights, and the weighted sum; the pointer on a line names its run."
+    )
     parts = [f"<h3>by {axis}</h3><div class='card'>{svg}</div>" for axis, svg in drawn.items()]
     return f"<p>{words}</p>{''.join(parts)}"
 

@@ -57,9 +57,8 @@ def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
         )
         top = f"<thead><tr>{corner}{head}</tr></thead>" if any(page.columns) else ""
         heading = f"<h3>{escape(page.title)}</h3>" if page.title else ""
-        parts.append(
-            f'{heading}<div class="scroll"><table class="sheet">{top}<tbody>{rows}</tbody></table></div>'
-        )
+        grid = f'<table class="sheet">{top}<tbody>{rows}</tbody></table>'
+        parts.append(f'{heading}<div class="scroll">{grid}</div>')
     return "\n".join(parts)
 
 
@@ -96,7 +95,8 @@ def run_sections(comparison: Comparison, out: Path) -> str:
         )
         parts.append(
             f'<section class="run card" id="run-{index}"><a class="close" href="#sheet">close</a>'
-            f"<h3>{index}: {escape(comparison.label(run))}</h3>{picture}{state}{_facts(run, comparison, out)}</section>"
+            f"<h3>{index}: {escape(comparison.label(run))}</h3>{picture}{state}"
+            f"{_facts(run, comparison, out)}</section>"
         )
     return f'<div class="runs">{"".join(parts)}</div>'
 
@@ -121,7 +121,8 @@ def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
             '<input type="range" min="0" max="100" value="0" '
             'aria-label="from the result to the content image">'
         )
-    return f'<div class="look" style="{style}"><div class="slider">{result}{layer}</div>{control}</div>'
+    slider = f'<div class="slider">{result}{layer}</div>'
+    return f'<div class="look" style="{style}">{slider}{control}</div>'
 
 
 def _facts(run: Run, comparison: Comparison, out: Path) -> str:

@@ -39,10 +39,11 @@ def draw(page: Page, heading: str, gallery: Gallery) -> Image.Image:
         gallery: The pictures.
     """
     rows = [
-        (title, [cell and _tile(cell, gallery) for cell in cells]) for title, cells in page.rows
+        (title, [_tile(cell, gallery) if cell else None for cell in cells])
+        for title, cells in page.rows
     ]
-    gutter = max((min(GUTTER, _font(True).getlength(title)) for title, _ in rows), default=0)
-    left = GAP + (round(gutter) + GAP if gutter else 0)
+    gutter = round(max(min(GUTTER, _font(True).getlength(title)) for title, _ in rows))
+    left = GAP + (gutter + GAP if gutter else 0)
     width = max(left + len(page.columns) * (WIDTH + GAP), 480)
     top_lines = [_wrap(title, WIDTH) for title in page.columns]
     head = _wrap(heading, width - 2 * GAP)
@@ -106,7 +107,8 @@ def _crop_height(row: Sequence[Tile | None]) -> int:
 
 
 def _height(row: Sequence[Tile | None]) -> int:
-    lines = max(len(tile.lines) + (len(tile.status) if tile.picture else 0) for tile in row if tile)
+    texts = [len(t.lines) + (len(t.status) if t.picture else 0) for t in row if t is not None]
+    lines = max(texts)
     return _picture_height(row) + _crop_height(row) + LINE * lines + 2 * GAP
 
 

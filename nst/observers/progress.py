@@ -28,7 +28,8 @@ class Progress(Observer):
 
     def start(self, run: Run) -> None:
         """Shows the bar on a terminal."""
-        self._run, self._first, self._next_line = run, None, 0.0
+        self._run, self._next_line = run, 0.0
+        self._first: Record | None = None
         console = Console(stderr=True)
         self._bar = None
         if console.is_terminal:

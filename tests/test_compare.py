@@ -1,0 +1,636 @@
+"""Comparisons, on run folders written by hand: tiny pictures, made-up metrics, real configs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from nst.compare import compare
+from nst.compare.__main__ import main
+from nst.compare.comparison import Comparison, gather
+from nst.compare.effects import effects, number, seed_noise, spread
+from nst.compare.front import around, pareto
+from nst.compare.handles import shown
+from nst.compare.layout import pages
+from nst.compare.portraits import portray
+from nst.compare.reading import read
+from nst.config import compose
+from nst.images import from_array, load
+from nst.runs import RunFolder
+
+BASES = {
+    name: compose([f"optimizer={name}", "network=bundled"]) for name in ("adam", "lbfgs", "sgd")
+}
+
+
+def picture(path: Path, colour: tuple[int, int, int] = (90, 120, 160), size: int = 40) -> Path:
+    ramp = np.linspace(0.5, 1.0, size)[:, None, None] * np.ones((1, size * 3 // 2, 1))
+    Image.fromarray(np.uint8(ramp * colour)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("images")
+    names = {"town": (90, 120, 160), "night": (40, 60, 160), "scream": (200, 90, 40)}
+    return {name: picture(folder / f"{name}.png", colour) for name, colour in names.items()}
+
+
+def make_run(
+    folder: Path,
+    images: dict[str, Path],
+    changes: dict[str, Any] | None = None,
+    *,
+    optimizer: str = "adam",
+    style: str = "night",
+    distances: tuple[float, float] | None = (0.5, 0.2),
+    status: str = "completed",
+    reason: str = "all steps made",
+    result: bool = True,
+) -> Path:
+    """Writes what a run leaves behind; without distances it has no final metrics."""
+    folder.mkdir(parents=True)
+    config = resolved(images, optimizer, style)
+    for key, value in (changes or {}).items():
+        OmegaConf.update(config, key, value, force_add=True)
+        if key in ("alpha", "beta"):
+            config.loss["content" if key == "alpha" else "style"].weight = value
+    run = RunFolder(folder)
+    run.write("config.yaml", OmegaConf.to_yaml(config).encode())
+    lines = [
+        {
+            "step": s,
+            "evaluations": s + 1,
+            "seconds": s / 10,
+            "total": 2.0,
+            "raw": {"content": 1e-3 * s},
+        }
+        for s in range(5)
+    ]
+    run.write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
+    if result:
+        picture(folder / "result.png", (int(distances[0] * 255) if distances else 9, 80, 80))
+    if distances is not None:
+        both = dict(zip(("content_distance", "style_distance"), distances, strict=True))
+        run.write_json("metrics.json", both | {"seconds": 3.0, "evaluations": 5, "steps": 4})
+    run.write_status(status, reason=reason)
+    return folder
+
+
+def resolved(images: dict[str, Path], optimizer: str = "adam", style: str = "night") -> DictConfig:
+    config = OmegaConf.create(OmegaConf.to_container(BASES[optimizer], resolve=True))
+    config.content.image, config.content.sha256 = str(images["town"]), load(images["town"]).sha256
+    config.style.image, config.style.sha256 = str(images[style]), load(images[style]).sha256
+    for term in ("content", "style"):
+        config.loss[term].layer_weights = [0.5] * len(config.loss[term].layers)
+    return config
+
+
+def keys_between(tmp_path: Path, images: dict[str, Path], *runs: dict[str, Any]) -> Sequence[str]:
+    for index, run in enumerate(runs):
+        make_run(tmp_path / str(index), images, **run)
+    return gather([tmp_path]).keys
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        str(p): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in files
+        if "comparison" not in p.parts
+    }
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory, images: dict[str, Path]) -> Path:
+    """Three alphas by two styles: one failed, one stopped, one not there yet."""
+    folder = tmp_path_factory.mktemp("sweep")
+    (folder / "multirun.yaml").write_text("hydra: {}")
+    outcomes: dict[int, dict[str, Any]] = {
+        3: {"status": "failed", "reason": "Diverged: <b>&\"'", "result": False, "distances": None},
+        4: {"status": "running", "reason": "", "distances": None},
+    }
+    for index, (alpha, style) in enumerate(product((1e2, 1e3, 1e4), ("night", "scream"))):
+        if index == 5:
+            continue
+        given_metrics = {"distances": (0.6 - 0.1 * index, 0.1 + 0.1 * index)}
+        make_run(
+            folder / f"{index}_alpha={alpha:g}_style={style}",
+            images,
+            {"alpha": alpha},
+            style=style,
+            **(given_metrics | outcomes.get(index, {})),
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def comparison(sweep: Path) -> Comparison:
+    return gather([sweep])
+
+
+@pytest.fixture(scope="session")
+def report(sweep: Path) -> Path:
+    before = fingerprint(sweep)
+    written = compare([sweep])
+    assert fingerprint(sweep) == before, "a run folder was changed"
+    return written
+
+
+# Which keys differ
+
+
+def test_what_follows_from_a_handle_is_not_shown_twice(comparison: Comparison) -> None:
+    assert comparison.keys == ["alpha", "style"]
+    assert comparison.values == {"alpha": [100.0, 1000.0, 10000.0], "style": ["night", "scream"]}
+
+
+@pytest.mark.parametrize(
+    ("runs", "keys"),
+    [
+        ([{}, {}], []),
+        ([{"optimizer": "adam"}, {"optimizer": "lbfgs"}, {"optimizer": "sgd"}], ["optimizer"]),
+        (
+            [
+                {"optimizer": "adam", "changes": {"optimizer.learning_rate": 0.05}},
+                {"optimizer": "sgd"},
+            ],
+            ["optimizer", "optimizer.learning_rate"],
+        ),
+        ([{"changes": {"init.noise": 1.0}}, {}], ["init"]),
+        ([{"changes": {"init.noise": 0.3}}, {}], ["init.noise"]),
+        ([{"changes": {"pyramid.min_size": None}}, {}], ["pyramid"]),
+        ([{"changes": {"loss.content.weight": 7.0}}, {}], ["loss.content.weight"]),
+        (
+            [{"changes": {"network.name": "vgg19", "network.url": "https://x"}}, {}],
+            ["network"],
+        ),
+        (
+            [{"changes": {"network.name": "vgg19", "network.normalize": False}}, {}],
+            ["network", "network.normalize"],
+        ),
+        (
+            [
+                {
+                    "changes": {
+                        "loss.style.layers": ["block1_conv1"],
+                        "loss.style.layer_weights": [1.0],
+                    }
+                },
+                {},
+            ],
+            ["loss.style.layers"],
+        ),
+        (
+            [{"changes": {"loss.style.layer_weights": [1, 2, 3, 4, 5]}}, {}],
+            ["loss.style.layer_weights"],
+        ),
+        ([{"changes": {"observer.metrics.every": 9, "resume": "x"}}, {}], []),
+        ([{"changes": {"seed": 1, "size": 99}}, {}], ["size", "seed"]),
+        ([{"changes": {"loss.hue": {"_target_": "own.Hue", "weight": 3.0}}}, {}], ["loss"]),
+        ([{"changes": {"a_key_of_another_version": 3}}, {}], ["a_key_of_another_version"]),
+        ([{"changes": {"a_key_of_another_version": None}}, {}], []),
+    ],
+)
+def test_keys(
+    tmp_path: Path, images: dict[str, Path], runs: list[dict[str, Any]], keys: list[str]
+) -> None:
+    assert keys_between(tmp_path, images, *runs) == keys
+
+
+def test_two_images_of_one_name_are_told_apart(tmp_path: Path, images: dict[str, Path]) -> None:
+    (tmp_path / "other").mkdir()
+    other = picture(tmp_path / "other" / "night.png", (1, 2, 3))
+    sha = load(other).sha256
+    found = keys_between(
+        tmp_path / "runs", images, {}, {"changes": {"style.image": str(other), "style.sha256": sha}}
+    )
+    assert found == ["style"]
+
+
+def test_a_job_that_did_not_start_takes_its_place(tmp_path: Path, images: dict[str, Path]) -> None:
+    make_run(tmp_path / "0", images, {"alpha": 1.0})
+    planned = tmp_path / "1" / ".hydra" / "config.yaml"
+    planned.parent.mkdir(parents=True)
+    config = compose(
+        ["alpha=2", f"content.image={images['town']}", f"style.image={images['night']}"]
+    )
+    planned.write_text(OmegaConf.to_yaml(config))  # network, precision, hashes still open
+    (tmp_path / "1" / "status.json").write_text('{"status": "not run"}')
+    found = gather([tmp_path])
+    assert found.keys == ["alpha"]
+    assert found.runs[1].state == "not run"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e6, "1e6"), (1e-8, "1e-8"), (1000.0, "1000"), (0.02, "0.02"), (True, "true"), (None, "–"),
+     (4294967295, "4294967295"), (("block4_conv2", "block5_pool"), "4_2 block5_pool")],
+)  # fmt: skip
+def test_values_read_well(value: Any, text: str) -> None:
+    assert shown(value) == text
+
+
+# Where they stand
+
+
+def test_the_key_with_most_values_makes_the_columns(comparison: Comparison) -> None:
+    (page,) = pages(comparison.runs, comparison.keys)
+    assert page.columns == ("alpha=100", "alpha=1000", "alpha=10000")
+    assert [title for title, _ in page.rows] == ["style=night", "style=scream"]
+    cells = {
+        (t, c): cell for t, row in page.rows for c, cell in zip(page.columns, row, strict=True)
+    }
+    assert [run.name for run in cells["style=scream", "alpha=1000"].runs] == [
+        "3_alpha=1000_style=scream"
+    ]
+    assert cells["style=scream", "alpha=10000"].runs == ()
+
+
+def test_a_third_key_makes_pages(tmp_path: Path, images: dict[str, Path]) -> None:
+    for index, (alpha, beta, size) in enumerate(product((1.0, 2.0), (3.0, 4.0), (64, 128))):
+        make_run(tmp_path / str(index), images, {"alpha": alpha, "beta": beta, "size": size})
+    found = gather([tmp_path])
+    made = pages(found.runs, found.keys)
+    assert [page.title for page in made] == ["size=64", "size=128"]
+    for page in made:
+        assert all(len(cell.runs) == 1 for _, row in page.rows for cell in row if cell)
+
+
+def test_seeds_share_a_cell_where_two_keys_take_rows_and_columns(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    for index, (alpha, style, seed) in enumerate(product((1.0, 2.0), ("night", "scream"), (0, 1))):
+        make_run(tmp_path / str(index), images, {"alpha": alpha, "seed": seed}, style=style)
+    found = gather([tmp_path])
+    (page,) = pages(found.runs, found.keys)
+    assert all(len(cell.runs) == 2 for _, row in page.rows for cell in row if cell)
+
+
+def test_seeds_are_an_axis_beside_a_single_key(tmp_path: Path, images: dict[str, Path]) -> None:
+    for index, (alpha, seed) in enumerate(product((1.0, 2.0), (0, 1, 2))):
+        make_run(tmp_path / str(index), images, {"alpha": alpha, "seed": seed})
+    found = gather([tmp_path])
+    (page,) = pages(found.runs, found.keys)
+    titles = {page.columns[0].split("=")[0], page.rows[0][0].split("=")[0]}
+    assert titles == {"alpha", "seed"}
+
+
+def test_runs_picked_by_hand_make_a_list_not_a_grid_of_gaps(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    for index in range(4):
+        changes = {"alpha": 1.0 + index, "beta": 2.0 + index, "size": 64 + index}
+        make_run(tmp_path / str(index), images, changes)
+    found = gather([tmp_path])
+    (page,) = pages(found.runs, found.keys)
+    captions = [cell.caption for _, row in page.rows for cell in row if cell]
+    assert captions[0] == "alpha=1 beta=2 size=64"
+    assert len(captions) == 4
+
+
+# What they say
+
+
+def test_main_effects_by_hand(tmp_path: Path, images: dict[str, Path]) -> None:
+    content = {(1.0, "night"): 0.2, (1.0, "scream"): 0.4, (2.0, "night"): 0.6, (2.0, "scream"): 0.8}
+    for index, ((alpha, style), seed) in enumerate(product(content, (0, 1))):
+        distances = (content[alpha, style] + (0.01 if seed else -0.01), 0.5)
+        make_run(
+            tmp_path / str(index), images, {"alpha": alpha, "seed": seed},
+            style=style, distances=distances,
+        )  # fmt: skip
+    found = gather([tmp_path])
+    by_key = {effect.key: effect for effect in effects(found.runs, found.keys)}
+    low, high = by_key["alpha"].spreads["content_distance"]
+    assert (low.mean, high.mean) == (pytest.approx(0.3), pytest.approx(0.7))
+    assert low.deviation == pytest.approx(np.std([0.2, 0.4], ddof=1))
+    assert "exceeds what seeds alone do" in by_key["alpha"].verdicts[0]
+    assert "does not exceed" in by_key["style"].verdicts[1]  # all the same
+
+
+def test_seed_noise_is_pooled() -> None:
+    class One:
+        def __init__(self, seed: int, value: float) -> None:
+            self.handles, self.metrics = {"seed": seed}, {"x": value}
+
+    groups: Any = [
+        [One(0, 1.0), One(1, 3.0)],
+        [One(0, 5.0), One(1, 5.0), One(2, 8.0)],
+        [One(0, 9.0)],
+    ]
+    deviation, freedom = seed_noise(groups, "x")
+    assert freedom == 3
+    assert deviation == pytest.approx(np.sqrt((2.0 + 6.0) / 3))
+
+
+def test_missing_combinations_do_not_pass_for_an_effect(comparison: Comparison) -> None:
+    """One style has come to its end for one alpha only: it must not count there."""
+    effect = {effect.key: effect for effect in comparison.effects}["alpha"]
+    assert effect.settings == 1
+    assert [len(points) for points in effect.points["content_distance"]] == [1] * len(effect.values)
+    assert "too few seeds" in effect.verdicts[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(301, "301"), (0.12345, "0.123"), (12345.6, "12346"), (0.0, "0"), (31.24, "31.2")],
+)
+def test_numbers_read_well(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_mean_and_spread_stop_at_the_same_decimal() -> None:
+    assert str(spread([0.30, 0.32, 0.34])) == "0.320 ± 0.020"
+    assert str(spread([0.3])) == "0.300"
+
+
+unit = st.floats(0, 1, allow_subnormal=False)
+
+
+@given(st.lists(st.tuples(unit, unit), min_size=1, max_size=20))
+def test_the_front_is_what_nothing_beats(points: list[tuple[float, float]]) -> None:
+    front = {points[i] for i in pareto(points)}
+    beaten = {p for p in points if any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points)}
+    assert front == set(points) - beaten
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(unit, unit), min_size=1, max_size=9))
+def test_thumbnails_do_not_hide_each_other(points: list[tuple[float, float]]) -> None:
+    anchors = np.array(points) * 600 + 200
+    centres = around(anchors, (100.0, 80.0), (0.0, 0.0, 1000.0, 1000.0), anchors[:1])
+    apart = np.abs(centres[:, None] - centres[None])
+    clear = (apart[..., 0] >= 99.9) | (apart[..., 1] >= 79.9)
+    assert (clear | np.eye(len(points), dtype=bool)).all()
+
+
+# What is written
+
+
+def test_all_files_are_there(report: Path, sweep: Path) -> None:
+    assert report == sweep / "comparison" / "report.html"
+    names = sorted(path.name for path in report.parent.iterdir())
+    assert names == ["front.png", "report.html", "runs.csv", "sheet.png"]
+    for name in ("front.png", "sheet.png"):
+        with Image.open(report.parent / name) as image:
+            image.load()
+            assert min(image.size) > 400
+
+
+def test_the_table_has_a_row_a_run(report: Path) -> None:
+    with (report.parent / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["completed"] * 3 + ["failed", "stopped"]
+    assert [float(row["alpha"]) for row in rows] == [100, 100, 1000, 1000, 10000]
+    assert float(rows[0]["content_distance"]) == 0.6
+    assert rows[3]["content_distance"] == ""
+    assert float(rows[4]["evaluations"]) == 5  # of an unfinished run, from its history
+
+
+class Page(HTMLParser):
+    """Checks that tags close, and collects what would be fetched."""
+
+    VOID = ("meta", "img", "input", "link", "br")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sources: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.links += [found["href"] or ""] if tag == "a" else []
+        self.sources += (
+            [found.get("src") or ""] if tag in ("img", "script") and "src" in found else []
+        )
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_report_is_whole_and_needs_nothing(report: Path) -> None:
+    text = report.read_text("utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert len(page.sources) > 10
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
+    assert set(re.findall(r"url\(([^)]{0,20})", text)) <= {'"data:image/jpeg;base', "#p"} | {
+        found for found in re.findall(r"url\((#[^)]{0,19})", text)
+    }
+    anchors = {link[1:] for link in page.links if link.startswith("#")}
+    assert anchors <= set(page.ids)
+    for link in page.links:
+        assert link.startswith("#") or (report.parent / link.replace("%3D", "=")).exists()
+    assert page.tags.count("input") == 4  # a slider for every run with a picture
+
+
+def test_text_from_outside_is_escaped(report: Path) -> None:
+    text = report.read_text("utf-8")
+    assert "Diverged: &lt;b&gt;&amp;&quot;&#x27;" in text
+    assert "<b>&\"'" not in text
+
+
+def test_the_report_says_how_unfinished_runs_stand(report: Path) -> None:
+    text = report.read_text("utf-8")
+    for words in (
+        "3 completed, 1 failed, 1 stopped",
+        "not run",
+        "failed at step 4",
+        "stopped at step 4",
+    ):
+        assert words in text
+
+
+def test_a_second_comparison_leaves_no_page_of_the_first(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    make_run(tmp_path / "runs" / "0", images)
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("sheet-2.png", "sheet-mine.png", "report.html"):
+        (out / name).write_bytes(b"")
+    compare([tmp_path / "runs"], out)
+    assert sorted(path.name for path in out.glob("sheet*")) == ["sheet-mine.png", "sheet.png"]
+
+
+def test_pictures_keep_to_the_budget() -> None:
+    noise = np.random.default_rng(0).random((300, 400, 3))
+    portrait = portray(from_array(noise), 60_000)
+    assert len(portrait.large) <= 60_000
+    assert portrait.size == (400, 300)
+    assert portrait.large_size[0] / portrait.large_size[1] == pytest.approx(4 / 3, abs=0.02)
+    assert portrait.crop.size == (320, 160)
+    centre = np.rint(noise[70:230, 40:360] * 255)
+    assert np.abs(np.asarray(portrait.crop, float) - centre).max() == 0  # pixel by pixel
+
+
+# The command
+
+
+def test_two_runs_side_by_side(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    first = make_run(tmp_path / "a", images, {"alpha": 1.0}, distances=(0.25, 0.5))
+    second = make_run(tmp_path / "b[red]", images, {"alpha": 2.0}, distances=(0.75, 0.125))
+    monkeypatch.chdir(tmp_path)
+    assert main([str(first), str(second)]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"^alpha +1 +2$", printed, re.MULTILINE)
+    assert re.search(r"^content distance +0\.250 +0\.750$", printed, re.MULTILINE)
+    assert "b[red]" in printed  # no markup of the terminal's
+    (report,) = tmp_path.glob("outputs/comparisons/*/report.html")
+    assert str(report.relative_to(tmp_path)) in printed
+
+
+def test_many_runs_in_one_table(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(sweep), "--out", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.split(r"  +", lines[0].strip())[:4] == ["state", "alpha", "style", "content distance"]
+    assert lines[5].startswith("stopped at step 4")
+    assert lines[5].rstrip().endswith("4_alpha=10000_style=night")
+
+
+def test_no_tensorflow(sweep: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from nst.compare import compare; compare(sys.argv[1:2], sys.argv[2]);"
+        "print([m for m in sys.modules if m.split('.')[0] in ('tensorflow', 'keras')])"
+    )
+    command = [sys.executable, "-c", program, str(sweep), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sweeep", "does not exist. Did you mean 'sweep'?"),
+        ("empty", "neither a run nor holds runs"),
+        ("outer", "Folders below it do: "),
+        ("file.txt", "is a file"),
+    ],
+)
+def test_wrong_folders_end_in_one_line(
+    tmp_path: Path,
+    images: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    words: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").write_text("x")
+    make_run(tmp_path / "sweep" / "0", images)
+    make_run(tmp_path / "outer" / "sweep" / "0", images)
+    before = fingerprint(tmp_path)
+    assert main([str(tmp_path / "sweep"), str(tmp_path / name)]) == 2
+    message = capsys.readouterr().err
+    assert words in message
+    assert message.count("\n") == 1
+    assert fingerprint(tmp_path) == before
+
+
+def test_nothing_is_written_into_a_run_folder(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "run", images)
+    before = fingerprint(tmp_path)
+    for out in (run, run / "deeper"):
+        assert main([str(run), "--out", str(out)]) == 2
+        assert "stays as it is" in capsys.readouterr().err
+    assert fingerprint(tmp_path) == before
+
+
+def test_a_place_that_cannot_be_written_to_is_named(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "sweep" / "0", images)
+    (tmp_path / "sweep" / "comparison").write_text("in the way")
+    assert main([str(tmp_path / "sweep")]) == 2
+    assert "--out=DIR takes another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "state"),
+    [
+        ("status.json", b'{"status": "comp', "damaged"),
+        ("status.json", b"[1, 2]", "damaged"),
+        ("metrics.json", b'{"content_dist', "damaged"),
+        ("metrics.json", b'{"content_distance": "much", "style_distance": null}', "completed"),
+        ("metrics.jsonl", b'{"step": 0, "total": 1}\n{"step": 1, "to', "completed"),
+        ("metrics.jsonl", b'null\n[]\n{"raw": 3}\n{"raw": {"content": "x"}}\n\xff\n', "completed"),
+        ("config.yaml", b"alpha: [1, ", "damaged"),
+        ("config.yaml", b"- 1\n- 2\n", "damaged"),
+        ("config.yaml", b"", "damaged"),
+        ("config.yaml", b"alpha: 3\n", "completed"),  # of a version that knew little
+        ("config.yaml", b"alpha: ${nowhere}\n", "damaged"),
+        ("result.png", b"\x89PNG\r\n\x1a\n\0\0", "damaged"),
+        ("result.png", b"", "damaged"),
+    ],
+)
+def test_a_broken_run_shows_as_such_among_good_ones(
+    tmp_path: Path, images: dict[str, Path], file: str, content: bytes, state: str
+) -> None:
+    for index in range(3):
+        make_run(tmp_path / str(index), images, {"alpha": 1.0 + index})
+    (tmp_path / "1" / file).write_bytes(content)
+    found = gather([tmp_path])
+    assert [run.state for run in found.runs] == ["completed", state, "completed"]
+    assert state == "completed" or found.runs[1].reason
+
+
+def test_a_report_on_the_worst_of_runs(tmp_path: Path, images: dict[str, Path]) -> None:
+    """No config, a cut picture, a history of rubbish, nothing completed: still a report."""
+    make_run(tmp_path / "0", images, distances=None, status="failed", reason="x\ny")
+    (tmp_path / "0" / "metrics.jsonl").write_bytes(b'{"raw": 3}\nnull\n{"evaluations": "x"}\n')
+    make_run(tmp_path / "1", images, distances=(float("nan"), float("inf")))
+    (tmp_path / "1" / "result.png").write_bytes((images["town"]).read_bytes()[:60])
+    make_run(tmp_path / "2", images, distances=None, status="failed", result=False)
+    (tmp_path / "2" / "config.yaml").unlink()
+    assert Page(compare([tmp_path]).read_text("utf-8")).open == []
+
+
+def test_a_run_that_nobody_works_on_is_stopped(tmp_path: Path, images: dict[str, Path]) -> None:
+    folder = make_run(tmp_path / "run", images, status="running", distances=None)
+    assert read(folder, "run").state == "stopped"
+    with RunFolder(folder).locked():
+        assert read(folder, "run").state == "running"
+
+
+def test_a_folder_given_twice_counts_once(tmp_path: Path, images: dict[str, Path]) -> None:
+    run = make_run(tmp_path / "run", images)
+    assert len(gather([run, tmp_path, run / ".." / "run"]).runs) == 1
+
+
+def test_jobs_come_in_the_order_of_their_numbers(tmp_path: Path, images: dict[str, Path]) -> None:
+    for index in (10, 9, 1):
+        make_run(tmp_path / f"{index}_x", images)
+    assert [run.name for run in gather([tmp_path]).runs] == ["1_x", "9_x", "10_x"]
