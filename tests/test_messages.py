@@ -18,13 +18,8 @@ from PIL import Image
 from nst.weights import layer_channels
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN = [
-    "content.image=photo.png",
-    "style.image=painting.png",
-    "network=bundled",
-    "size=16",
-    "steps=1",
-]
+OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled"]
+OWN += ["optimizer=adam", "loss=[content,style,tv]", "size=16", "steps=1"]
 VALID = f"Valid: {', '.join(layer_channels('bundled'))}"
 NOT_ALLOWED = "is not valid: it must be"
 PICTURE = "For a picture of your own write style.image=PATH."
@@ -117,9 +112,11 @@ WRONG: dict[str, str] = {
     "loss.tv.weight=nan": f"loss.tv.weight=nan {NOT_ALLOWED} a number of 0 or more",
     "observer.metrics.every=0": f"observer.metrics.every=0 {NOT_ALLOWED} a number of 1 or more",
     # what does not fit together
-    "loss.style.layer_weights=[1,2]": "loss.style.layer_weights: 2 numbers for 5 layers; "
+    "loss.style.layers=[block1_conv1,block2_conv1,block3_conv1] loss.style.layer_weights=[1,2]": ""
+    "loss.style.layer_weights: 2 numbers for 3 layers; "
     "give one for each, or null",
-    "loss.content.layer_weights=[nan]": "loss.content.layer_weights: [nan] must all be 0 or more",
+    "loss.content.layers=[block4_conv2] loss.content.layer_weights=[nan]": ""
+    "loss.content.layer_weights: [nan] must all be 0 or more",
     "alpha=0 beta=0 loss.tv.weight=0": "loss: every weight is 0: nothing would change; "
     "give alpha or beta",
     "loss=[]": "loss: name at least one term, for example loss=[content,style]",

@@ -30,7 +30,7 @@ def solutions(markdown: str) -> list[str]:
 
 
 def with_solutions(notebook: Any) -> Any:
-    """The notebook with the solution of every exercise as a cell of its own, right after the exercise."""
+    """The notebook with each exercise followed by its solution, as a cell of its own."""
     cells = []
     for cell in notebook.cells:
         cells.append(cell)

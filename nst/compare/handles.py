@@ -153,9 +153,9 @@ def _follows(key: str, runs: Sequence[Run]) -> bool:
     group, _, rest = key.partition(".")
     told = [run for run in runs if key in run.handles]
     if group in ("optimizer", "network") and rest:
-        return all(
-            run.handles.get(key) == _default(group, run, key) for run in runs if run.resolved
-        )
+        resolved = [run for run in runs if run.resolved]
+        if all(run.handles.get(key) == _default(group, run, key) for run in resolved):
+            return True
     if group == "loss" and any(
         all(run.handles[key] == run.handles.get(handle) for run in told)
         for handle in ("alpha", "beta")  # ${alpha} and ${beta}, resolved
@@ -164,8 +164,9 @@ def _follows(key: str, runs: Sequence[Run]) -> bool:
     if group == "loss" and rest.endswith(".layer_weights"):  # resolved to one for each layer
         term = key.removesuffix(".layer_weights")
         return _determined(key, [term, f"{term}.layers", "network"], told)
-    # A key that is the same wherever it is, and that some runs lack, came with its term.
-    return group == "loss" and bool(rest) and len({run.handles[key] for run in told}) == 1
+    # A key that is the same wherever it is, and that some runs lack, came with its term or option.
+    by_option = group in ("loss", "optimizer", "network") and bool(rest)
+    return by_option and len({run.handles[key] for run in told}) == 1
 
 
 def _default(group: str, run: Run, key: str) -> Value:

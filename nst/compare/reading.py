@@ -46,7 +46,7 @@ class Run:
         reason: Why, as far as known.
         settings: The configuration, flat: ``{"loss.tv.weight": 100.0}``.
         resolved: Whether ``auto`` has been decided in it.
-        metrics: Every finite number of ``metrics.json``, flat; of an unfinished run what its history says.
+        metrics: Every finite number of ``metrics.json``, flat; else what the history says.
         history: Up to ``RECORDS`` lines of ``metrics.jsonl``, first and last included.
         handles: The settings as people turn them, see :mod:`nst.compare.handles`.
     """

@@ -13,7 +13,7 @@ from rich.text import Text
 from nst.compare.captions import state
 from nst.compare.comparison import Comparison
 from nst.compare.effects import METRICS, number
-from nst.compare.handles import all_differences, short, shown
+from nst.compare.handles import short, shown
 from nst.compare.reading import Run
 
 
@@ -47,14 +47,11 @@ def overview(comparison: Comparison) -> Table:
 
 
 def two(comparison: Comparison) -> list[Table]:
-    """Sets two runs side by side: every key that differs, and both sets of metrics."""
+    """Sets two runs side by side: the keys that differ, and both sets of metrics."""
     first, second = comparison.runs
     keys, metrics = _table(["key", first.name, second.name]), _table(["", first.name, second.name])
-    told = [key for key in comparison.keys if key not in first.settings]
-    for key in told:  # options of groups and images, under the names that people give
+    for key in comparison.keys:
         _row(keys, [key, shown(first.handles.get(key)), shown(second.handles.get(key))])
-    for key in all_differences(comparison.runs):
-        _row(keys, [key, shown(first.settings.get(key)), shown(second.settings.get(key))])
     _row(metrics, ["state", state(first), state(second)])
     names = [
         name

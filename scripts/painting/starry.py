@@ -142,8 +142,8 @@ def _moon(colour: Array, x: Array, y: Array, rng: np.random.Generator) -> Array:
     colour = _light(colour, np.maximum(r, 0.28), rng)
     disc = r < 0.47
     bite = np.hypot(x - cx - 0.22 * reach, y - cy + 0.10 * reach) / reach < 0.36
-    colour[disc] = rgb("f9d84a")[0]
-    colour[disc & ~bite] = rgb("f2a21e")[0]
+    colour[disc] = rgb("fff3b8")[0]
+    colour[disc & ~bite] = rgb("ee8410")[0]
     return colour
 
 

@@ -133,7 +133,7 @@ def _jug_paint(p: Array, n: Array) -> Array:
     around = np.arctan2(p[2] - 0.35, p[0] + 0.95)
     height = p[1] + 0.012 * GRAIN(p * 9)
     bands = (np.abs(height - 0.92) < 0.022) | (np.abs(height - 0.60) < 0.022)
-    body = np.hypot(p[0] + 0.95, p[2] - 0.35) < 0.46  # the handle stays plain
+    body = np.hypot(p[0] + 0.95, p[2] - 0.35) < 0.485  # the handle stays plain
     wave = np.abs(height - 0.76 - 0.06 * np.sin(9 * around)) < 0.024
     ink = ((bands | wave) & body).astype(np.float32) * (0.8 + 0.25 * GRAIN(p * 14))
     ink = np.clip(ink, 0, 1)
@@ -157,28 +157,34 @@ def _wall_paint(p: Array, n: Array) -> Array:
     return column((0.16, 0.135, 0.10)) * tone
 
 
-def _cloth_height(x: Array, z: Array) -> Array:
-    """Height of the cloth above the table: folds that run out from under the bowl."""
+def _cloth_height(x: Array, z: Array, inward: Array) -> Array:
+    """Height of the cloth above the table: folds that run out from under the bowl.
+
+    ``inward`` is the distance from the hem, where the cloth lies flat.
+    """
     folds = 0.050 * np.sin(5.5 * x + 2.2 * z + 1.6 * np.sin(1.7 * z + x))
     folds += 0.028 * np.sin(11 * x - 4 * z + 2 * np.sin(2.3 * x))
     crumple = np.abs(np.sin(3.1 * x + 5.3 * z + 1.3 * np.sin(4 * x))) ** 0.7 * 0.035
-    return 0.035 + (0.062 + folds + crumple) * smoothstep(-0.1, -0.9, z)
+    raised = 0.062 + folds + crumple
+    return 0.012 + (0.018 + raised * smoothstep(-0.1, -0.9, z)) * smoothstep(0.0, 0.22, inward)
 
 
 def _cloth(p: Array) -> Array:
     """A white cloth on the table that falls over its front edge in folds."""
     x, y, z = p
-    top = np.maximum(y - _cloth_height(x, np.maximum(z, EDGE)), EDGE - z)
-    pleats = 0.050 * np.sin(8.5 * x + 0.6 + 0.8 * np.sin(3 * x)) + 0.018 * np.sin(19 * x + 1)
-    front = EDGE - 0.075 - pleats * smoothstep(0.05, -0.6, y)
-    hang = np.maximum(front - z, np.maximum(y - _cloth_height(x, EDGE + 0 * z), z - EDGE - 0.05))
-    # a smooth minimum rounds the cloth over the table's edge
-    blend = np.clip(0.5 + 0.5 * (top - hang) / ROUNDING, 0, 1)
-    sheet = top + (hang - top) * blend - ROUNDING * blend * (1 - blend)
     left = -0.62 - 0.35 * z + 0.06 * np.sin(6 * z + 3 * y)
     right = 1.30 + 0.25 * z + 0.05 * np.sin(5 * z + 4 * y)
     back = 0.62 + 0.10 * np.sin(4 * x)
-    return np.maximum(sheet, np.maximum(np.maximum(left - x, x - right), z - back)) * 0.55
+    inward = np.minimum(np.minimum(x - left, right - x), back - z)
+    height = _cloth_height(x, np.maximum(z, EDGE), inward)
+    top = np.maximum(y - height, EDGE - z)
+    pleats = 0.085 * np.sin(9.5 * x + 0.6 + 1.1 * np.sin(3 * x)) + 0.025 * np.sin(23 * x + 1)
+    front = EDGE - 0.10 - pleats * smoothstep(0.10, -0.45, y)
+    hang = np.maximum(front - z, np.maximum(y - height, z - EDGE - 0.05))
+    # a smooth minimum rounds the cloth over the table's edge
+    blend = np.clip(0.5 + 0.5 * (top - hang) / ROUNDING, 0, 1)
+    sheet = top + (hang - top) * blend - ROUNDING * blend * (1 - blend)
+    return np.maximum(sheet, -inward) * 0.5
 
 
 def _grapes(seed: int, at: Sequence[float], count: int) -> Distance:

@@ -1,0 +1,444 @@
+"""Whole runs through the real command line: what they leave, say and return, however they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from nst import images
+from nst.runs import RunFolder
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 300  # s
+STEPS, EVERY = 150, 5
+OWN = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
+OWN += ["optimizer=adam", "init=blend", "pyramid=sqrt2", "pyramid.min_size=16"]
+OWN += [f"steps={STEPS}", f"observer.checkpoints.every={EVERY}"]
+FILES = {"result.png", "config.yaml", "metrics.json", "metrics.jsonl", "status.json", "run.log"}
+FILES |= {"environment.json", "snapshots", "checkpoints", ".hydra"}
+
+
+@dataclass
+class Command:
+    """A command line at work: ``python -m nst.run …``."""
+
+    process: subprocess.Popen[str]
+    terminal: int | None = None  # the other end of its standard error, where that is a terminal
+    shown: list[bytes] = field(default_factory=list)
+
+    def wait(self) -> Command:
+        """Waits for its end and takes what it said."""
+        self.out, self.err = self.process.communicate(timeout=PATIENCE)
+        return self
+
+    @property
+    def status(self) -> int:
+        return self.process.returncode
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+
+def begin(here: Path, *overrides: str, terminal: bool = False) -> Command:
+    """Starts a run in a folder."""
+    # What hides TensorFlow's lines is to be nst's doing, not the environment's.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    environment |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "120"}
+    ours, theirs = os.openpty() if terminal else (None, subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nst.run", *OWN, *overrides],
+        cwd=here,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        # A shell in the background has its children ignore Ctrl-C, and they theirs.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    command = Command(process, ours)
+    if terminal:
+        os.close(theirs)
+        threading.Thread(target=drain, args=(command,), daemon=True).start()
+    return command
+
+
+def drain(command: Command) -> None:
+    """Reads a terminal until nobody writes to it any more."""
+    assert command.terminal is not None
+    try:
+        while text := os.read(command.terminal, 4096):
+            command.shown.append(text)
+    except OSError:  # how Linux says that the other end is closed
+        os.close(command.terminal)
+
+
+def until(path: Path, command: Command) -> None:
+    """Waits until a run has written a file."""
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists():
+        assert command.process.poll() is None, command.wait().said
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.005)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by its name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a content and a style image."""
+    here = tmp_path_factory.mktemp("here").resolve()
+    for seed, (name, shape) in enumerate({"content": (24, 32), "style": (20, 20)}.items()):
+        values = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        Image.fromarray(values).save(here / f"{name}.png")
+    return here
+
+
+@pytest.fixture(scope="module")
+def twins(here: Path) -> tuple[Command, Command]:
+    """The same run twice at the same moment, the second one from a terminal."""
+    first, second = begin(here), begin(here, terminal=True)
+    return first.wait(), second.wait()
+
+
+@pytest.fixture(scope="module")
+def folders(here: Path, twins: tuple[Command, Command]) -> list[Path]:
+    """Their run folders, in the order of the two commands."""
+    paths = [re.findall(r"^(outputs\S+)/result\.png", twin.out, re.MULTILINE) for twin in twins]
+    return [here / path for found in paths for path in found]
+
+
+@pytest.fixture(scope="module")
+def stopped(here: Path) -> Iterator[Mapping[str, tuple[Command, Path]]]:
+    """Runs that are stopped by signals, and one that diverges, all at once."""
+    chosen = {
+        "SIGINT": ["steps=100000"],
+        "SIGTERM": ["steps=100000"],
+        "NaN": ["alpha=1e38", "init=content", "pyramid=single"],
+    }
+    # A name with a space and a dot: what is asked for is obeyed to the letter.
+    paths = {name: here / "stopped runs" / f"by.{name}" for name in chosen}
+    commands = {
+        name: begin(here, *more, f"hydra.run.dir='stopped runs/by.{name}'")
+        for name, more in chosen.items()
+    }
+    try:
+        for name in ("SIGINT", "SIGTERM"):
+            until(paths[name] / "checkpoints" / "latest.npz", commands[name])
+            commands[name].process.send_signal(getattr(signal, name))
+        yield {name: (command.wait(), paths[name]) for name, command in commands.items()}
+    finally:
+        for command in commands.values():
+            command.process.kill()
+
+
+# --- a run that comes to its end --------------------------------------------------------------
+
+
+def test_it_ends_well(twins: tuple[Command, Command]) -> None:
+    assert [(twin.status, twin.err) for twin in twins] == [(0, ""), (0, None)]
+
+
+def test_runs_of_the_same_moment_have_folders_of_their_own(folders: list[Path], here: Path) -> None:
+    assert len(set(folders)) == 2
+    for folder in folders:
+        name = str(folder.relative_to(here))
+        day, time_of_day = r"\d{4}-\d\d-\d\d", r"\d\d-\d\d-\d\d-\d{6}"
+        assert re.fullmatch(rf"outputs/{day}/{time_of_day}_content_style", name)
+        steps = [line["step"] for line in RunFolder(folder).history()]
+        assert steps == list(range(STEPS + 1))
+
+
+def test_the_run_folder_is_complete_and_holds_nothing_else(folders: list[Path]) -> None:
+    for folder in folders:
+        names = {path.name for path in folder.iterdir()}
+        events = {name for name in names if name.startswith("events.out.tfevents.")}
+        assert names - events == FILES and len(events) == 1
+
+
+def test_same_configuration_same_bytes(folders: list[Path]) -> None:
+    first, second = (contents(folder) for folder in folders)
+    same = [name for name in first if name.endswith((".png", "config.yaml"))]
+    assert len(same) > 4
+    assert [name for name in same if first[name] != second.get(name)] == []
+
+
+def test_the_configuration_is_resolved(folders: list[Path], here: Path) -> None:
+    text = (folders[0] / "config.yaml").read_text("utf-8")
+    assert "${" not in text and "auto" not in text and "???" not in text
+    config = RunFolder(folders[0]).config()
+    assert config.content.image == str(here / "content.png")
+    assert config.content.sha256 == images.load(here / "content.png").sha256
+    assert config.loss.content.weight == config.alpha
+    assert sum(config.loss.style.layer_weights) == pytest.approx(1.0)
+    assert config.resume is None and config.replay is None
+
+
+def test_the_picture_carries_what_made_it(folders: list[Path]) -> None:
+    result = folders[0] / "result.png"
+    assert Image.open(result).size == (32, 24) and Image.open(result).mode == "RGB"
+    text = images.read_text(result)
+    assert OmegaConf.create(text["config"]) == RunFolder(folders[0]).config()
+    assert text["seed"] == "0" and text["Software"].startswith("nst ")
+    assert {"tensorflow", "keras", "numpy"} <= set(json.loads(text["versions"]))
+
+
+def test_the_end_is_told_in_numbers(folders: list[Path]) -> None:
+    metrics = RunFolder(folders[0]).metrics
+    for key in ("content_distance", "style_distance", "seconds", "evaluations", "total"):
+        assert metrics[key] > 0
+    assert metrics["steps"] == metrics["evaluations"] == STEPS
+    assert metrics["total"] == pytest.approx(sum(metrics["weighted"].values()), rel=1e-5)
+    assert set(metrics["raw"]) == {"content", "style", "tv"}
+
+
+def test_status_and_environment_are_told(folders: list[Path]) -> None:
+    status = RunFolder(folders[0]).status
+    assert (status["status"], status["observers"]) == ("completed", [])
+    environment = json.loads((folders[0] / "environment.json").read_text())
+    assert environment["network"] == "bundled"
+    assert re.fullmatch(r"[0-9a-f]{64}", environment["weights_sha256"])
+    assert environment["versions"]["tensorflow"] and environment["cores"] >= 1
+    assert "optimizer=adam" in environment["command"]
+    overrides = OmegaConf.load(folders[0] / ".hydra" / "overrides.yaml")
+    assert list(overrides) == OWN
+
+
+def test_what_it_says_where_there_is_no_terminal(twins: tuple[Command, Command]) -> None:
+    *progress, picture, compare = twins[0].out.splitlines()
+    assert progress[0].startswith(f"step 0/{STEPS}  16×12 px (1/3)  total ")
+    assert progress[-1].startswith(f"step {STEPS}/{STEPS}  32×24 px (3/3)  total ")
+    number = r"[-+.\de]+"
+    line = rf"step \d+/{STEPS}  \d+×\d+ px \(\d/3\)  total {number}(  \w+ {number})+"
+    assert all(re.match(line, text) for text in progress), "nothing else, TensorFlow's lines least"
+    assert "steps/s" in progress[-1]
+    assert re.fullmatch(r"outputs/\S+/result\.png  \(\d+ s\)", picture)
+    assert compare == "Compare: python -m tensorboard.main --logdir outputs"
+
+
+def test_what_it_shows_on_a_terminal(twins: tuple[Command, Command]) -> None:
+    shown = b"".join(twins[1].shown).decode()
+    plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown)
+    assert f"{STEPS}/{STEPS}" in plain and "32×24 px (3/3)" in plain
+    assert re.search(r"total \S+  content \S+  style \S+  tv \S+  \S+ steps/s", plain)
+    assert re.search(r"\d:\d\d", plain), "the time left"
+    for noise in ("tensorflow", "cuda", "oneDNN", "absl", "Warning"):
+        assert noise not in plain
+    assert not [line for line in twins[1].out.splitlines() if line.startswith("step ")]
+
+
+def test_run_log_has_what_was_said(twins: tuple[Command, Command], folders: list[Path]) -> None:
+    log = (folders[0] / "run.log").read_text("utf-8")
+    for line in twins[0].out.splitlines():
+        assert re.search(rf"^\[[-\d :,]+\]\[INFO\] {re.escape(line)}$", log, re.MULTILINE)
+
+
+def test_a_taken_folder_is_refused_and_left_alone(folders: list[Path], here: Path) -> None:
+    folder, before = folders[0].relative_to(here), contents(folders[0])
+    done = begin(here, f"hydra.run.dir={folder}").wait()
+    assert (done.status, done.out) == (2, "")
+    assert done.err == (
+        f"nst: hydra.run.dir: {folder} holds a run already; resume={folder} goes on with it, "
+        "another folder starts anew\n"
+    )
+    assert contents(folders[0]) == before
+
+
+# --- a run that is killed ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def killed(here: Path) -> dict[str, Any]:
+    """A run that is killed after its first checkpoint, and what there is of it then and after."""
+    folder = here / "killed"
+    command = begin(here, "hydra.run.dir=killed")
+    until(folder / "checkpoints" / "latest.npz", command)
+    command.process.send_signal(signal.SIGKILL)
+    command.wait()
+    run = RunFolder(folder)
+    found = {"status": run.status, "lines": run.history(), "files": contents(folder)}
+    found["checkpoint"] = run.load_checkpoint()
+    resumed = subprocess.run(
+        [sys.executable, "-m", "nst.run", "resume=killed"],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return {**found, "killed": command, "resumed": resumed, "folder": folder}
+
+
+def test_a_kill_costs_at_most_the_steps_since_the_checkpoint(killed: dict[str, Any]) -> None:
+    assert killed["killed"].status == -signal.SIGKILL
+    assert killed["status"]["status"] == "running"
+    lines = killed["lines"]
+    assert EVERY - 1 <= len(lines) < STEPS, "it was to be killed on its way"
+    assert len(lines) - int(killed["checkpoint"]["step"]) <= EVERY
+    assert not any(name.endswith(".part") for name in killed["files"])
+
+
+def test_a_resumed_run_ends_in_the_same_bytes(killed: dict[str, Any], folders: list[Path]) -> None:
+    resumed, folder = killed["resumed"], killed["folder"]
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert "killed/result.png" in resumed.stdout.splitlines()[-2]
+    uninterrupted, ours = contents(folders[0]), contents(folder)
+    same = [name for name in uninterrupted if name.endswith((".png", "config.yaml"))]
+    assert [name for name in same if ours.get(name) != uninterrupted[name]] == []
+    assert RunFolder(folder).status["status"] == "completed"
+
+
+def test_a_resumed_run_has_each_step_once(killed: dict[str, Any], folders: list[Path]) -> None:
+    lines, uninterrupted = (RunFolder(f).history() for f in (killed["folder"], folders[0]))
+    assert [line["step"] for line in lines] == list(range(STEPS + 1))
+    for line, expected in zip(lines, uninterrupted, strict=True):
+        assert {**line, "seconds": 0} == {**expected, "seconds": 0}
+    seconds = [line["seconds"] for line in lines]
+    assert seconds == sorted(seconds), "its clock goes on where it stopped"
+
+
+def test_a_resumed_run_keeps_the_command_that_began_it(killed: dict[str, Any]) -> None:
+    after = contents(killed["folder"])
+    hydra = [name for name in killed["files"] if name.startswith(".hydra/")]
+    assert len(hydra) == 3
+    assert all(after[name] == killed["files"][name] for name in hydra)
+    assert after["run.log"].startswith(killed["files"]["run.log"])
+
+
+# --- runs that are stopped, and one that fails ------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_leaves_picture_and_reason(
+    name: str, stopped: Mapping[str, tuple[Command, Path]]
+) -> None:
+    command, folder = stopped[name]
+    assert command.status == 130
+    assert command.err == "nst: interrupted; the picture so far is in the run folder\n"
+    assert "Traceback" not in command.said
+    status = RunFolder(folder).status
+    assert status["status"] == "interrupted" and "resume=" in status["reason"]
+    picture = np.asarray(Image.open(folder / "result.png"))
+    assert picture.shape[2] == 3 and picture.std() > 1
+    assert images.read_text(folder / "result.png")["config"] == (folder / "config.yaml").read_text()
+    assert not (folder / "metrics.json").exists(), "it did not come to its end"
+    assert RunFolder(folder).history()
+
+
+def test_a_run_that_diverges_fails_in_a_line(stopped: Mapping[str, tuple[Command, Path]]) -> None:
+    command, folder = stopped["NaN"]
+    assert command.status == 1
+    assert command.err.startswith("nst: the run failed: ") and command.err.count("\n") == 1
+    assert "not finite" in command.err
+    assert "Traceback" not in command.said
+    assert "Traceback" in (folder / "run.log").read_text("utf-8")
+    status = RunFolder(folder).status
+    assert status["status"] == "failed"
+    assert status["reason"].startswith("Diverged: ") and "not finite" in status["reason"]
+    assert Image.open(folder / "result.png").size == (32, 24)
+    assert not (folder / "metrics.json").exists()
+
+
+def test_the_folder_asked_for_is_obeyed_to_the_letter(
+    stopped: Mapping[str, tuple[Command, Path]], here: Path
+) -> None:
+    expected = {"by.SIGINT", "by.SIGTERM", "by.NaN"}
+    assert {path.name for path in (here / "stopped runs").iterdir()} == expected
+    outputs = [path for path in (here / "outputs").glob("*/*")]
+    assert len(outputs) in (0, 2), "only the twins write there"
+
+
+# --- odd pictures -----------------------------------------------------------------------------
+
+
+def odd_pictures() -> dict[str, Image.Image]:
+    """Pictures that are legal and unusual, by file name."""
+    random = np.random.default_rng(5)
+
+    def noise(*shape: int) -> Image.Image:
+        return Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8))
+
+    deep = Image.fromarray(random.integers(0, 65536, (20, 30), dtype=np.uint16))
+    flat = Image.new("RGB", (30, 20), (90, 120, 30))
+    return {
+        "tall.png": noise(300, 16, 3),
+        "wide.png": noise(16, 300, 3),
+        "small.png": noise(16, 16, 3),
+        "grey.png": noise(20, 30),
+        "clear.png": noise(20, 30, 4),
+        "palette.gif": noise(20, 30, 3).convert("P"),
+        "print.jpg": noise(20, 30, 4).convert("CMYK"),
+        "deep.png": deep,
+        "flat.bmp": flat,  # no style has its statistics, no structure is there to keep
+    }
+
+
+@pytest.fixture(scope="module")
+def odd(here: Path) -> tuple[Command, dict[str, Path]]:
+    """A run of two steps for each of them, as one sweep."""
+    pictures = odd_pictures()
+    for name, picture in pictures.items():
+        picture.save(here / name)
+    swept = f"content.image={','.join(pictures)}"
+    command = begin(here, "-m", swept, "steps=2", "hydra.sweep.dir=odd", "seed=3").wait()
+    found = sorted((here / "odd").glob("[0-9]*"), key=lambda path: int(path.name.split("_")[0]))
+    return command, dict(zip(pictures, found, strict=True))
+
+
+@pytest.mark.parametrize("name", odd_pictures())
+def test_an_odd_picture_is_painted(name: str, odd: tuple[Command, dict[str, Path]]) -> None:
+    command, found = odd
+    assert command.status == 0, command.said
+    folder, original = RunFolder(found[name]), odd_pictures()[name]
+    assert folder.status["status"] == "completed"
+    result = Image.open(folder.path / "result.png")
+    assert result.size[::-1] == images.fit(original.size[::-1], 32)
+    assert result.mode == ("RGBA" if name == "clear.png" else "RGB")
+    for value in numbers(folder.metrics):
+        assert np.isfinite(value)
+
+
+def numbers(metrics: Mapping[str, Any]) -> Iterator[float]:
+    for value in metrics.values():
+        if isinstance(value, Mapping):
+            yield from numbers(value)
+        elif isinstance(value, int | float):
+            yield value
+
+
+def test_transparency_goes_with_the_picture(
+    odd: tuple[Command, dict[str, Path]], here: Path
+) -> None:
+    alpha = images.load(here / "clear.png").alpha
+    assert alpha is not None
+    result = np.asarray(Image.open(odd[1]["clear.png"] / "result.png"))
+    expected = np.rint(images.resize(alpha, result.shape[:2]) * 255)
+    assert np.abs(result[..., 3] - expected).max() <= 1
+    assert result[..., :3].std() > 1
+
+
+def test_the_jobs_of_a_sweep_are_named_by_what_differs(
+    odd: tuple[Command, dict[str, Path]],
+) -> None:
+    names: Sequence[str] = [path.name for path in odd[1].values()]
+    assert names[:3] == ["0_content=tall", "1_content=wide", "2_content=small"]
