@@ -109,7 +109,10 @@ class Step:
             tape.watch(image)
             distances = self._distances(image, targets, norms)
             total = tf.add_n(list(_weighted(distances, weights).values()))
-        return Evaluation(total, tape.gradient(total, image), distances)
+            # Differentiated in units of the weights, or large ones would overflow in float16.
+            unit = tf.add_n(tf.nest.flatten(weights))
+            scaled = tf.math.divide_no_nan(total, unit)
+        return Evaluation(total, unit * tape.gradient(scaled, image), distances)
 
     def _gradient_norms(
         self, image: tf.Tensor, targets: Mapping[str, Any], weights: Any, norms: Features

@@ -61,15 +61,18 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
 
 
 def report(sweep: Sweep) -> list[str]:
-    """Shows how every job of a sweep ended, and compares those that did.
+    """Shows how every job of a sweep ended, and writes the comparison of those that started.
 
     Returns:
         The state of each job: completed, interrupted, failed, or not run.
     """
-    states = []
-    for job, folder in zip(sweep.jobs, sweep.run_folders(), strict=True):
-        status = {} if folder is None else folder.status
-        states.append(str(status.get("status", "not run")))
-        shown = [override for override in job if not override.startswith("hydra.")]
-        print(f"{states[-1]:<12} {' '.join(shown)}")
+    from nst.compare.__main__ import main as compare  # not above: it draws, and --help need not wait
+
+    folders = sweep.run_folders()
+    if any(folders):
+        compare([str(sweep.folder)])
+    states = [str(f.status.get("status", "not run")) if f else "not run" for f in folders]
+    for job, state in zip(sweep.jobs, states, strict=True):
+        if state == "not run":
+            print(f"not run: {' '.join(o for o in job if not o.startswith('hydra.'))}")
     return states

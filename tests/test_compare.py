@@ -160,7 +160,6 @@ def printed(sweep: Path) -> str:
     before = fingerprint(sweep)
     command = [sys.executable, "-c", COMMAND, str(sweep)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
     assert fingerprint(sweep) == before
     return done.stdout
 

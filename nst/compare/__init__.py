@@ -13,7 +13,6 @@ from nst.errors import InputError
 from nst.files import write_atomic
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from PIL import Image
 
     from nst.compare.comparison import Comparison
@@ -85,7 +84,7 @@ def write(comparison: Comparison, out: Path) -> Path:
     from nst.compare.table import csv_text
 
     laid_out = pages(comparison.runs, comparison.keys)
-    chart = _rendered(front.draw(comparison.runs, comparison.keys, comparison.gallery))
+    chart = front.draw(comparison.runs, comparison.keys, comparison.gallery)
     heading = f"{comparison.title}; below each picture its centre at 100 %"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -115,14 +114,6 @@ def _remove_old_pages(out: Path, pages: int) -> None:
         number = re.fullmatch(r"sheet-(\d+)\.png", path.name)
         if number and int(number[1]) > pages:
             path.unlink()
-
-
-def _rendered(figure: Figure) -> Image.Image:
-    from PIL import Image
-
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return Image.open(file).convert("RGB")
 
 
 def _png(image: Image.Image) -> bytes:

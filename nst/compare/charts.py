@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -23,6 +24,7 @@ PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8a8a8a")
 DASHES = ("-", "--", ":", "-.")
 FOREGROUND = "#123456"  # stands for the text colour of the page, which the SVG is given at the end
 PAGE_STYLE: dict[Any, Any] = {
+    "axes.formatter.limits": (-2, 4),  # short numbers at the axes
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "nst",  # else ids differ from one time to the next
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), FOREGROUND),
@@ -31,7 +33,7 @@ PAGE_STYLE: dict[Any, Any] = {
 AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 
 
-@matplotlib.rc_context(PAGE_STYLE)
+@style.context(["default", PAGE_STYLE])
 def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
     """Draws the raw terms and the total of every run.
 
@@ -74,7 +76,7 @@ def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
     )
 
 
-@matplotlib.rc_context(PAGE_STYLE)
+@style.context(["default", PAGE_STYLE])
 def main_effects(effects: Sequence[Effect]) -> str:
     """Draws, for each key and metric, every setting (grey) and the mean over them (blue)."""
     if not effects:
@@ -153,13 +155,13 @@ def _colour(index: int, count: int) -> Any:
 
 def _legend(figure: Figure, runs: Sequence[Run], keys: Sequence[str]) -> None:
     entries: dict[str, Any] = {}
-    for key, style in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
+    for key, fixed in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
         values: list[Value] = ordered(run.handles.get(key) for run in runs)
         for index, value in enumerate(values):
             look = {
                 "color": _colour(index, len(values)),
                 "linestyle": DASHES[index % len(DASHES)],
-            } | style
+            } | fixed
             entries[f"{short(key)}={shown(value)}"] = Line2D([], [], **look)
     if entries and len(entries) <= 16:
         legend = figure.legend(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -41,46 +43,65 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Figure:
-    """Draws the chart; runs without both distances are counted below it.
+@style.context("default")
+def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Image.Image:
+    """Draws the chart; runs without both distances are counted above it.
 
     Args:
         runs: With their handles.
         keys: That make the labels.
         gallery: The pictures.
     """
-    shown = [run for run in runs if _place(run) is not None]
-    points = [place for run in runs if (place := _place(run)) is not None]
-    labels = [_lines(label(run, keys)) for run in shown]
+    placed = {run: place for run in runs if (place := _place(run)) is not None}
+    points = list(placed.values())
+    labels = [_lines(label(run, keys)) for run in placed]
     box = (THUMBNAIL[0] + 14, THUMBNAIL[1] + 10 + TEXT_LINE * max(map(len, labels), default=1))
-    area = len(shown) * box[0] * box[1] / DPI**2 / CROWDING  # square inches
+    figure, axes = _canvas(len(placed), box)
+    _dress(figure, axes, len(runs) - len(placed))
+    _zoom(axes, points, box)
+    if points:
+        pictures = [gallery.results.get(run.folder) for run in placed]
+        cards = [
+            _card(picture.cell if picture else None, lines)
+            for picture, lines in zip(pictures, labels, strict=True)
+        ]
+        _pin(figure, axes, points, cards, box)
+    else:
+        axes.text(0.5, 0.5, "no run has both distances", transform=axes.transAxes, ha="center")
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return Image.open(file).convert("RGB")
+
+
+def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
+    """Makes a figure with room for so many boxes."""
+    area = count * box[0] * box[1] / DPI**2 / CROWDING  # square inches
     width = min(max(SIDES[0], math.sqrt(area / 0.7) + 2), SIDES[1])
     figure = Figure((width, 0.72 * width), DPI, facecolor=PALE)
-    axes = figure.add_axes((0.08, 0.1, 0.91, 0.84))
-    _dress(figure, axes, points, len(runs) - len(shown))
-    _zoom(axes, points, box)
-    if not shown:
-        axes.text(0.5, 0.5, "no run has both distances", transform=axes.transAxes, ha="center")
-        return figure
+    return figure, figure.add_axes((0.08, 0.1, 0.91, 0.84))
+
+
+def _pin(
+    figure: Figure,
+    axes: Axes,
+    points: Sequence[tuple[float, float]],
+    cards: Sequence[VPacker],
+    box: tuple[float, float],
+) -> None:
+    """Draws the front, and a card with its leader and its dot for each point."""
     front = pareto(points)
     x, y = zip(*(points[i] for i in front), strict=True)
     axes.plot(x, y, drawstyle="steps-post", color=FRONT, linewidth=2)
-    figure.draw_without_rendering()
+    figure.draw_without_rendering()  # from here on, places in px are known
     anchors = np.array([axes.transData.transform(point) for point in points])
     (left, bottom), (right, top) = axes.get_window_extent().get_points()
     centres = around(anchors, box, (left, bottom, right, top), _along(anchors[front]))
-    for index, run in enumerate(shown):
+    for index, (card, centre) in enumerate(zip(cards, centres, strict=True)):
         colour = FRONT if index in front else OTHER
-        path = np.array([anchors[index], centres[index]]).T
-        axes.add_artist(Line2D(*path, color=colour, linewidth=1, transform=IdentityTransform()))
-        picture = gallery.results.get(run.folder)
-        card = _card(picture.cell if picture else None, labels[index])
-        axes.add_artist(_pinned(card, centres[index], colour))
-    for index, (px, py) in enumerate(points):
-        axes.plot(
-            px, py, "o", color=FRONT if index in front else OTHER, mec="white", ms=9, zorder=9
-        )
-    return figure
+        leader = np.array([anchors[index], centre]).T
+        axes.add_artist(Line2D(*leader, color=colour, linewidth=1, transform=IdentityTransform()))
+        axes.add_artist(_pinned(card, centre, colour))
+        axes.plot(*points[index], "o", color=colour, mec="white", ms=9, zorder=9)
 
 
 def around(
@@ -156,9 +177,7 @@ def _lines(text: str) -> list[str]:
     return lines[:4]
 
 
-def _dress(
-    figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], left_out: int
-) -> None:
+def _dress(figure: Figure, axes: Axes, left_out: int) -> None:
     axes.set_facecolor("white")
     axes.grid(color="#e4e4e4")
     axes.set_axisbelow(True)
