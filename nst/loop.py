@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -41,6 +41,7 @@ class Record:
         layers: Unweighted distances of each part of each term.
         gradient: Euclidean norms of the gradient: ``total``, and each term's where measured.
         image: What would be saved now, RGB in [0, 1], ``[1, H, W, 3]``.
+        last: Whether it is the record of the result. An optimizer may stop before its last step.
     """
 
     step: int
@@ -52,6 +53,7 @@ class Record:
     layers: Mapping[str, Mapping[str, float]]
     gradient: Mapping[str, float]
     image: tf.Tensor
+    last: bool = False
 
     @property
     def raw(self) -> dict[str, float]:
@@ -154,7 +156,9 @@ class Loop:
                 self._begun = True
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
                 yield self._advance(objective)
-        yield self._record(self.step, objective, self.result, self.result, objective(self.result))
+        result = self.result
+        record = self._record(self.step, objective, result, result, objective(result))
+        yield replace(record, last=True)
 
     def state(self) -> dict[str, np.ndarray]:
         """Returns all that :meth:`restore` needs to go on with the same bytes."""

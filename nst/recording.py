@@ -11,7 +11,7 @@ from typing import Any
 from nst.decoding import Pixels
 from nst.loop import Record
 from nst.observers import Observers, Run
-from nst.runs import CONFIG, ENVIRONMENT, METRICS, RESULT
+from nst.runs import CONFIG, ENVIRONMENT, METRICS, RESULT, outcome
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +66,5 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
                 self._folder.write_json(METRICS, self._metrics)
         finally:
             self._observers.finish(self._metrics)
-            status, reason = _outcome(error)
+            status, reason = outcome(error)
             self._folder.write_status(status, reason=reason, observers=self._observers.failures)
-
-
-def _outcome(error: BaseException | None) -> tuple[str, str]:
-    if error is None:
-        return "completed", "all steps made"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", "stopped from outside; resume= goes on from the last checkpoint"
-    return "failed", f"{type(error).__name__}: {error}"

@@ -28,7 +28,7 @@ from nst.errors import InputError, nearest
 from nst.explain import USER_ERRORS, explain
 from nst.inputs import gather, identity, resolved
 from nst.replay import effective
-from nst.runs import RESULT, STATUS, RunFolder
+from nst.runs import RESULT, STATUS, RunFolder, outcome
 from nst.sweep import is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)
@@ -49,11 +49,14 @@ def task(config: DictConfig) -> float:
     try:
         with folder.locked():
             metrics = _metrics(effective(config, context.overrides.task), folder, sweeping)
-    except Exception as error:
-        if folder.status.get("status") != "completed":  # that one would be another's, left as it is
-            folder.write_status("failed", reason=f"{type(error).__name__}: {error}")
+    except (Exception, KeyboardInterrupt) as error:
+        if folder.status.get("status", "running") == "running":  # its recording had not begun yet
+            status, reason = outcome(error)
+            folder.write_status(status, reason=reason)
         if not sweeping:
             sys.exit(_say(error))  # were it raised, Hydra would put a line of its own before ours
+        if isinstance(error, KeyboardInterrupt):
+            raise
         log.exception("this job failed, the sweep goes on: %s", error)
         return math.nan
     log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])

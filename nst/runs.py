@@ -85,19 +85,23 @@ class RunFolder:
         finally:
             os.close(descriptor)
 
-    def claim(self, identity: str) -> None:
-        """Takes the folder for a run, or to go on with the run of the same identity that is in it.
+    def claim(self, identity: str, config: DictConfig) -> None:
+        """Takes the folder for a run, or to go on with the same run, which is in it already.
+
+        Args:
+            identity: Of the run.
+            config: Its configuration; that of a resumed run is the recorded one to the letter.
 
         Raises:
             InputError: The folder holds a different run.
         """
-        recorded = self.status.get("identity")
-        if recorded not in (None, identity):
+        recorded = self.status.get("identity", identity)
+        if recorded != identity and config != self.config():
             raise InputError(
                 f"{self.path} holds a run with another configuration or other images; it is left as "
                 f"it is: choose another folder"
             )
-        self.write_status("running", identity=identity)
+        self.write_status("running", identity=recorded)
 
     def write_status(self, status: str, **more: Any) -> None:
         """Says how the run stands: ``running``, ``completed``, ``interrupted`` or ``failed``."""
@@ -132,6 +136,19 @@ class RunFolder:
             return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
         except ValueError as error:
             raise InputError(f"{path} is damaged: {error}") from error
+
+
+def outcome(error: BaseException | None) -> tuple[str, str]:
+    """Says how a run ended, and why: what ``status.json`` holds at the end.
+
+    Args:
+        error: What ended it before its time, if anything did.
+    """
+    if error is None:
+        return "completed", "all steps made"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "stopped from outside; resume= goes on from the last checkpoint"
+    return "failed", f"{type(error).__name__}: {error}"
 
 
 def provenance(config: str, seed: int) -> dict[str, str]:

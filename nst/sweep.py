@@ -66,7 +66,9 @@ def report(sweep: Sweep) -> list[str]:
     Returns:
         The state of each job: completed, interrupted, failed, or not run.
     """
-    from nst.compare.__main__ import main as compare  # not above: it draws, and --help need not wait
+    from nst.compare.__main__ import (
+        main as compare,
+    )  # not above: it draws, and --help need not wait
 
     folders = sweep.run_folders()
     if any(folders):

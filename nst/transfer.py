@@ -81,7 +81,7 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
     config = resolved(config, inputs)
     runtime.setup(config.runtime.threads, config.runtime.deterministic)
     run_folder = RunFolder(folder)
-    run_folder.claim(identity(config, inputs))
+    run_folder.claim(identity(config, inputs), config)
 
     content, style, network = inputs.content.rgb, inputs.style.rgb, config.network
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)

@@ -12,9 +12,9 @@ from nst.observers.base import Observer, Run
 from nst.runs import HISTORY
 
 
-def due(step: int, every: int) -> bool:
-    """Tells whether an observer that acts every so many steps acts at this one."""
-    return step % every == 0
+def due(record: Record, every: int) -> bool:
+    """Tells whether an observer that acts every so many steps acts now: also at the very end."""
+    return record.step % every == 0 or record.last
 
 
 class Metrics(Observer):
@@ -34,12 +34,11 @@ class Metrics(Observer):
         path = run.folder.path / HISTORY
         write_atomic(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
         self._file = path.open("a", encoding="utf-8")
-        self._steps = run.steps
 
     def step(self, record: Record) -> None:
         """Writes a line."""
         assert self._file is not None
-        if due(record.step, self._every) or record.step == self._steps:
+        if due(record, self._every):
             self._file.write(json.dumps(as_line(record)) + "\n")
             self._file.flush()
 
@@ -81,7 +80,7 @@ class Snapshots(Observer):
 
     def step(self, record: Record) -> None:
         """Writes a file."""
-        if due(record.step, self._every) or record.step == self._run.steps:
+        if due(record, self._every):
             data = self._run.encode(record.image.numpy()[0])
             write_atomic(self._folder / f"{record.step:06d}.png", data)
 
@@ -102,5 +101,5 @@ class Checkpoints(Observer):
 
     def step(self, record: Record) -> None:
         """Writes the state after the update that the record's image is about to get."""
-        if due(record.step + 1, self._every):
+        if (record.step + 1) % self._every == 0:
             self._run.folder.save_checkpoint(self._run.state())

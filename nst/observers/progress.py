@@ -51,7 +51,7 @@ class Progress(Observer):
         scale, losses = self._scale(record), self._losses(record)
         if self._bar is not None:
             self._bar.update(self._task, completed=record.step, scale=scale, losses=losses)
-        elif record.seconds >= self._next_line or record.step == self._run.steps:
+        elif record.seconds >= self._next_line or record.last:
             self._next_line = record.seconds + self._seconds
             log.info("step %d/%d  %s  %s", record.step, self._run.steps, scale, losses)
 

@@ -43,13 +43,12 @@ class TensorBoard(Observer):
 
     def step(self, record: Record) -> None:
         """Writes the points of the curves, and now and then the image."""
-        last = record.step == self._run.steps
         with self._writer.as_default(record.step):
-            if due(record.step, self._scalars_every) or last:
+            if due(record, self._scalars_every):
                 for tag, value in scalars(record).items():
                     tf.summary.scalar(tag, value)
                 self._write_speed(record)
-            if due(record.step, self._images_every) or last:
+            if due(record, self._images_every):
                 tf.summary.image("result", record.image)
                 self._writer.flush()
 
