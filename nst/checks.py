@@ -86,7 +86,7 @@ def check(config: DictConfig) -> None:
     for key, value in (config.optimizer.get("options") or {}).items():
         if isinstance(value, str):
             raise InputError(f"optimizer.options.{key}: {value} is no number, nor true or false")
-    _check_keys(config)
+    check_keys(config)
     _check_terms(config)
     if config.init.base == "file" and config.init.image is None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")
@@ -97,13 +97,20 @@ def check(config: DictConfig) -> None:
 def _require(key: str, value: Any, test: Check) -> None:
     if value is None:  # optional, or not a key of the option that is chosen
         return
-    valid = test(value)
+    try:
+        valid = test(value)
+    except TypeError:  # a recorded configuration that somebody has edited
+        valid = "a number"
     if valid is not None:
         raise InputError(f"{key}={value} is not valid: it must be {valid}")
 
 
-def _check_keys(config: DictConfig) -> None:
-    """Finds keys that were forced in with ``+`` or ``++`` and that nothing reads."""
+def check_keys(config: DictConfig) -> None:
+    """Finds keys that were forced in with ``+`` or ``++`` and that nothing reads.
+
+    Raises:
+        InputError: There is one; the nearest valid key is named.
+    """
     for path, node in _typed_nodes(config):
         schema: Any = OmegaConf.get_type(node)
         known = list(map(str, node)) if schema is dict else [field.name for field in fields(schema)]

@@ -36,6 +36,8 @@ def explain(error: Exception) -> str:
     Args:
         error: One of :data:`USER_ERRORS`.
     """
+    if isinstance(error, InputError):
+        return str(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing_option(error.missing_cfg_file)
     if isinstance(error, OverrideParseException):
@@ -133,6 +135,8 @@ def _plain(reason: str) -> str:
         r"Value '(.*)' .* could not be converted to Boolean": r"\1 is neither true nor false",
         r"Value '(.*)' is not a valid bool.*": r"\1 is neither true nor false",
         r"field '.*' is not Optional": "it needs a value",
+        r"Incompatible value 'None' for field of type '.*'": "it needs a value",
+        r"Key '.*' not in '.*'": "there is no such key",
         r".* does not support deletion": "it cannot be left out",
         r"Invalid value assigned: \w+ is not a ListConfig.*": "it takes a list: [first,second]",
     }

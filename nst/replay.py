@@ -7,12 +7,15 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from nst.config import compose
+from nst.checks import check_keys
+from nst.config import Config, compose
 from nst.errors import InputError
-from nst.explain import groups
+from nst.explain import explain, groups
 from nst.runs import RunFolder, recorded_config
 
+WITH_CLASSES = ("loss", "optimizer", "observer")  # their keys are the arguments of classes
 CARRIED_ALONG = (
     "resume",
     "replay",
@@ -39,14 +42,16 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     ]
     if config.resume is not None:
         if changes or config.replay is not None:
+            beside = " ".join(changes or [f"replay={config.replay}"])
             raise InputError(
-                f"resume= goes on with a run as it was, so it cannot take {' '.join(changes)}; "
+                f"resume= goes on with a run as it was, so it cannot take {beside}; "
                 f"replay={config.resume} does it again with changes"
             )
         return _stopped(Path(config.resume).expanduser())
     if config.replay is None:
         return config
-    return _changed(recorded_config(Path(config.replay).expanduser()), config, changes)
+    source = Path(config.replay).expanduser()
+    return _changed(_sound(recorded_config(source), source), config, changes)
 
 
 def _stopped(path: Path) -> DictConfig:
@@ -54,11 +59,28 @@ def _stopped(path: Path) -> DictConfig:
     config = folder.config()
     if folder.status.get("status") == "completed":
         raise InputError(f"resume: {path} is completed; replay={path} does it again")
-    return config
+    return _sound(config, path)
+
+
+def _sound(recorded: DictConfig, source: Path) -> DictConfig:
+    """Checks keys and types of what somebody may have edited, or another version have written."""
+    plain = {key: node for key, node in recorded.items() if key not in WITH_CLASSES}
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(Config), plain)
+    except OmegaConfBaseException as error:
+        raise InputError(f"{source}: {explain(error)}") from error
+    missing = [
+        key for key in OmegaConf.missing_keys(typed) if key.split(".")[0] not in WITH_CLASSES
+    ]
+    missing += [key for key in WITH_CLASSES if key not in recorded]
+    if missing:
+        raise InputError(f"{source}: the key {min(missing)} is missing in its configuration")
+    return recorded
 
 
 def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str]) -> DictConfig:
     """Lays changes over a recorded configuration; ``composed`` holds their values, checked."""
+    check_keys(composed)
     _link(recorded, compose())
     for change in OverridesParser.create().parse_overrides(list(changes)):
         key = change.key_or_group
@@ -66,8 +88,13 @@ def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str])
             raise InputError(
                 "replay: an experiment is a whole setting of its own; name single keys"
             )
-        if key in groups() or not OmegaConf.is_missing(composed, key):
+        parent, _, last = key.rpartition(".")
+        if change.is_delete():
+            OmegaConf.select(recorded, parent).pop(last, None)
+        elif key in groups() or not OmegaConf.is_missing(composed, key):
             OmegaConf.update(recorded, key, OmegaConf.select(composed, key), merge=False)
+        if last == "image" and "sha256" in recorded[parent]:  # the recorded one is the old image's
+            recorded[parent].sha256 = composed[parent].sha256
     return recorded
 
 

@@ -28,7 +28,7 @@ from nst.errors import InputError, nearest
 from nst.explain import USER_ERRORS, explain
 from nst.inputs import gather, identity, resolved
 from nst.replay import effective
-from nst.runs import RESULT, STATUS, RunFolder, outcome
+from nst.runs import RESULT, STATUS, RunFolder
 from nst.sweep import is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)
@@ -47,12 +47,9 @@ def task(config: DictConfig) -> float:
     folder = RunFolder(Path(context.runtime.output_dir))
     sweeping = context.mode == RunMode.MULTIRUN
     try:
-        with folder.locked():
+        with folder.locked(), folder.telling():
             metrics = _metrics(effective(config, context.overrides.task), folder, sweeping)
     except (Exception, KeyboardInterrupt) as error:
-        if folder.status.get("status", "running") == "running":  # its recording had not begun yet
-            status, reason = outcome(error)
-            folder.write_status(status, reason=reason)
         if not sweeping:
             sys.exit(_say(error))  # were it raised, Hydra would put a line of its own before ours
         if isinstance(error, KeyboardInterrupt):

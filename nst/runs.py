@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from nst import __version__
 from nst.errors import InputError, nearest
@@ -65,9 +66,7 @@ class RunFolder:
             )
             hint = nearest(self.path.name, near) or " Run folders lie under outputs/."
             raise InputError(f"{self.path} is not a run folder: it holds no {CONFIG}.{hint}")
-        config = OmegaConf.load(self.path / CONFIG)
-        assert isinstance(config, DictConfig)
-        return config
+        return _parsed((self.path / CONFIG).read_text("utf-8"), self.path / CONFIG)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -84,6 +83,17 @@ class RunFolder:
             raise InputError(f"another process is at work in {self.path}") from error
         finally:
             os.close(descriptor)
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Lets an error that comes before the recording begins leave its reason as well."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt) as error:
+            if self.status.get("status", "running") == "running":
+                status, reason = outcome(error)
+                self.write_status(status, reason=reason)
+            raise
 
     def claim(self, identity: str, config: DictConfig) -> None:
         """Takes the folder for a run, or to go on with the same run, which is in it already.
@@ -172,6 +182,14 @@ def recorded_config(source: Path) -> DictConfig:
     text = read_text(source)
     if "config" not in text:
         raise InputError(f"{source} carries no configuration: only a {RESULT} of a run does")
-    config = OmegaConf.create(text["config"])
-    assert isinstance(config, DictConfig)
+    return _parsed(text["config"], source)
+
+
+def _parsed(yaml: str, source: Path) -> DictConfig:
+    try:
+        config = OmegaConf.create(yaml)
+    except YAMLError as error:
+        raise InputError(f"the configuration in {source} is damaged: {error}") from error
+    if not isinstance(config, DictConfig):
+        raise InputError(f"the configuration in {source} is damaged: it is a list")
     return config

@@ -312,20 +312,13 @@ def test_the_command_itself_says_the_same(
     ],
 )
 def test_what_only_keras_knows_is_said_as_clearly(
-    overrides: list[str],
-    line: str,
-    folder: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    overrides: list[str], line: str, folder: Path, tmp_path: Path
 ) -> None:
-    from nst.run import run
-
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["nst"])
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    assert run([*OWN, *overrides, f"hydra.run.dir='{tmp_path}'"]) == 2
-    err = capfd.readouterr().err
-    assert err.startswith(f"nst: {line}") and err.count("\n") == 1
+    command = [sys.executable, "-m", "nst.run", *OWN, *overrides, f"hydra.run.dir='{tmp_path}'"]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"nst: {line}") and done.stderr.count("\n") == 1
     assert not (tmp_path / "result.png").exists()
     assert json.loads((tmp_path / "status.json").read_text())["status"] == "failed"

@@ -1,8 +1,9 @@
-"""What a wheel holds, and that it works away from the checkout."""
+"""A wheel holds all that the package needs, and works where no checkout is."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -10,54 +11,109 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+import nst
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 300  # s
+SOURCES = ("nst", "conf", "pyproject.toml", "README.md")
+
+
+def python(*arguments: str, cwd: Path, path: Path | None = None) -> str:
+    """What a Python process says; its modules come from ``path`` first."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(path or "")},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory):
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, built from a copy so that the checkout stays as it is."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        str(ROOT),
-        "--no-deps",
-        "-q",
-        "-w",
-        str(folder),
-    ]
-    subprocess.run(command, check=True, timeout=600)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        wheel.extractall(folder / "site")
-    return folder / "site"
+    for name in SOURCES:
+        source, copy = ROOT / name, folder / "source" / name
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy)
+    python("-m", "pip", "wheel", "./source", "--no-deps", "-q", "-w", "built", cwd=folder)
+    (found,) = (folder / "built").glob("*.whl")
+    return found
 
 
-def test_it_holds_configuration_assets_and_licence(unpacked):
-    conf = {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
-    shipped = {
-        path.relative_to(unpacked / "nst/conf") for path in (unpacked / "nst/conf").rglob("*.yaml")
-    }
-    assert shipped == conf
-    modules = {path.relative_to(ROOT) for path in (ROOT / "nst").rglob("*.py")}
-    assert modules <= {path.relative_to(unpacked) for path in unpacked.rglob("*.py")}
-    for asset in ("bundled.npz", "content/harbour.jpg", "style/starry.jpg"):
-        assert (unpacked / "nst/assets" / asset).is_file()
-    assert list(unpacked.rglob("LICENSE"))
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
+    """The wheel, unpacked: a folder to import from."""
+    folder = wheel.parent / "installed"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
 
 
-def test_it_works_from_another_folder(unpacked, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
-    script = "import sys, nst.run; print(nst.__file__); sys.argv[1:] = ['--cfg', 'job', 'style=wave']; nst.run.main()"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert str(unpacked) in done.stdout
-    assert "asset:style/wave.jpg" in done.stdout
-    assert not list(tmp_path.iterdir())
+def test_its_name_and_version(wheel: Path) -> None:
+    assert wheel.name == f"nst-{nst.__version__}-py3-none-any.whl"
+
+
+def test_it_holds_every_file_of_the_package(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    configurations = {f"nst/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
+    assert len(configurations) > 25
+    files = (path for path in (ROOT / "nst").rglob("*") if path.is_file())
+    package = {str(path.relative_to(ROOT)) for path in files if path.suffix != ".pyc"}
+    assert {"nst/assets/bundled.npz", "nst/assets/style/starry.jpg", "nst/py.typed"} < package
+    assert sorted((configurations | package) - names) == []
+
+
+def test_it_holds_nothing_but_the_package(wheel: Path) -> None:
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert tops == {"nst", f"nst-{nst.__version__}.dist-info"}
+
+
+def test_it_names_licence_command_and_dependencies(installed: Path) -> None:
+    information = installed / f"nst-{nst.__version__}.dist-info"
+    assert "nst = nst.run:main" in (information / "entry_points.txt").read_text()
+    assert [path.name for path in (information / "licenses").rglob("*") if path.is_file()]
+    metadata = (information / "METADATA").read_text("utf-8")
+    assert "License-Expression: MIT" in metadata
+    assert "Requires-Python: <3.14,>=3.11" in metadata
+    assert "Requires-Dist: hydra-core<1.4,>=1.3.8" in metadata
+
+
+def test_installed_it_finds_its_own_configuration(installed: Path, tmp_path: Path) -> None:
+    show = "import nst.config as c; print(c.__file__); print(c.CONF_DIR)"
+    module, conf = python("-c", show, cwd=tmp_path, path=installed).split()
+    assert Path(module) == installed / "nst" / "config.py", "the checkout was imported"
+    assert Path(conf) == installed / "nst" / "conf"
+
+
+def test_installed_it_says_what_the_checkout_says(installed: Path, tmp_path: Path) -> None:
+    shown = ("-m", "nst.run", "--cfg", "job", "experiment=gatys2015", "alpha=3")
+    there = python(*shown, cwd=tmp_path, path=installed)
+    assert there.startswith("alpha: 3.0\n") and "nst.optimizers.LBFGS" in there
+    assert there == python(*shown, cwd=tmp_path, path=ROOT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_installed_the_console_script_works(installed: Path, tmp_path: Path) -> None:
+    script = "import sys; from nst.run import main; sys.argv = ['nst', '--help']; main()"
+    assert "starry" in python("-c", script, cwd=tmp_path, path=installed)
+
+
+def test_installed_it_finds_its_pictures_and_weights(installed: Path, tmp_path: Path) -> None:
+    gather = """
+from nst.config import compose
+from nst.inputs import gather
+
+inputs = gather(compose(["network=bundled"]))
+print(inputs.content.source, inputs.style.source, inputs.network.path, sep="\\n")
+"""
+    paths = python("-c", gather, cwd=tmp_path, path=installed).splitlines()
+    assert len(paths) == 3
+    assert all(Path(path).is_relative_to(installed) for path in paths)

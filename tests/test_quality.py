@@ -1,4 +1,4 @@
-"""Lint, format and types, as the gate sees them."""
+"""The code is linted, formatted and typed."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
-    "tool", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
+    "command",
+    ["ruff check .", "ruff format --check .", "mypy"],
 )
-def test_the_code_passes(tool):
+def test_clean(command: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", *command.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_top_level_is_as_agreed():
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    top = {name.split("/")[0] for name in tracked if not name.startswith(".")}
-    agreed = {"conf", "nst", "scripts", "tests", "outputs", "pyproject.toml", "README.md"}
-    assert top <= agreed
