@@ -102,6 +102,7 @@ class LBFGS(Optimizer):
 
     history: int = MISSING
     max_evaluations: int = MISSING
+    bounded: bool = MISSING
 
 
 @dataclass

@@ -85,7 +85,12 @@ def run(optimizer: LBFGS, objective: Objective, evaluations: int) -> list[float]
     return [*totals, float(objective(optimizer.image).total)]
 
 
-def scipy_total(objective: Objective, image: np.ndarray, evaluations: int) -> float:
+def scipy_total(
+    objective: Objective,
+    image: np.ndarray,
+    evaluations: int,
+    bounds: list[tuple[float, float]] | None = None,
+) -> float:
     totals = []
 
     def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -95,7 +100,12 @@ def scipy_total(objective: Objective, image: np.ndarray, evaluations: int) -> fl
 
     options = {"maxcor": 6, "maxfun": evaluations, "maxiter": evaluations, "ftol": 0, "gtol": 0}
     scipy.optimize.minimize(
-        value_and_gradient, image.ravel(), jac=True, method="L-BFGS-B", options=options
+        value_and_gradient,
+        image.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options=options,
     )
     return min(totals[:evaluations])
 
@@ -298,7 +308,60 @@ def test_not_finite_all_around_stops_and_keeps_the_image():
     np.testing.assert_array_equal(optimizer.image, filled(0.5))
 
 
-def test_only_the_result_is_clipped():
+def beyond_the_bounds() -> Objective:
+    """A quadratic of 60 unequal curvatures, all coupled, whose minimum has values outside [0, 1]."""
+    random = np.random.default_rng(5)
+    root = random.normal(size=(60, 60))
+    matrix = tf.constant(root @ root.T / 60 + np.diag(np.geomspace(0.1, 10, 60)), tf.float32)
+    minimum = tf.constant(random.uniform(-0.5, 1.5, 60), tf.float32)
+
+    def value(image: tf.Tensor) -> tf.Tensor:
+        apart = tf.reshape(image, [-1]) - minimum
+        return 0.5 * tf.tensordot(apart, tf.linalg.matvec(matrix, apart), 1)
+
+    return compiled(value)
+
+
+BOUNDED = {
+    "quadratic": (beyond_the_bounds(), filled(0.5)),
+    "Rosenbrock": (compiled(lambda x: rosenbrock(2 * x - 1.2)), filled(0.3)),  # up to 0.8
+    "style transfer": PROBLEMS["style transfer"],
+}
+
+
+@pytest.mark.parametrize("problem", BOUNDED)
+def test_within_bounds_it_never_goes_up_and_is_as_good_as_scipy(problem):
+    objective, image = BOUNDED[problem]
+    optimizer = LBFGS(history=6, bounded=True)
+    optimizer.begin(tf.constant(image))
+    totals = []
+    while optimizer.evaluations < 60 and optimizer.stopped is None:
+        totals.append(float(optimizer.step(objective).total))
+        assert 0 <= np.min(optimizer.image) and np.max(optimizer.image) <= 1
+    totals.append(
+        float(objective(optimizer.result).total)
+    )  # of what is saved, not of a clipped one
+    assert np.all(np.diff(totals) <= 0)
+    oracle = scipy_total(objective, image, 60, bounds=[(0, 1)] * image.size)
+    assert totals[-1] <= max(1.25 * oracle, oracle + 1e-9 * totals[0])
+
+
+def test_bounds_hold_where_the_minimum_lies_beyond_them():
+    optimizer = LBFGS(history=6, bounded=True)
+    optimizer.begin(tf.constant(filled(0.9)))
+    minimum = np.where(np.arange(60).reshape(SHAPE) % 2, 1.5, 0.4).astype(np.float32)
+    run(optimizer, compiled(lambda x: tf.reduce_sum((x - minimum) ** 2)), 30)
+    assert optimizer.stopped.startswith("converged")
+    np.testing.assert_allclose(optimizer.image, np.minimum(minimum, 1), atol=1e-4)
+
+
+def test_a_start_outside_the_bounds_is_brought_inside():
+    optimizer = LBFGS(bounded=True)
+    optimizer.begin(tf.constant(filled(1.5)))
+    np.testing.assert_array_equal(optimizer.image, filled(1))
+
+
+def test_without_bounds_only_the_result_is_clipped():
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(filled(0.9)))
     run(optimizer, compiled(lambda x: tf.reduce_sum((x - 1.5) ** 2)), 30)

@@ -13,7 +13,7 @@ from nst.optimizers import LBFGS, Diverged, Evaluation, FirstOrder, Optimizer
 from nst.optimizers.first_order import keras_optimizers
 
 KERAS = sorted(keras_optimizers())
-EVERY = [*KERAS, "LBFGS"]
+EVERY = [*KERAS, "LBFGS", "LBFGS, bounded"]
 
 
 @tf.function(autograph=False)
@@ -37,7 +37,9 @@ class Quadratic:
 
 
 def make(name: str) -> Optimizer:
-    return LBFGS(history=3) if name == "LBFGS" else FirstOrder(name, 0.03, average=0.9)
+    if name.startswith("LBFGS"):
+        return LBFGS(history=3, bounded="bounded" in name)
+    return FirstOrder(name, 0.03, average=0.9)
 
 
 def start(height: int = 4, width: int = 5) -> tf.Tensor:

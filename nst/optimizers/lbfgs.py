@@ -26,17 +26,24 @@ class LBFGS:
     """L-BFGS with a weak Wolfe line search (Nocedal and Wright, algorithm 7.5).
 
     Works on the objective divided by the root mean square of its first gradient, so the loss
-    weights' common factor does not matter. Never accepts an increase, and does not clip between
-    steps, which would break the curvature pairs. A search that fails leaves the iterate where it
-    is and drops the history; the next step is steepest descent, and if that fails too it stops.
+    weights' common factor does not matter. Never accepts an increase. A search that fails leaves
+    the iterate where it is and drops the history; the next step is steepest descent, and if that
+    fails too it stops.
+
+    Bounds are kept by two-metric projection (Bertsekas 1982, "Projected Newton methods for
+    optimization problems with simple constraints"): values at a bound that the gradient pushes
+    outward are pinned for the step, the others move along a path that is clipped to the bounds.
+    Clipping the iterates of a plain L-BFGS would break its curvature pairs, and clipping its end
+    undoes a good part of the work.
     """
 
-    def __init__(self, history: int = 20, max_evaluations: int = 10) -> None:
+    def __init__(self, history: int = 20, max_evaluations: int = 10, bounded: bool = False) -> None:
         """Checks its arguments.
 
         Args:
             history: Curvature pairs to keep, at least 1; each costs two images of memory.
             max_evaluations: Trials of one line search, at least 1; most need one.
+            bounded: Whether every iterate stays in [0, 1]; else only :attr:`result` does.
 
         Raises:
             ValueError: A value out of range.
@@ -47,12 +54,13 @@ class LBFGS:
             raise ValueError(f"max_evaluations must be at least 1, received {max_evaluations}")
         self._history = History(history)
         self._budget = max_evaluations
+        self._low, self._high = (0.0, 1.0) if bounded else (-np.inf, np.inf)
         self.evaluations = 0
         self.stopped: str | None = None
 
     @property
     def image(self) -> tf.Tensor:
-        """The current iterate, `[1, H, W, 3]`, not bounded."""
+        """The current iterate, `[1, H, W, 3]`."""
         return self._image
 
     @property
@@ -62,7 +70,7 @@ class LBFGS:
 
     def begin(self, image: tf.Tensor) -> None:
         """Takes `image` `[1, H, W, 3]` over, without any history."""
-        self._image = tf.convert_to_tensor(image)
+        self._image = tf.clip_by_value(image, self._low, self._high)
         self._history.clear()
         self._unit = 0.0  # root mean square of this scale's first gradient; 0 while not yet known
         self._here: Evaluation | None = None  # the evaluation at `image`, once it is made
@@ -134,10 +142,11 @@ class LBFGS:
             return
 
         def evaluate(step: float) -> Trial:
-            image = self._image + step * direction
+            image = tf.clip_by_value(self._image + step * direction, self._low, self._high)
             there = objective(image)
             self.evaluations += 1
-            slope = float(compiled_dot(there.gradient / self._unit, direction))
+            moving = self._moving(image, direction)
+            slope = float(compiled_dot(there.gradient / self._unit, moving))
             return Trial(step, float(there.total) / self._unit, slope, Point(image, there))
 
         found = weak_wolfe(evaluate, start, self._budget)
@@ -152,13 +161,20 @@ class LBFGS:
             )
 
     def _direction(self, gradient: tf.Tensor) -> tuple[tf.Tensor, float]:
-        """A direction and the slope along it, which is negative unless the gradient is 0."""
-        direction = self._history.direction(gradient)
+        """A direction and the slope along it, which is negative unless nothing is left to do."""
+        free = self._moving(self._image, -gradient)
+        direction = tf.where(free != 0, self._history.direction(-free), 0.0)
+        direction = self._moving(self._image, direction)
         slope = float(compiled_dot(gradient, direction))
         if not slope < 0 and len(self._history) > 0:
             self._history.clear()
             return self._direction(gradient)
         return direction, slope
+
+    def _moving(self, image: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
+        """The direction without what leads out of the bounds."""
+        stuck = (image <= self._low) & (direction < 0) | (image >= self._high) & (direction > 0)
+        return tf.where(stuck, 0.0, direction)
 
     def _move(self, there: Point, gradient: tf.Tensor) -> None:
         change = there.evaluation.gradient / self._unit - gradient
