@@ -226,36 +226,4 @@ def _check_groups(overrides: Sequence[str]) -> None:
             raise InputError(f"{override.input_line}: a group takes the name of one of its options")
 
 
-def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:
-    """Flattens a resolved configuration to the columns of TensorBoard's table.
-
-    The same columns for every run, each of one type, never None: else the table hides runs.
-    """
-    optimizer = config.optimizer
-    return {
-        "alpha": config.alpha,
-        "beta": config.beta,
-        "content": stem(config.content.image),
-        "style": stem(config.style.image),
-        "style_scale": config.style.scale,
-        "size": config.size,
-        "steps": config.steps,
-        "seed": config.seed,
-        "init": config.init.base,
-        "noise": config.init.noise,
-        "network": config.network.name,
-        "pooling": config.network.pooling,
-        "optimizer": optimizer.get("name", optimizer._target_.rsplit(".", 1)[-1]),
-        "learning_rate": optimizer.get("learning_rate", 0.0),  # L-BFGS has none
-        "smallest_scale": config.pyramid.min_size or config.size,
-        "content_layers": " ".join(_layers(config, "content")),
-        "style_layers": " ".join(_layers(config, "style")),
-        "tv": float(config.loss.tv.weight) if "tv" in config.loss else 0.0,
-    }
-
-
-def _layers(config: DictConfig, term: str) -> List[str]:
-    return list(config.loss[term].layers) if term in config.loss else []
-
-
 register()

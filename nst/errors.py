@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 from collections.abc import Iterable
+from typing import NoReturn
 
 
 class InputError(ValueError):
@@ -12,6 +14,14 @@ class InputError(ValueError):
     def __init__(self, message: str) -> None:
         """Keep the message to one line, whatever a path or a library's own text brings along."""
         super().__init__(" ".join(message.splitlines()))
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose errors are like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises InputError instead of printing the usage over several lines."""
+        raise InputError(f"{message} (--help shows how)")
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -48,6 +48,25 @@ def read(path: Path, most: int) -> bytes:
     return data
 
 
+def folder(path: Path) -> Path:
+    """Check a folder of the user's.
+
+    Returns:
+        It, with ``~`` expanded.
+
+    Raises:
+        InputError: It does not exist (the nearest name beside it is named), or is a file.
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise InputError(f"{path} is a file; give the folder of a run or of a sweep")
+    beside = path.absolute().parent
+    names = [p.name for p in beside.iterdir()] if beside.is_dir() else []
+    raise InputError(f"{path} does not exist.{nearest(path.name, names)}")
+
+
 def _missing(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():

@@ -43,7 +43,7 @@ def page() -> str:
             "",
             "More: --cfg job shows the whole configuration, --cfg job -p loss a part of it; conf/ explains",
             "every key. A value with spaces or commas takes quotes inside quotes: \"style.image='a b.jpg'\".",
-            "Look at all runs: python -m tensorboard.main --logdir outputs",
+            "Look at all runs: python -m nst.tensorboard",
         ]
     )
 

@@ -58,8 +58,7 @@ def task(config: DictConfig) -> float:
         return math.nan
     log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])
     if not sweeping:
-        logdir = _shown(folder.path.parent.parent)
-        log.info("Compare: python -m tensorboard.main --logdir %s", logdir)
+        log.info("Compare: python -m nst.tensorboard%s", _beside(folder.path))
     return float(metrics["content_distance"] + metrics["style_distance"])
 
 
@@ -201,6 +200,11 @@ def _check_folder(key: str, folder: Path) -> None:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise InputError(f"{key}: {folder} cannot be made: {existing} is no folder to write into")
+
+
+def _beside(folder: Path) -> str:
+    """Names the folder that shows a run among others; nothing for ``outputs``, the default."""
+    return "" if Path("outputs").absolute() in folder.parents else f" {_shown(folder.parent)}"
 
 
 def _shown(path: Path) -> str:

@@ -20,10 +20,10 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from nst import images, runtime, weights
-from nst.config import hparams
 from nst.decoding import Pixels
 from nst.encoder import Encoder, Features
 from nst.evaluation import evaluate
+from nst.handles import hparams
 from nst.inputs import Inputs, gather, identity, resolved
 from nst.loop import Loop, Record, Scale, plan
 from nst.losses import Term

@@ -20,7 +20,8 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from nst import images
 from nst.checks import check
-from nst.config import compose, hparams
+from nst.config import compose
+from nst.handles import hparams
 from nst.observers import Observer
 from nst.runs import RunFolder
 
@@ -175,7 +176,7 @@ def test_every_curve_is_in_the_event_file(recorded: Recorded) -> None:
         curves = {"loss/total": line["total"], "time/evaluations": line["evaluations"]}
         curves |= {f"loss_raw/{term}": value for term, value in line["raw"].items()}
         curves |= {f"loss_weighted/{term}": value for term, value in line["weighted"].items()}
-        curves |= line["layers"]
+        curves |= {f"layer_{part}": value for part, value in line["layers"].items()}
         curves |= {f"gradient/{term}": value for term, value in line["gradient"].items()}
         for tag, value in curves.items():
             assert recorded.scalars(tag)[line["step"]] == pytest.approx(value, rel=1e-6), tag
@@ -201,7 +202,7 @@ def test_the_picture_is_shown_on_its_way(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("name", ["content", "style"])
 def test_content_and_style_are_shown_once(name: str, recorded: Recorded) -> None:
-    shown = recorded.pictures(name)
+    shown = recorded.pictures(f"source/{name}")
     assert list(shown) == [0]
     original = np.asarray(Image.open(recorded.folder.parent / f"{name}.png")).astype(int)
     assert np.abs(shown[0] - original).max() <= 1
@@ -224,11 +225,12 @@ def test_hparams_are_typed_and_complete(recorded: Recorded) -> None:
         kind = info.hparams[name].WhichOneof("kind")
         assert kind == kinds[type(value)], name
         assert getattr(info.hparams[name], kind) == value
-    assert info.group_name == recorded.folder.name  # or runs of equal handles fall into one row
+    name = f"{recorded.folder.name} in {recorded.folder.parent}"
+    assert info.group_name == name  # or runs of equal handles, or of equal names, fall into one row
 
 
 def test_final_metrics_are_curves_of_one_point(recorded: Recorded) -> None:
-    for name in ("content_distance", "style_distance", "seconds", "evaluations"):
+    for name in ("content_distance", "style_distance", "seconds", "evaluations", "steps"):
         value = recorded.metrics[name]
         assert recorded.scalars(f"final/{name}") == {STEPS: pytest.approx(value, rel=1e-6)}
 

@@ -232,7 +232,7 @@ def test_what_it_says_where_there_is_no_terminal(twins: tuple[Command, Command])
     assert all(re.match(line, text) for text in progress), "nothing else, TensorFlow's lines least"
     assert "steps/s" in progress[-1]
     assert re.fullmatch(r"outputs/\S+/result\.png  \(\d+ s\)", picture)
-    assert compare == "Compare: python -m tensorboard.main --logdir outputs"
+    assert compare == "Compare: python -m nst.tensorboard"
 
 
 def test_what_it_shows_on_a_terminal(twins: tuple[Command, Command]) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nst.errors import InputError
+from nst.errors import InputError, Parser
 
 COMPLETED, WRONG_INPUT = 0, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m nst.compare",
         description="Sets runs side by side: which keys differ, pictures, distances, curves. "
         "Writes sheet.png, front.png, runs.csv and report.html.",
@@ -29,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="where to write (default: comparison/ in the sweep; for several folders "
         "outputs/comparisons/<date>_<time>/)",
     )
-    parsed = parser.parse_args(arguments)
     try:
+        parsed = parser.parse_args(arguments)
         report = _compared([folder.expanduser() for folder in parsed.folders], parsed.out)
     except InputError as error:
         print(f"nst: {error}", file=sys.stderr)

@@ -11,7 +11,8 @@ from nst.compare import portraits
 from nst.compare.effects import Effect, effects
 from nst.compare.handles import differing, label, ordered, with_handles
 from nst.compare.portraits import Gallery
-from nst.compare.reading import Run, Value, find, names, read
+from nst.compare.reading import Run, find, names, read
+from nst.handles import Value
 
 
 @dataclass(frozen=True, eq=False)

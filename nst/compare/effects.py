@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev, variance
 
 from nst.compare.handles import ordered, short, shown
-from nst.compare.reading import Run, Value
+from nst.compare.reading import Run
+from nst.handles import Value
 
 METRICS = {
     "content_distance": "content distance",

@@ -10,21 +10,17 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from nst.compare.reading import Run, Value, flat
+from nst.compare.reading import Run
 from nst.config import CONF_DIR
-from nst.naming import stem
+from nst.handles import Handles, Value, flat, handles
 
-Handles = dict[str, Value]
-
-# Keys that cannot change a picture: they say what watches a run and where files come from.
-ASIDE = ("resume", "replay", "observer", "network.url", "network.md5", "network.timeout")
 IMAGES = ("content", "style")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
 
 
 def with_handles(runs: Sequence[Run]) -> list[Run]:
     """Gives every run its handles: groups by their option's name, images by their file's."""
-    views = [_view(run.settings) for run in runs]
+    views = [handles(run.settings) for run in runs]
     for name in IMAGES:
         _name_images(name, runs, views)
     for group in NAMED_BY_OPTION:
@@ -82,29 +78,6 @@ def label(run: Run, keys: Sequence[str]) -> str:
     """Names a run by what tells it apart: ``alpha=1000 style=starry``; else by its folder."""
     told = [f"{short(key)}={shown(run.handles[key])}" for key in keys if key in run.handles]
     return " ".join(told) or run.name
-
-
-def _view(settings: Mapping[str, Value]) -> Handles:
-    view: Handles = {}
-    for key, value in settings.items():
-        if key.startswith(ASIDE) or key.endswith((".sha256", "optimizer.name")):
-            continue
-        if key in ("content.image", "style.image", "init.image"):
-            key = key.removesuffix(".image") if key != "init.image" else key
-            value = stem(str(value)) if value is not None else None
-        elif key == "optimizer._target_":
-            key, value = "optimizer", str(settings.get("optimizer.name") or _class(value)).lower()
-        elif key == "network.name":
-            key = "network"
-        elif key.endswith("._target_"):
-            key, value = key.removesuffix("._target_"), _class(value)
-        view[key] = value
-    terms = [key.split(".")[1] for key in settings if re.fullmatch(r"loss\.\w+\._target_", key)]
-    return view | {"loss": "+".join(terms)} if terms else view
-
-
-def _class(target: Value) -> str:
-    return str(target).rsplit(".", 1)[-1]
 
 
 def _name_images(name: str, runs: Sequence[Run], views: Sequence[Handles]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from nst.compare.handles import label, ordered, short, shown
-from nst.compare.reading import Run, Value
+from nst.compare.reading import Run
+from nst.handles import Value
 
 MOST_COLUMNS = 8  # of a grid; a key with more values makes the rows
 MOST_ROWS = 8  # of a page without a grid

@@ -14,7 +14,9 @@ import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.errors import InputError, nearest
+from nst import files
+from nst.errors import InputError
+from nst.handles import Value, flat
 from nst.runs import CONFIG, HISTORY, RESULT, STATUS, RunFolder
 
 PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it
@@ -31,7 +33,6 @@ BROKEN = (
 )
 
 T = TypeVar("T")
-Value = str | int | float | bool | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +87,7 @@ def find(folders: Iterable[Path]) -> list[Path]:
 
 
 def _runs_of(folder: Path) -> list[Path]:
-    if not folder.exists():
-        beside = folder.absolute().parent
-        names = [path.name for path in beside.iterdir()] if beside.is_dir() else []
-        raise InputError(f"{folder} does not exist.{nearest(folder.name, names)}")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; give the folder of a run or of a sweep")
-    if is_run(folder):
+    if is_run(files.folder(folder)):
         return [folder]
     below = sorted((path for path in folder.iterdir() if path.is_dir()), key=_natural)
     runs = [path for path in below if is_run(path)]
@@ -164,21 +159,6 @@ def _settings(path: Path, resolved: bool) -> dict[str, Value]:
     if not resolved:  # what was left open says nothing about how runs differ
         return {key: value for key, value in settings.items() if value not in (None, "auto")}
     return settings
-
-
-def flat(node: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Value]]:
-    """Walks through nested mappings; the parts of a key are joined with dots."""
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", _value(value)
-
-
-def _value(value: Any) -> Value:
-    if isinstance(value, list):
-        return tuple(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
-    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _history(path: Path) -> list[Mapping[str, Any]]:

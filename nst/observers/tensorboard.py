@@ -1,4 +1,8 @@
-"""The event file: curves, images, configuration and hparams of a run."""
+"""The event file: curves, images, configuration and hparams of a run.
+
+TensorBoard sorts what it shows by name and opens its table with the first five metrics: the names here
+are such that ``final/`` is first among the numbers and ``result`` among the pictures.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import api as hparams
 
 from nst.loop import Record
 from nst.observers.base import Observer, Run
 from nst.observers.files import due
 
-FINAL = ("content_distance", "style_distance", "seconds", "evaluations")
+FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
 
 
 class TensorBoard(Observer):
@@ -32,18 +38,21 @@ class TensorBoard(Observer):
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run.folder.path))
         with self._writer.as_default(run.first_step):
-            tf.summary.image("content", run.content[None])
-            tf.summary.image("style", run.style[None])
+            tf.summary.image("source/content", run.content[None])
+            tf.summary.image("source/style", run.style[None])
             tf.summary.text(
                 "config", f"```yaml\n{run.config}\n```"
             )  # fenced, or it is one paragraph
-            # Without a trial_id of their own, runs with equal values would fall into one row.
-            hparams.hparams(dict(run.hparams), trial_id=run.folder.path.name)
+            # Runs of one trial_id fall into one row, and jobs of two sweeps may be called the same.
+            path = run.folder.path.absolute()
+            hparams.hparams(dict(run.hparams), trial_id=f"{path.name} in {path.parent}")
             self._writer.flush()  # TensorBoard can show both images while the first step compiles
 
     def step(self, record: Record) -> None:
         """Writes the points of the curves, and now and then the image."""
         with self._writer.as_default(record.step):
+            if record.step == self._run.first_step:
+                tf.summary.experimental.write_raw_pb(layout(record), record.step)
             if due(record, self._scalars_every):
                 for tag, value in scalars(record).items():
                     tf.summary.scalar(tag, value)
@@ -67,13 +76,36 @@ class TensorBoard(Observer):
         self._last = record.step, record.seconds
 
 
+def layout(record: Record) -> bytes:
+    """Makes the page of custom scalars: a chart a term, in which the curves of all runs meet.
+
+    TensorBoard merges the layouts of all runs; equal charts appear once.
+    """
+    charts = [
+        layout_pb2.Chart(
+            title=f"{term}, unweighted",
+            multiline=layout_pb2.MultilineChartContent(tag=[f"loss_raw/{term}$"]),
+        )
+        for term in record.raw
+    ]
+    page = layout_pb2.Layout(
+        category=[layout_pb2.Category(title="Raw losses of all runs", chart=charts)]
+    )
+    data: bytes = custom_scalars.pb(page).SerializeToString()
+    return data
+
+
 def scalars(record: Record) -> dict[str, float]:
     """Names the numbers of a record as TensorBoard shows them."""
     return {
         "loss/total": record.total,
         **{f"loss_raw/{term}": value for term, value in record.raw.items()},
         **{f"loss_weighted/{term}": value for term, value in record.weighted.items()},
-        **{f"{t}/{p}": value for t, parts in record.layers.items() for p, value in parts.items()},
+        **{
+            f"layer_{term}/{layer}": value
+            for term, layers in record.layers.items()
+            for layer, value in layers.items()
+        },
         **{f"gradient/{term}": value for term, value in record.gradient.items()},
         "time/evaluations": float(record.evaluations),
         "time/seconds": record.seconds,
