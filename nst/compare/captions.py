@@ -28,7 +28,7 @@ def metric_lines(runs: Sequence[Run]) -> list[str]:
         f"{name} {spread(run.metrics[f'{name}_distance'] for run in done)}"
         for name in ("content", "style")
     ]
-    return ["  ".join(words)] if len(done) == 1 else words
+    return [" · ".join(words)] if len(done) == 1 else words
 
 
 def seed_line(runs: Sequence[Run], example: Run | None) -> str:

@@ -14,6 +14,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from nst.compare.effects import METRICS, Effect
 from nst.compare.handles import label, ordered, short, shown
@@ -56,9 +57,11 @@ def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
     told = [run for run in runs if run.history]
     if not told:
         return ""
-    figure, grid = _panels(1, len(panels), below=0.5)
+    figure, grid = _panels(math.ceil(len(panels) / 2), 2, (5.2, 2.9), below=0.5)
     styles = _styles(told, keys)
-    for axes, (title, term) in zip(grid[0], panels.items(), strict=True):
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    for axes, (title, term) in zip(grid.flat, panels.items(), strict=False):
         for index, run in enumerate(told):
             x = [_number(record.get(axis)) for record in run.history]
             y = [_number(_raw(r).get(term) if term else r.get("total")) for r in run.history]
@@ -91,7 +94,10 @@ def main_effects(effects: Sequence[Effect]) -> str:
                 axes.plot([place] * len(sample), sample, "o", color=PALETTE[-1], ms=4, alpha=0.7)
             means = [spread.mean for spread in effect.spreads[metric]]
             bars = [spread.deviation or 0.0 for spread in effect.spreads[metric]]
-            axes.errorbar(places, means, bars, color=PALETTE[0], marker="o", ms=7, capsize=4)
+            # A line between words would claim an order that they do not have.
+            joined = "-" if all(isinstance(value, int | float) for value in effect.values) else ""
+            look = {"color": PALETTE[0], "linestyle": joined, "marker": "o", "ms": 7}
+            axes.errorbar(places, means, bars, capsize=4, **look)
             axes.set_xticks(
                 places, [shown(value)[:18] for value in effect.values], parse_math=False
             )
@@ -102,10 +108,12 @@ def main_effects(effects: Sequence[Effect]) -> str:
     return _svg(figure)
 
 
-def _panels(rows: int, columns: int, below: float = 0.0) -> tuple[Figure, Any]:
-    """Makes a grid of axes, with room of so many inches below it."""
+def _panels(
+    rows: int, columns: int, panel: tuple[float, float] = (3.5, 2.9), below: float = 0.0
+) -> tuple[Figure, Any]:
+    """Makes a grid of axes, each in a panel of so many inches, with room below them."""
     # By hand: the layout engines measure every text several times, which takes seconds.
-    width, height = 3.5 * columns, 2.9 * rows + below
+    width, height = panel[0] * columns, panel[1] * rows + below
     figure = Figure((width, height))
     edges = {"left": 0.65 / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
     edges["bottom"] = (0.6 + below) / height
@@ -120,6 +128,8 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
     if not values or max(values) < 10 * min(values):
         return
     axes.set_yscale("log", nonpositive="mask")
+    wide = max(values) > 1000 * min(values)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
     axes.yaxis.set_major_formatter(lambda value, _: shown(value))
     axes.minorticks_off()
 
@@ -140,16 +150,16 @@ def _styles(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[Any, str]]:
     )
     return [
         (
-            _colour(colours.index(run.handles.get(first or "")), len(colours)),
+            colour(colours.index(run.handles.get(first or "")), len(colours)),
             DASHES[dashes.index(run.handles.get(second or "")) % len(DASHES)],
         )
         for run in runs
     ]
 
 
-def _colour(index: int, count: int) -> Any:
-    """Picks from the palette; more values than it has run from dark to bright."""
-    if count <= len(PALETTE):
+def colour(index: int, count: int) -> Any:
+    """Picks from the palette, grey left aside; more values than it has run from dark to bright."""
+    if count < len(PALETTE):
         return PALETTE[index]
     return matplotlib.colormaps["viridis"](0.1 + 0.8 * index / (count - 1))
 
@@ -160,7 +170,7 @@ def _legend(figure: Figure, runs: Sequence[Run], keys: Sequence[str]) -> None:
         values: list[Value] = ordered(run.handles.get(key) for run in runs)
         for index, value in enumerate(values):
             look = {
-                "color": _colour(index, len(values)),
+                "color": colour(index, len(values)),
                 "linestyle": DASHES[index % len(DASHES)],
             } | fixed
             entries[f"{short(key)}={shown(value)}"] = Line2D([], [], **look)

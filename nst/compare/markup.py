@@ -61,4 +61,4 @@ def link(path: str, text: str) -> str:
 def image(jpeg: bytes, alternative: str, css_class: str = "") -> str:
     """Makes a picture that travels inside the page."""
     chosen = f' class="{css_class}"' if css_class else ""
-    return f'<img src="{data_uri(jpeg)}" alt="{escape(alternative)}"{chosen} decoding="async">'
+    return f'<img src="{data_uri(jpeg)}" alt="{escape(alternative)}"{chosen}>'

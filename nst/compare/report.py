@@ -69,12 +69,13 @@ def _header(comparison: Comparison) -> str:
 
 def _front(front: bytes) -> str:
     words = (
-        "Both distances are measured in the same way for every run, whatever it optimised. A run "
-        "on the front is beaten by no other one in both."
+        "Both distances are measured in the same way for every run, whatever it optimised. What is "
+        "on the front is beaten by nothing in both; several seeds of a setting are shown as their "
+        "mean ± standard deviation."
     )
     chart = image(front, "Pareto chart of all runs")
     linked = f'<a id="chart" href="#chart" title="full size">{chart}</a>'
-    return f'<p>{words}</p><div class="card scroll">{linked}</div>'
+    return f'<p>{words}</p><div class="card">{linked}</div>'
 
 
 def _runs_table(comparison: Comparison) -> str:
@@ -90,7 +91,7 @@ def _runs_table(comparison: Comparison) -> str:
                 td(f'<span{alarm} title="{escape(run.reason)}">{escape(run.state)}</span>'),
                 *(setting(run.handles.get(key)) for key in comparison.keys),
                 *(metric(run.metrics.get(name)) for name in METRICS),
-                td(escape(run.name)),
+                td(f'<span class="name">{escape(run.name)}</span>'),
             ]
         )
     headings = ["run", "", "state", *map(short, comparison.keys), *METRICS.values(), "folder"]
@@ -165,8 +166,9 @@ def _differences(comparison: Comparison) -> str:
     rows = []
     for key in all_differences(comparison.runs):
         values = ordered(run.settings.get(key) for run in comparison.runs if run.resolved)
+        width = 12 if key.endswith(".sha256") else None
         told = [
-            f"<div><code>{escape(shown(value))}</code> <span class='pale'>in</span> "
+            f"<div><code>{escape(shown(value)[:width])}</code> <span class='pale'>in</span> "
             + " ".join(
                 f'<a href="#run-{index}">{index}</a>'
                 for index, run in enumerate(comparison.runs, start=1)

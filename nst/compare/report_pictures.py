@@ -106,7 +106,7 @@ def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
     if portrait is None:
         return '<p class="pale">There is no picture.</p>'
     result = image(portrait.large, comparison.label(run))
-    style = f"--aspect: {portrait.size[0] / portrait.size[1]:.4f}; --width: {portrait.size[0]}px"
+    style = f"--aspect: {portrait.size[0] / portrait.size[1]:.4f}"
     if content is None:
         layer, control = (
             "",
@@ -129,12 +129,11 @@ def _facts(run: Run, comparison: Comparison, out: Path) -> str:
     facts = {name: number(run.metrics[key]) for key, name in METRICS.items() if key in run.metrics}
     portrait = comparison.gallery.results.get(run.folder)
     folder = Path(os.path.relpath(run.folder, out)).as_posix()
+    told = {name: escape(value) for name, value in facts.items()}
     if portrait:
-        size = "{} × {} px".format(*portrait.size)
-        scaled = portrait.large_size != portrait.size
-        facts["picture"] = size + (" (here {} × {})".format(*portrait.large_size) if scaled else "")
-    pairs = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items()
-    )
-    files = link(f"{folder}/{RESULT}" if portrait else f"{folder}/", run.name)
-    return f"<dl>{pairs}<dt>folder</dt><dd>{files}</dd></dl>"
+        told["picture"] = link(f"{folder}/{RESULT}", "{} × {} px".format(*portrait.size))
+        if portrait.large_size != portrait.size:
+            told["picture"] += " (here {} × {})".format(*portrait.large_size)
+    told["folder"] = link(f"{folder}/", run.name)
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in told.items())
+    return f"<dl>{pairs}</dl>"
