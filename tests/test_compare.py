@@ -25,9 +25,10 @@ from nst.compare import compare
 from nst.compare.__main__ import main
 from nst.compare.comparison import Comparison, gather
 from nst.compare.effects import effects, number, seed_noise, spread
-from nst.compare.front import around, pareto
+from nst.compare.front import fronts, marks, pareto
 from nst.compare.handles import shown
 from nst.compare.layout import pages
+from nst.compare.placing import around
 from nst.compare.portraits import portray
 from nst.compare.reading import read
 from nst.config import compose
@@ -384,6 +385,27 @@ def test_mean_and_spread_stop_at_the_same_decimal() -> None:
     assert str(spread([0.3])) == "0.300"
 
 
+def test_each_style_has_a_front_of_its_own(tmp_path: Path, images: dict[str, Path]) -> None:
+    """However well a run meets one style, that says nothing about one that meets another."""
+    for index, (style, alpha) in enumerate(product(("night", "scream"), (1.0, 2.0))):
+        place = (0.1 + 0.1 * alpha + 0.5 * (style == "scream"), 0.9)
+        make_run(tmp_path / str(index), images, {"alpha": alpha}, style=style, distances=place)
+    found = gather([tmp_path])
+    assert fronts(marks(found.runs, found.keys, found.gallery)) == [[0], [2]]
+
+
+def test_the_seeds_of_a_setting_are_one_mark(tmp_path: Path, images: dict[str, Path]) -> None:
+    for index, (alpha, seed) in enumerate(product((1.0, 2.0), (0, 1, 2))):
+        changes = {"alpha": alpha, "seed": seed}
+        make_run(tmp_path / str(index), images, changes, distances=(alpha, float(seed)))
+    make_run(tmp_path / "9", images, {"alpha": 3.0}, distances=None)
+    found = gather([tmp_path])
+    first, second = marks(found.runs, found.keys, found.gallery)
+    assert (first.mean, second.mean) == ((1.0, 1.0), (2.0, 1.0))
+    assert first.label == ["alpha=1", "3 runs"]
+    assert fronts([first, second]) == [[0]]
+
+
 unit = st.floats(0, 1, allow_subnormal=False)
 
 
@@ -398,7 +420,7 @@ def test_the_front_is_what_nothing_beats(points: list[tuple[float, float]]) -> N
 @given(st.lists(st.tuples(unit, unit), min_size=1, max_size=9))
 def test_thumbnails_do_not_hide_each_other(points: list[tuple[float, float]]) -> None:
     anchors = np.array(points) * 600 + 200
-    centres = around(anchors, (100.0, 80.0), (0.0, 0.0, 1000.0, 1000.0), anchors[:1])
+    centres = around(anchors, (100.0, 80.0), (0.0, 0.0, 1000.0, 1000.0), anchors[:1], anchors)
     apart = np.abs(centres[:, None] - centres[None])
     clear = (apart[..., 0] >= 99.9) | (apart[..., 1] >= 79.9)
     assert (clear | np.eye(len(points), dtype=bool)).all()
@@ -536,7 +558,9 @@ def test_two_runs_side_by_side(
     assert main([str(first), str(second)]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"^alpha +1 +2 *$", printed, re.MULTILINE)
-    assert re.search(r"^content distance +0\.250 +0\.750 *$", printed, re.MULTILINE)
+    assert re.search(r"^content distance +0\.250 +0\.750 +\+200 % *$", printed, re.MULTILINE)
+    assert re.search(r"^style distance +0\.500 +0\.125 +-75 % *$", printed, re.MULTILINE)
+    assert re.search(r"^steps +4 +4 *$", printed, re.MULTILINE)
     assert "b[red]" in printed  # no markup of the terminal's
     (report,) = tmp_path.glob("outputs/comparisons/*/report.html")
     assert str(report.relative_to(tmp_path)) in printed
@@ -568,6 +592,18 @@ def test_wrong_folders_end_in_one_line(
     assert words in message
     assert message.count("\n") == 1
     assert fingerprint(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [([], "required: FOLDER"), (["--ot", "x", "a"], "unrecognized")]
+)
+def test_a_wrong_command_line_ends_in_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert words in message and message.startswith("nst: ")
+    assert message.count("\n") == 1
 
 
 def test_nothing_is_written_into_a_run_folder(

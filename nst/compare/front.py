@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,21 +16,21 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
 from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
-from nst.compare.captions import INK, PALE
-from nst.compare.handles import label
+from nst.compare.captions import INK, PALE, exemplar
+from nst.compare.charts import PALETTE, colour
+from nst.compare.effects import Setting, by_setting
+from nst.compare.handles import IMAGES, label
+from nst.compare.placing import Points, along, around
 from nst.compare.portraits import Gallery, fitted
 from nst.compare.reading import Run
 
-Points = npt.NDArray[np.float64]
-
 DPI = 100
-THUMBNAIL = (128, 128)  # box of a picture, px
-DOT = 9  # room around a point, px
-TEXT_LINE = 15  # height of a line of a label, px
+THUMBNAIL = (136, 136)  # box of a picture, px
+TEXT_LINE = 17  # height of a line of a label, px
 CROWDING = 0.3  # share of the axes that thumbnails may cover
 SIDES = (11.0, 60.0)  # least and most width of the chart, inches
 LOG_FROM = 20.0  # ratio of largest to smallest distance from which on an axis is logarithmic
-FRONT, OTHER = "#0072b2", "#8a8a8a"  # told apart by lightness too
+OTHER = PALETTE[-1]  # of what is on no front
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -43,6 +42,29 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What is drawn of a setting: its runs' mean, and a card.
+
+    Attributes:
+        places: Content and style distance of each run, one for each seed.
+        task: What must be equal for distances to compare: content and style, where they differ.
+        label: In lines.
+        picture: Of one of the runs, if there is any.
+    """
+
+    places: Points
+    task: Setting
+    label: Sequence[str]
+    picture: Image.Image | None
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Where it stands."""
+        x, y = self.places.mean(axis=0)
+        return float(x), float(y)
+
+
 @style.context("default")
 def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Image.Image:
     """Draws the chart; runs without both distances are counted above it.
@@ -52,25 +74,52 @@ def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Image.Im
         keys: That make the labels.
         gallery: The pictures.
     """
-    placed = {run: place for run in runs if (place := _place(run)) is not None}
-    points = list(placed.values())
-    labels = [_lines(label(run, keys)) for run in placed]
-    box = (THUMBNAIL[0] + 14, THUMBNAIL[1] + 10 + TEXT_LINE * max(map(len, labels), default=1))
-    figure, axes = _canvas(len(placed), box)
-    _dress(figure, axes, len(runs) - len(placed))
-    _zoom(axes, points, box)
-    if points:
-        pictures = [gallery.results.get(run.folder) for run in placed]
-        cards = [
-            _card(picture.cell if picture else None, lines)
-            for picture, lines in zip(pictures, labels, strict=True)
-        ]
-        _pin(figure, axes, points, cards, box)
+    drawn = marks(runs, keys, gallery)
+    places = [place for mark in drawn for place in mark.places.tolist()]
+    lines = max((len(mark.label) for mark in drawn), default=1)
+    box = (THUMBNAIL[0] + 14, THUMBNAIL[1] + 10 + TEXT_LINE * lines)
+    figure, axes = _canvas(len(drawn), box)
+    _dress(figure, axes, len(runs) - len(places), several=len(tasks(drawn)) > 1)
+    _zoom(axes, places, box)
+    if drawn:
+        _pin(figure, axes, drawn, box)
     else:
         axes.text(0.5, 0.5, "no run has both distances", transform=axes.transAxes, ha="center")
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return Image.open(file).convert("RGB")
+
+
+def marks(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
+    """Makes a mark for each setting of which some run has both distances."""
+    placed = [run for run in runs if _place(run) is not None]
+    return [_mark(group, keys, gallery) for group in by_setting(placed, keys).values()]
+
+
+def fronts(marks: Sequence[Mark]) -> list[list[int]]:
+    """Finds the front of each task: a distance to one style says nothing about one to another."""
+    found = []
+    for task in tasks(marks):
+        members = [index for index, mark in enumerate(marks) if mark.task == task]
+        found.append([members[i] for i in pareto([marks[index].mean for index in members])])
+    return found
+
+
+def tasks(marks: Sequence[Mark]) -> list[Setting]:
+    """Lists the tasks in the order of the runs, each once."""
+    return list(dict.fromkeys(mark.task for mark in marks))
+
+
+def _mark(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Mark:
+    example = exemplar(runs, gallery)
+    told = [key for key in keys if key != "seed" or len(runs) == 1]
+    words = _lines(label(runs[0], told))
+    return Mark(
+        places=np.array([_place(run) for run in runs]),
+        task=tuple(runs[0].handles.get(key) for key in IMAGES if key in keys),
+        label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
+        picture=gallery.results[example.folder].cell if example else None,
+    )
 
 
 def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
@@ -81,83 +130,29 @@ def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
     return figure, figure.add_axes((0.08, 0.1, 0.91, 0.84))
 
 
-def _pin(
-    figure: Figure,
-    axes: Axes,
-    points: Sequence[tuple[float, float]],
-    cards: Sequence[VPacker],
-    box: tuple[float, float],
-) -> None:
-    """Draws the front, and a card with its leader and its dot for each point."""
-    front = pareto(points)
-    x, y = zip(*(points[i] for i in front), strict=True)
-    axes.plot(x, y, drawstyle="steps-post", color=FRONT, linewidth=2)
+def _pin(figure: Figure, axes: Axes, marks: Sequence[Mark], box: tuple[float, float]) -> None:
+    """Draws the fronts, and a card with its leader and its dot for each mark."""
+    found = fronts(marks)
+    colours = {i: colour(n, len(found)) for n, front in enumerate(found) for i in front}
+    for front in found:
+        x, y = zip(*(marks[i].mean for i in front), strict=True)
+        axes.plot(x, y, drawstyle="steps-post", color=colours[front[0]], linewidth=2)
     figure.draw_without_rendering()  # from here on, places in px are known
-    anchors = np.array([axes.transData.transform(point) for point in points])
+    anchors = np.array([axes.transData.transform(mark.mean) for mark in marks])
     (left, bottom), (right, top) = axes.get_window_extent().get_points()
-    centres = around(anchors, box, (left, bottom, right, top), _along(anchors[front]))
-    for index, (card, centre) in enumerate(zip(cards, centres, strict=True)):
-        colour = FRONT if index in front else OTHER
+    seeds = axes.transData.transform(np.concatenate([mark.places for mark in marks]))
+    lines = np.concatenate([along(anchors[front]) for front in found])
+    centres = around(anchors, box, (left, bottom, right, top), lines, seeds)
+    for index, (mark, centre) in enumerate(zip(marks, centres, strict=True)):
+        look = colours.get(index, OTHER)
         leader = np.array([anchors[index], centre]).T
-        axes.add_artist(Line2D(*leader, color=colour, linewidth=1, transform=IdentityTransform()))
-        axes.add_artist(_pinned(card, centre, colour))
-        axes.plot(*points[index], "o", color=colour, mec="white", ms=9, zorder=9)
-
-
-def around(
-    anchors: Points,
-    box: tuple[float, float],
-    bounds: tuple[float, float, float, float],
-    line: Points,
-) -> Points:
-    """Places a box for each anchor as near as it goes without covering boxes, anchors or lines.
-
-    One after the other takes the best of many places around its anchor: on a full chart lines are
-    covered first, then anchors, and boxes overlap only where nothing else is left.
-
-    Args:
-        anchors: Where the boxes belong, ``[N, 2]``, px.
-        box: Width and height of each, px.
-        bounds: Left, bottom, right and top that they stay inside, px.
-        line: Points along a line, ``[M, 2]``, px.
-
-    Returns:
-        Centres, ``[N, 2]``, px.
-    """
-    size = np.array(box)
-    low, high = np.array(bounds[:2]) + size / 2, np.array(bounds[2:]) - size / 2
-    angles = np.linspace(0, 2 * math.pi, 24, endpoint=False) + math.pi / 2  # above comes first
-    rings = np.arange(0.6, 8, 0.15)[:, None, None]
-    ways = (rings * size * np.stack([np.cos(angles), np.sin(angles)], axis=1)).reshape(-1, 2)
-    centres = np.empty((0, 2))
-    for anchor in anchors:
-        places = np.clip(anchor + ways, low, np.maximum(low, high))
-        cost = np.abs(places - anchor).max(axis=1)
-        cost += 1000 * _covered(places, centres, size)
-        cost += 150 * _covered(places, anchors, size / 2 + DOT)
-        cost += 8 * _covered(places, line, size / 2)
-        places = places[np.argsort(cost, kind="stable")[:100]]  # of the best, how their leaders run
-        leaders = anchor + np.linspace(0, 1, 12)[:, None] * (places - anchor)[:, None]
-        crossed = _covered(leaders.reshape(-1, 2), centres, size / 2).reshape(-1, 12).sum(axis=1)
-        best = (np.sort(cost, kind="stable")[:100] + 30 * crossed).argmin()
-        centres = np.vstack([centres, places[best]])
-        line = np.vstack([line, leaders[best]])
-    return centres
-
-
-def _covered(places: Points, others: Points, reach: Points) -> Points:
-    """Counts how many others are nearer to each place than ``reach`` in both directions."""
-    return np.asarray(
-        (np.abs(places[:, None] - others[None]) < reach).all(axis=2).sum(axis=1), float
-    )
-
-
-def _along(front: Points) -> Points:
-    """Samples the steps between points every few px."""
-    corners = np.repeat(front, 2, axis=0)[1:]
-    corners[1::2, 1] = corners[0::2, 1][: len(corners[1::2])]
-    samples = [np.linspace(a, b, 2 + int(np.abs(b - a).max() / 12)) for a, b in pairwise(corners)]
-    return np.concatenate(samples) if samples else front
+        axes.add_artist(Line2D(*leader, color=look, linewidth=1, transform=IdentityTransform()))
+        axes.add_artist(_pinned(_card(mark.picture, mark.label), centre, look))
+        if len(mark.places) > 1:
+            axes.plot(*mark.places.T, "o", color=look, ms=4, alpha=0.6, zorder=8)
+            x_error, y_error = mark.places.std(axis=0, ddof=1)
+            axes.errorbar(*mark.mean, y_error, x_error, color=look, linewidth=1.5, zorder=8)
+        axes.plot(*mark.mean, "o", color=look, mec="white", ms=9, zorder=9)
 
 
 def _place(run: Run) -> tuple[float, float] | None:
@@ -169,15 +164,15 @@ def _lines(text: str) -> list[str]:
     """Breaks a label at its blanks into lines of about the thumbnail's width."""
     lines: list[str] = []
     for word in text.split():
-        word = word if len(word) <= 22 else word[:21] + "…"
-        if lines and len(lines[-1]) + len(word) < 22:
+        word = word if len(word) <= 20 else word[:19] + "…"
+        if lines and len(lines[-1]) + len(word) < 20:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
     return lines[:4]
 
 
-def _dress(figure: Figure, axes: Axes, left_out: int) -> None:
+def _dress(figure: Figure, axes: Axes, left_out: int, *, several: bool) -> None:
     axes.set_facecolor("white")
     axes.grid(color="#e4e4e4")
     axes.set_axisbelow(True)
@@ -189,7 +184,8 @@ def _dress(figure: Figure, axes: Axes, left_out: int) -> None:
     axes.set_ylabel(
         "style distance   (0: the style's statistics, 1: the content's)", color=INK, size=size
     )
-    heading = "Nearer to the lower left is better; blue: the Pareto front"
+    front = "the Pareto front of each content and style" if several else "the Pareto front"
+    heading = f"Nearer to the lower left is better; lines: {front}"
     missing = f"   ({left_out} without both distances not shown)" if left_out else ""
     figure.suptitle(heading + missing, color=INK, size=size)
 
@@ -197,22 +193,24 @@ def _dress(figure: Figure, axes: Axes, left_out: int) -> None:
 def _zoom(axes: Axes, points: Sequence[tuple[float, float]], box: tuple[float, float]) -> None:
     """Sets scales and limits so that a box fits between any point and the edge."""
     extent = axes.get_window_extent()
-    for values, room, set_scale, set_limits in (
-        ([x for x, _ in points], box[0] / extent.width, axes.set_xscale, axes.set_xlim),
-        ([y for _, y in points], box[1] / extent.height, axes.set_yscale, axes.set_ylim),
+    for name, values, room in (
+        ("x", [x for x, _ in points], box[0] / extent.width),
+        ("y", [y for _, y in points], box[1] / extent.height),
     ):
         share = 1.1 * room / (1 - 2.2 * room)  # of the range of values
         low, high = min(values, default=0.0), max(values, default=1.0)
         if low > 0 and high / low > LOG_FROM:
-            set_scale("log")
-            set_limits(low / (high / low) ** share, high * (high / low) ** share)
+            factor = (high / low) ** share
+            axes.set(**{f"{name}scale": "log", f"{name}lim": (low / factor, high * factor)})
         else:
             margin = share * ((high - low) or abs(high) or 1.0)
-            set_limits(low - margin, high + margin)
+            axes.set(**{f"{name}lim": (low - margin, high + margin)})
+            axis = axes.xaxis if name == "x" else axes.yaxis  # room below 0, where no distance is
+            axis.set_major_formatter(lambda value, _: f"{value:.6g}" if value > -1e-9 else "")
 
 
 def _card(picture: Image.Image | None, lines: Sequence[str]) -> VPacker:
-    look = {"size": 8, "color": INK, "parse_math": False, "linespacing": 1.1}
+    look = {"size": 9, "color": INK, "parse_math": False, "linespacing": 1.1}
     words = TextArea("\n".join(lines), textprops=look)
     if picture is None:
         return VPacker(children=[words], pad=3)
