@@ -32,9 +32,7 @@ def csv_text(comparison: Comparison) -> str:
 
 def show(comparison: Comparison, console: Console) -> None:
     """Prints two runs side by side, any other number as one table."""
-    tables = two(comparison) if len(comparison.runs) == 2 else [overview(comparison)]
-    for table in tables:
-        console.print(table)
+    console.print(two(comparison) if len(comparison.runs) == 2 else overview(comparison))
 
 
 def overview(comparison: Comparison) -> Table:
@@ -46,21 +44,29 @@ def overview(comparison: Comparison) -> Table:
     return table
 
 
-def two(comparison: Comparison) -> list[Table]:
+def two(comparison: Comparison) -> Table:
     """Sets two runs side by side: the keys that differ, and both sets of metrics."""
     first, second = comparison.runs
-    keys, metrics = _table(["key", first.name, second.name]), _table(["", first.name, second.name])
+    table = _table(["", first.name, second.name, "change"])
     for key in comparison.keys:
-        _row(keys, [key, shown(first.handles.get(key)), shown(second.handles.get(key))])
-    _row(metrics, ["state", state(first), state(second)])
-    names = [
-        name
-        for name in (*METRICS, "steps", "total")
-        if any(name in r.metrics for r in (first, second))
-    ]
-    for name in names:
-        _row(metrics, [METRICS.get(name, name), _metric(first, name), _metric(second, name)])
-    return [keys, metrics]
+        _row(table, [key, *(shown(run.handles.get(key)) for run in comparison.runs)])
+    _row(table, [""])
+    _row(table, ["state", state(first), state(second)])
+    for name in (*METRICS, "steps", "total"):
+        if name in first.metrics or name in second.metrics:
+            values = [_metric(run, name) for run in comparison.runs]
+            # Totals of different weights do not compare.
+            change = _change(first, second, name) if name in METRICS else ""
+            _row(table, [METRICS.get(name, name), *values, change])
+    return table
+
+
+def _change(first: Run, second: Run, name: str) -> str:
+    """Writes by how much a metric differs, in percent of the first run's."""
+    before, after = first.metrics.get(name), second.metrics.get(name)
+    if not before or after is None or before == after:
+        return ""
+    return f"{100 * (after / before - 1):+.0f} %"
 
 
 def _plain(value: object) -> object:
