@@ -673,6 +673,17 @@ def test_a_run_that_nobody_works_on_is_stopped(tmp_path: Path, images: dict[str,
         assert read(folder, "run").state == "running"
 
 
+def test_a_killed_run_shows_its_last_snapshot(tmp_path: Path, images: dict[str, Path]) -> None:
+    folder = make_run(tmp_path / "run", images, status="running", distances=None, result=False)
+    (folder / "snapshots").mkdir()
+    for step in (0, 50, 100):
+        picture(folder / "snapshots" / f"{step:06d}.png", (step, 80, 80))
+    assert read(folder, "run").picture == folder / "snapshots" / "000100.png"
+    assert gather([tmp_path]).gallery.results.keys() == {folder}
+    picture(folder / "result.png")
+    assert read(folder, "run").picture == folder / "result.png"
+
+
 def test_a_folder_given_twice_counts_once(tmp_path: Path, images: dict[str, Path]) -> None:
     run = make_run(tmp_path / "run", images)
     assert len(gather([run, tmp_path, run / ".." / "run"]).runs) == 1

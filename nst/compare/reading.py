@@ -64,9 +64,10 @@ class Run:
 
     @property
     def picture(self) -> Path | None:
-        """The result, also that of an unfinished run; None where there is none."""
-        path = self.folder / RESULT
-        return path if path.is_file() else None
+        """The result, or the last snapshot of a run that was killed; None where there is none."""
+        snapshots = sorted(self.folder.glob("snapshots/*.png"))
+        paths = (self.folder / RESULT, *reversed(snapshots))
+        return next((path for path in paths if path.is_file()), None)
 
 
 def is_run(folder: Path) -> bool:

@@ -13,7 +13,6 @@ from nst.compare.layout import Cell, Page
 from nst.compare.markup import escape, image, link
 from nst.compare.portraits import Portrait, jpeg
 from nst.compare.reading import Run
-from nst.runs import RESULT
 
 
 def contents(comparison: Comparison) -> list[Portrait]:
@@ -130,8 +129,9 @@ def _facts(run: Run, comparison: Comparison, out: Path) -> str:
     portrait = comparison.gallery.results.get(run.folder)
     folder = Path(os.path.relpath(run.folder, out)).as_posix()
     told = {name: escape(value) for name, value in facts.items()}
-    if portrait:
-        told["picture"] = link(f"{folder}/{RESULT}", "{} × {} px".format(*portrait.size))
+    if portrait and run.picture:
+        file = Path(os.path.relpath(run.picture, out)).as_posix()
+        told["picture"] = link(file, "{} × {} px".format(*portrait.size))
         if portrait.large_size != portrait.size:
             told["picture"] += " (here {} × {})".format(*portrait.large_size)
     told["folder"] = link(f"{folder}/", run.name)
