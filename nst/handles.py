@@ -54,13 +54,16 @@ def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:
     """Makes the columns of a run in TensorBoard's table: every handle that has a value.
 
     A column has one type in all runs and never None: a mixed one turns into words and hides rows.
-    Weights of terms that merely pass alpha or beta on are left out, they would say it twice.
+    What a run has not, such as the learning rate of L-BFGS, stays blank. Weights of terms that merely
+    pass alpha or beta on are left out, they would say it twice.
 
     Args:
         config: Resolved.
     """
     settings: Any = OmegaConf.to_container(config, resolve=True)
     named = handles(dict(flat(settings)))
+    if named.get("pyramid.min_size") is None:  # a number where others have one
+        named["pyramid.min_size"] = named["size"]
     fed = {"loss.content.weight": "alpha", "loss.style.weight": "beta"}
     return {
         key: " ".join(value) if isinstance(value, tuple) else value

@@ -394,6 +394,7 @@ def test_hparams_are_named_as_people_turn_them() -> None:
     assert columns["loss.style.layers"].startswith("block1_conv1 ")
     assert columns["loss.style.weight"] == 3.0
     assert "loss.content.weight" not in columns, "alpha says it"
+    assert hparams(compose(["pyramid=single", "size=99"]))["pyramid.min_size"] == 99
 
 
 @pytest.mark.parametrize(
