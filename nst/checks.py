@@ -84,7 +84,7 @@ def check(config: DictConfig) -> None:
             for key, value in node.items():
                 _require(f"{group}.{name}.{key}", value, NODE_CHECKS.get(key, lambda _: None))
     for key, value in (config.optimizer.get("options") or {}).items():
-        if isinstance(value, str):
+        if not isinstance(value, int | float | None):
             raise InputError(f"optimizer.options.{key}: {value} is no number, nor true or false")
     check_keys(config)
     _check_terms(config)

@@ -255,12 +255,28 @@ def test_moments_follow_the_image_to_its_size(size):
     assert [int(new[key]) for key in old if old[key].dtype == np.int64] == [3, 3]  # evaluations too
 
 
-def test_the_update_is_traced_once_a_scale():
-    optimizer = FirstOrder("Adam", 0.03, average=0.9)
-    for size in ((4, 5), (6, 7)):
-        optimizer.begin(start(*size))
-        take(optimizer, Quadratic(), 3)
-        assert optimizer._update.experimental_get_tracing_count() == 1
+def test_an_update_is_traced_once_a_size_and_set_of_options_in_all_runs():
+    traces = []
+    for rate, average in ((0.03, 0.9), (0.1, 0.0)):
+        optimizer = FirstOrder("Adam", rate, average, options={"beta_1": 0.5})
+        for size in ((4, 5), (6, 7)):
+            optimizer.begin(start(*size))
+            take(optimizer, Quadratic(), 3)
+            traces.append(optimizer._update.traces)
+            assert float(optimizer._held.slots[1]) == pytest.approx(rate)
+    assert traces == [1, 1, 1, 1]
+
+
+def test_runs_that_share_an_update_do_not_touch_each_other():
+    alone, one, other = (FirstOrder("Adam", rate) for rate in (0.03, 0.03, 0.2))
+    for optimizer in (alone, one, other):
+        optimizer.begin(start())
+    take(alone, Quadratic(), 4)
+    for _ in range(4):
+        take(one, Quadratic(), 1)
+        take(other, Quadratic(), 1)
+    np.testing.assert_array_equal(one.image, alone.image)
+    assert not np.array_equal(other.image, alone.image)
 
 
 @pytest.mark.parametrize(
