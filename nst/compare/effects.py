@@ -84,6 +84,8 @@ def effects(runs: Sequence[Run], keys: Sequence[str]) -> list[Effect]:
     compared, so that no other key is mistaken for it; without any, all are.
     """
     done = [run for run in runs if run.state == "completed" and "content_distance" in run.metrics]
+    if not done:
+        return []
     groups, handles = by_setting(done, keys), [key for key in keys if key != "seed"]
     found = [_effect(index, key, groups) for index, key in enumerate(handles)]
     return [effect for effect in found if len(effect.values) > 1]
