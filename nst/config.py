@@ -15,7 +15,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from nst.errors import InputError
 from nst.naming import label, stem
@@ -215,6 +215,19 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
             "config", overrides=list(overrides), return_hydra_config=hydra
         )
         return config
+
+
+def without_hydra(composed: DictConfig) -> DictConfig:
+    """Takes the node ``hydra`` off a composed configuration, which it changes."""
+    with open_dict(composed):
+        del composed["hydra"]
+    return composed
+
+
+def quoted(value: object) -> str:
+    """Quotes a value for an override, as Hydra's grammar has it."""
+    escaped = str(value).replace("'", r"\'")
+    return f"'{escaped}'"
 
 
 def _check_groups(overrides: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ import argparse
 import logging
 import math
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,16 +19,17 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from nst.checks import check
-from nst.config import CONF_DIR, compose
+from nst.config import CONF_DIR, compose, quoted, without_hydra
 from nst.errors import InputError, nearest
 from nst.explain import USER_ERRORS, explain
-from nst.inputs import gather, identity, resolved
+from nst.inputs import Inputs, gather, identity, resolved
 from nst.replay import effective
 from nst.runs import RESULT, STATUS, RunFolder
-from nst.sweep import is_sweep, plan_sweep, report
+from nst.stopping import commanding, in_worker, working
+from nst.sweep import Job, is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,14 @@ def task(config: DictConfig) -> float:
     folder = RunFolder(Path(context.runtime.output_dir))
     sweeping = context.mode == RunMode.MULTIRUN
     try:
-        with folder.locked(), folder.telling():
+        with folder.locked(), folder.telling(), working():
             metrics = _metrics(effective(config, context.overrides.task), folder, sweeping)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:
             sys.exit(_say(error))  # were it raised, Hydra would put a line of its own before ours
         if isinstance(error, KeyboardInterrupt):
+            if in_worker():  # the command has been told as well, or goes on without this job
+                return math.nan
             raise
         log.exception("this job failed, the sweep goes on: %s", error)
         return math.nan
@@ -63,17 +65,26 @@ def task(config: DictConfig) -> float:
 
 
 def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str, Any]:
-    if sweeping and folder.status.get("status") == "completed":
-        inputs = gather(config)
-        if folder.status["identity"] == identity(resolved(config, inputs), inputs):
-            log.info("completed before, so it is not run again")
-            return folder.metrics
+    if sweeping and (metrics := _completed_before(folder, config, gather(config))):
+        log.info("completed before, so it is not run again")
+        return metrics
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
     from nst.transfer import stylize
 
     return stylize(config, folder.path).metrics
+
+
+def _completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> dict[str, Any]:
+    """Finds the metrics of the same job; empty where it has not come to its end.
+
+    Raises:
+        InputError: The folder holds another run, or a damaged one.
+    """
+    config = resolved(config, inputs)
+    folder.check(identity(config, inputs), config)
+    return folder.metrics if folder.status.get("status") == "completed" else {}
 
 
 def main() -> None:
@@ -83,7 +94,6 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns its exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a Ctrl-C
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     try:
         parsed = _parsed(arguments)
@@ -144,23 +154,41 @@ def _run_jobs(overrides: list[str], multirun: bool) -> int:
     parsed = OverridesParser.create().parse_overrides(overrides)
     plain = [o.input_line for o in parsed if not o.is_sweep_override()]
     composed = compose(plain if multirun else overrides, hydra=True)
-    if not is_sweep(composed, multirun):
-        sys.argv[1:] = [*overrides, *_checked_run(composed, overrides)]
+    if is_sweep(composed, multirun):
+        return _run_sweep(composed, overrides)
+    sys.argv[1:] = [*overrides, *_checked_run(composed, overrides)]
+    with commanding(busy=lambda: False):
         task()
-        return COMPLETED
+    return COMPLETED
+
+
+def _run_sweep(composed: DictConfig, overrides: list[str]) -> int:
     sweep = plan_sweep(composed, overrides)
-    for job in sweep.jobs:
-        _checked(compose(job), job)
     _check_folder("hydra.sweep.dir", sweep.folder)
+    _check_free(RunFolder(sweep.folder))
+    for job in sweep.jobs:
+        _check_job(job)
     sweep.folder.mkdir(parents=True, exist_ok=True)
     with RunFolder(sweep.folder).locked():
-        constant = f"hydra.job.config.override_dirname.exclude_keys={sweep.constant_keys}"
-        sys.argv[1:] = ["-m", *overrides, f"hydra.sweep.dir='{sweep.folder}'", constant]
+        sys.argv[1:] = ["-m", *overrides, f"hydra.sweep.dir={quoted(sweep.folder)}", sweep.naming]
         try:
-            task()
+            with commanding(sweep.busy):
+                task()
         finally:
             states = report(sweep)
     return COMPLETED if set(states) == {"completed"} else FAILED
+
+
+def _check_job(job: Job) -> None:
+    """Checks a job of a sweep, and that what may be in its folder is the same job."""
+    config, inputs = _checked(job.config, job.overrides)
+    _check_free(job.folder)
+    _completed_before(job.folder, config, inputs)
+
+
+def _check_free(folder: RunFolder) -> None:
+    if folder.busy():
+        raise InputError(f"another process is at work in {folder.path}")
 
 
 def _checked_run(composed: DictConfig, overrides: list[str]) -> list[str]:
@@ -170,12 +198,10 @@ def _checked_run(composed: DictConfig, overrides: list[str]) -> list[str]:
         What a resumed or replayed run adds to the overrides.
     """
     folder = Path(composed.hydra.run.dir)
-    with open_dict(composed):
-        del composed["hydra"]
-    config = _checked(composed, overrides)
+    config, _ = _checked(without_hydra(composed), overrides)
     if composed.resume is not None:  # in the same folder, its .hydra left as it is
         folder = Path(composed.resume).expanduser().absolute()
-        return [f"hydra.run.dir='{folder}'", "hydra.output_subdir=null"]
+        return [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"]
     _check_folder("hydra.run.dir", folder)
     if (folder / STATUS).exists():
         raise InputError(
@@ -184,15 +210,14 @@ def _checked_run(composed: DictConfig, overrides: list[str]) -> list[str]:
         )
     if composed.replay is not None:  # so that the folder is named after its images
         images = {key: OmegaConf.select(config, key) for key in ("content.image", "style.image")}
-        return [f"{key}='{image}'" for key, image in images.items()]
+        return [f"{key}={quoted(image)}" for key, image in images.items()]
     return []
 
 
-def _checked(composed: DictConfig, overrides: Sequence[str]) -> DictConfig:
+def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig, Inputs]:
     config = effective(composed, overrides)
     check(config)
-    gather(config)
-    return config
+    return config, gather(config)
 
 
 def _check_folder(key: str, folder: Path) -> None:

@@ -84,12 +84,22 @@ class RunFolder:
         finally:
             os.close(descriptor)
 
+    def busy(self) -> bool:
+        """Tells whether a process is at work in it."""
+        try:
+            with self.locked():
+                return False
+        except FileNotFoundError:
+            return False
+        except InputError:
+            return True
+
     @contextmanager
     def telling(self) -> Iterator[None]:
         """Lets an error that comes before the recording begins leave its reason as well."""
         try:
             yield
-        except (Exception, KeyboardInterrupt) as error:
+        except BaseException as error:
             if self.status.get("status", "running") == "running":
                 status, reason = outcome(error)
                 self.write_status(status, reason=reason)
@@ -105,13 +115,19 @@ class RunFolder:
         Raises:
             InputError: The folder holds a different run.
         """
-        recorded = self.status.get("identity", identity)
-        if recorded != identity and config != self.config():
+        self.check(identity, config)
+        self.write_status("running", identity=self.status.get("identity", identity))
+
+    def check(self, identity: str, config: DictConfig) -> None:
+        """Finds out whether :meth:`claim` would take the folder; arguments and errors are its own."""
+        status = self.status
+        if status.get("identity", identity) != identity and config != self.config():
+            made = status.get("nst", __version__)
+            by = "" if made == __version__ else f" (made by nst {made}, this is {__version__})"
             raise InputError(
-                f"{self.path} holds a run with another configuration or other images; it is left as "
-                f"it is: choose another folder"
+                f"{self.path} holds a run with another configuration or other images{by}; it is "
+                f"left as it is: choose another folder"
             )
-        self.write_status("running", identity=recorded)
 
     def write_status(self, status: str, **more: Any) -> None:
         """Says how the run stands: ``running``, ``completed``, ``interrupted`` or ``failed``."""
@@ -156,7 +172,7 @@ def outcome(error: BaseException | None) -> tuple[str, str]:
     """
     if error is None:
         return "completed", "all steps made"
-    if isinstance(error, KeyboardInterrupt):
+    if not isinstance(error, Exception):  # Ctrl-C, or the exit by which a cluster takes a job back
         return "interrupted", "stopped from outside; resume= goes on from the last checkpoint"
     return "failed", f"{type(error).__name__}: {error}"
 
