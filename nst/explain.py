@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nst.config import CONF_DIR, compose
 from nst.errors import InputError, nearest
 
+LAUNCHERS = {"joblib": "parallel", "submitit_slurm": "cluster", "submitit_local": "cluster"}
 USER_ERRORS = (InputError, HydraException, OmegaConfBaseException)
 
 
@@ -81,6 +82,8 @@ def groups() -> list[str]:
 
 def _missing_option(missing: str) -> str:
     group, _, option = missing.rpartition("/")
+    if group == "hydra/launcher" and option in LAUNCHERS:
+        return f"{group}={option}: it needs a package: pip install 'nst[{LAUNCHERS[option]}]'"
     valid = options(group)
     hint = nearest(option, valid)
     if group in ("content", "style"):

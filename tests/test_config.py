@@ -34,7 +34,7 @@ SOURCE = Path(nst.config.__file__).parent
 SEVERAL = ("loss", "observer")  # groups of which several options are chosen at once
 OPTIONS = [(group, option) for group in groups() for option in options(group)]
 OTHERS = [(group, option) for group, option in OPTIONS if group != "experiment"]
-EXPERIMENTS = options("experiment")
+EXPERIMENTS = [option for option in options("experiment") if not option.startswith("sweep_")]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,8 @@ def test_option_composes_and_passes_the_checks(group: str, option: str) -> None:
 def test_file_opens_with_what_it_is_about(group: str, option: str) -> None:
     lines = (CONF_DIR / group / f"{option}.yaml").read_text("utf-8").splitlines()
     package = {"loss": "loss", "observer": "observer", "experiment": "_global_"}.get(group)
+    if (group, option) in (("runtime", "parallel"), ("runtime", "slurm")):  # with a launcher
+        package = "_global_"
     if package:
         assert lines.pop(0) == f"# @package {package}"
     assert re.match(r"# .{20,}", lines[0])
@@ -145,8 +147,8 @@ def documented() -> dict[str, tuple[str, str]]:
     found = dict(commented(CONF_DIR / "config.yaml"))
     for group, option in OTHERS:
         for key, entry in commented(CONF_DIR / group / f"{option}.yaml").items():
-            if not key.startswith("defaults"):
-                found[f"{group}.{key}"] = entry
+            if not key.startswith(("defaults", "hydra.")):
+                found[f"{group}.{key.removeprefix('runtime.')}"] = entry
     return found
 
 
