@@ -1,0 +1,458 @@
+"""Sweeps through the real command line: run many, stop, continue, in one process or in several."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst.config import compose
+from nst.runs import RunFolder
+from nst.sweep import plan_sweep
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 300  # s
+OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"]
+OWN += ["pyramid=single", "optimizer=adam", "observer=[metrics,checkpoints]", "runtime.threads=1"]
+LONG = ["observer.checkpoints.every=5", "alpha=1e2,1e3,1e4"]  # of some steps, to be stopped
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two pictures."""
+    here = tmp_path_factory.mktemp("here").resolve()
+    for seed, name in enumerate(("photo.png", "painting.png")):
+        values = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(values).save(here / name)
+    return here
+
+
+def begin(here: Path, *overrides: str) -> subprocess.Popen[str]:
+    """Starts a sweep, as a terminal does: in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "nst.run", "-m", *OWN, *overrides],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # A shell in the background has its children ignore Ctrl-C, and they theirs.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Waits for the end; returns exit status and what was said."""
+    said, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, said
+
+
+def until(process: subprocess.Popen[str], *paths: Path) -> None:
+    """Waits until all files are there."""
+    deadline = time.monotonic() + PATIENCE
+    while not all(path.exists() for path in paths):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, f"{paths} never came"
+        time.sleep(0.01)
+
+
+def states(sweep: Path) -> dict[str, str]:
+    """How each job that has a folder stands."""
+    return {path.name: RunFolder(path).status["status"] for path in sorted(sweep.glob("[0-9]*"))}
+
+
+def pictures(sweep: Path) -> dict[str, bytes]:
+    return {path.parent.name: path.read_bytes() for path in sorted(sweep.glob("*/result.png"))}
+
+
+def contents(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    """Every file below a folder, with its bytes and when it was changed."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def checkpoint(sweep: Path, job: str) -> Path:
+    return sweep / job / "checkpoints" / "latest.npz"
+
+
+# --- the engines: one process, workers, a cluster's ------------------------------------------
+
+ENGINES = {
+    "serial": [],
+    "parallel": ["runtime=parallel", "hydra.launcher.n_jobs=2"],
+    "submitted": ["hydra/launcher=submitit_local"],
+}
+JOBS = ["0_beta=20000", "1_beta=1e+38", "2_beta=1000"]  # the second one diverges
+
+
+@pytest.fixture(scope="module")
+def engines(here: Path) -> dict[str, tuple[int, str]]:
+    """The same sweep with each of them, all at once; one of its jobs fails."""
+    swept = ["beta=2e4,1e38,1e3", "steps=4"]
+    started = {
+        name: begin(here, *swept, *more, f"hydra.sweep.dir={name}")
+        for name, more in ENGINES.items()
+    }
+    return {name: end(process) for name, process in started.items()}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_job_that_fails_stops_no_other(
+    name: str, engines: Mapping[str, tuple[int, str]], here: Path
+) -> None:
+    status, said = engines[name]
+    assert status == 1, said
+    assert states(here / name) == dict(zip(JOBS, ("completed", "failed", "completed"), strict=True))
+    assert "Traceback" not in said
+    logs = [(here / name / job / "run.log").read_text("utf-8") for job in JOBS]
+    assert ["Traceback" in log for log in logs] == [False, True, False]
+    assert "Diverged" in logs[1] and "the sweep goes on" in logs[1]
+    assert "not finite" in RunFolder(here / name / JOBS[1]).status["reason"]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_table_lists_every_job_at_the_end(
+    name: str, engines: Mapping[str, tuple[int, str]], here: Path
+) -> None:
+    lines = [line.split() for line in engines[name][1].splitlines()]
+    for job, state in zip(JOBS, ("completed", "failed", "completed"), strict=True):
+        (line,) = [line for line in lines if line[:1] == [state] and line[-1] == job]
+        metrics = RunFolder(here / name / job).metrics
+        shown = f"{metrics['content_distance']:.2f}"[:3] if metrics else job
+        assert any(word.startswith(shown) for word in line)
+    assert f"same command with hydra.sweep.dir='{name}'" in engines[name][1]
+    assert (here / name / "comparison" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["parallel", "submitted"])
+def test_all_engines_make_the_same_bytes(
+    name: str, engines: Mapping[str, tuple[int, str]], here: Path
+) -> None:
+    assert set(pictures(here / "serial")) == set(JOBS)
+    assert pictures(here / name) == pictures(here / "serial")
+
+
+# --- stop and go on ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def history(here: Path) -> dict[str, Any]:
+    """A sweep that is stopped with Ctrl-C, killed, and finished at last; its state after each."""
+    sweep, found = here / "stopped", {}
+    command = [*LONG, "steps=200", "hydra.sweep.dir=stopped"]
+
+    first = begin(here, *command)
+    until(first, checkpoint(sweep, "1_alpha=1000"))
+    first.send_signal(signal.SIGINT)
+    found["Ctrl-C"] = (*end(first), states(sweep))
+    found["before"] = contents(sweep / "0_alpha=100")
+
+    second = begin(here, *command)
+    until(second, checkpoint(sweep, "2_alpha=10000"))
+    found["while it runs"] = end(begin(here, *command))
+    second.kill()
+    found["kill"] = (*end(second), states(sweep))
+
+    third = begin(here, *command)
+    alone = begin(here, *LONG, "steps=200", "hydra.sweep.dir=uninterrupted")
+    found["finished"] = (*end(third), states(sweep))
+    assert end(alone)[0] == 0
+    found["after"] = contents(sweep / "0_alpha=100")
+    return found
+
+
+def test_ctrl_c_ends_the_running_job_and_leaves_the_rest(history: Mapping[str, Any]) -> None:
+    status, said, found = history["Ctrl-C"]
+    assert status == 130
+    assert found == {"0_alpha=100": "completed", "1_alpha=1000": "interrupted"}
+    assert "Traceback" not in said
+    *_, left, onward, last = said.splitlines()
+    assert left == "not run: 2_alpha=10000"
+    assert onward == "To go on: the same command with hydra.sweep.dir='stopped'"
+    assert last.startswith("nst: interrupted")
+
+
+def test_a_second_process_leaves_a_sweep_at_work_alone(history: Mapping[str, Any]) -> None:
+    assert history["while it runs"] == (2, "nst: another process is at work in stopped\n")
+
+
+def test_a_kill_leaves_what_can_be_gone_on_with(history: Mapping[str, Any]) -> None:
+    status, _, found = history["kill"]
+    assert status == -signal.SIGKILL
+    assert list(found.values()) == ["completed", "completed", "running"]
+
+
+def test_the_same_command_finishes_a_sweep(history: Mapping[str, Any], here: Path) -> None:
+    status, said, found = history["finished"]
+    assert (status, set(found.values()), len(found)) == (0, {"completed"}, 3), said
+    assert said.count("completed before, so it is not run again") == 2
+    assert pictures(here / "stopped") == pictures(here / "uninterrupted")
+    for path in (here / "stopped").glob("[0-9]*"):
+        assert [line["step"] for line in RunFolder(path).history()] == list(range(201))
+
+
+def test_a_completed_job_is_left_as_it_is(history: Mapping[str, Any]) -> None:
+    before, after = history["before"], history["after"]
+    assert set(before) == set(after)
+    changed = [path for path in before if before[path] != after[path]]
+    # Hydra's own record of the command, and the line that says why there is nothing to do.
+    assert [p for p in changed if p.parent.name != ".hydra" and p.name != "run.log"] == []
+
+
+@pytest.mark.parametrize("to", ["command", "group"])
+def test_ctrl_c_ends_the_jobs_of_all_workers(to: str, here: Path) -> None:
+    sweep = here / f"workers {to}"
+    process = begin(
+        here,
+        *("runtime=parallel", "hydra.launcher.n_jobs=2", "steps=100000"),
+        *(*LONG, f"hydra.sweep.dir='{sweep.name}'"),
+    )
+    try:
+        running = ["0_alpha=100", "1_alpha=1000"]
+        until(process, *(checkpoint(sweep, job) for job in running))
+        if to == "command":  # as a scheduler does
+            process.send_signal(signal.SIGTERM)
+        else:  # as a terminal does: the workers get it as well
+            os.killpg(process.pid, signal.SIGINT)
+        status, said = end(process)
+    finally:
+        process.kill()
+    assert status == 130, said
+    found = states(sweep)
+    assert [found.pop(job) for job in running] == ["interrupted", "interrupted"]
+    assert set(found.values()) <= {"interrupted"}, "told before it began"
+    assert set(running) <= set(pictures(sweep))
+    assert "Traceback" not in said
+
+
+def test_sweeps_of_the_same_moment_have_folders_of_their_own(here: Path) -> None:
+    twins = [begin(here, "seed=1,2", "init=noise", "steps=2") for _ in range(2)]
+    assert [end(twin)[0] for twin in twins] == [0, 0]
+    sweeps = list((here / "outputs" / "sweeps").glob("*/*"))
+    assert len(sweeps) == 2
+    one, other = map(pictures, sweeps)
+    assert one == other and set(one) == {"0_seed=1", "1_seed=2"}
+    assert one["0_seed=1"] != one["1_seed=2"]
+
+
+# --- what cannot be ---------------------------------------------------------------------------
+
+ASK = """
+import contextlib, io, json, sys
+from nst.run import run
+
+err = io.StringIO()
+with contextlib.redirect_stderr(err):
+    status = run(json.load(sys.stdin))
+assert "tensorflow" not in sys.modules
+print(json.dumps([status, err.getvalue()]))
+"""
+
+
+def answer(here: Path, *overrides: str) -> tuple[int, str]:
+    """Asks for a sweep that cannot be."""
+    done = subprocess.run(
+        [sys.executable, "-c", ASK],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input=json.dumps(["-m", *OWN, *overrides]),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    status, said = json.loads(done.stdout.splitlines()[-1])
+    return status, said
+
+
+@pytest.fixture
+def finished(here: Path, tmp_path: Path) -> tuple[Path, list[str]]:
+    """A sweep of one job that is there already, and the command that made it."""
+    from nst.inputs import gather, identity, resolved
+
+    folder = RunFolder(tmp_path / "old sweep" / "0_steps=4")
+    folder.path.mkdir(parents=True)
+    relative = [o.replace("image=", f"image={here}/") for o in OWN]
+    config = compose([*relative, "steps=4"])
+    inputs = gather(config)
+    config = resolved(config, inputs)
+    folder.write("config.yaml", b"alpha: 1\n")
+    folder.write_json("metrics.json", {"content_distance": 1.0})
+    folder.write_status("completed", identity=identity(config, inputs))
+    # Two values, so that the folders are named by them.
+    return folder.path, ["steps=4,5", f"hydra.sweep.dir='{folder.path.parent}'"]
+
+
+WRONG = {
+    "other": "{job} holds a run with another configuration or other images; it is left as it is: "
+    "choose another folder",
+    "version": "{job} holds a run with another configuration or other images (made by nst 0.0.1, "
+    "this is {version}); it is left as it is: choose another folder",
+    "status": "{job}/status.json is damaged: ",
+    "metrics": "{job}/metrics.json is damaged: ",
+    "busy": "another process is at work in {job}",
+    "file": "hydra.sweep.dir: photo.png/sweep cannot be made: {here}/photo.png is no folder",
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_old_folder_that_does_not_fit_is_refused_and_left_alone(
+    case: str, finished: tuple[Path, list[str]], here: Path
+) -> None:
+    job, command = finished
+    folder = RunFolder(job)
+    if case == "other":
+        command.append("beta=3")
+    elif case == "version":
+        folder.write_json("status.json", {**folder.status, "identity": "0" * 64, "nst": "0.0.1"})
+    elif case in ("status", "metrics"):
+        path = job / f"{case}.json"
+        path.write_bytes(path.read_bytes()[:9])
+    elif case == "file":
+        command[-1] = "hydra.sweep.dir=photo.png/sweep"
+    before, beside = contents(job.parent), sorted(here.iterdir())
+    if case == "busy":
+        with folder.locked():
+            status, said = answer(here, *command)
+    else:
+        status, said = answer(here, *command)
+    from nst import __version__
+
+    line = WRONG[case].format(job=job, version=__version__, here=here)
+    assert said.startswith(f"nst: {line}") and said.count("\n") == 1
+    assert status == 2
+    assert contents(job.parent) == before and sorted(here.iterdir()) == beside
+
+
+# --- the plan ---------------------------------------------------------------------------------
+
+
+def planned(*overrides: str) -> list[tuple[str, Any]]:
+    """The folder and the configuration of each job."""
+    values = [o for o in overrides if "," not in o or "[" in o]
+    sweep = plan_sweep(compose(values, hydra=True), overrides)
+    return [(job.folder.path.name, job.config) for job in sweep.jobs]
+
+
+SWEEPS = {
+    "sweep_alpha_beta": (9, "5_alpha=1000_beta=200000"),
+    "sweep_layers": (10, None),
+    "sweep_optimizers": (8, "3_optimizer=adam_pyramid=sqrt2"),
+    "sweep_init_seeds": (6, "4_init=blend_seed=1"),
+}
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_sweep_from_conf_is_a_sweep_without_minus_m(name: str) -> None:
+    number, folder = SWEEPS[name]
+    jobs = planned(f"experiment={name}", "size=64")
+    assert compose([f"experiment={name}"], hydra=True).hydra.mode.name == "MULTIRUN"
+    assert len(jobs) == len({path for path, _ in jobs}) == number
+    assert folder is None or folder in dict(jobs)
+    assert all(config.size == 64 for _, config in jobs)
+    layers = {tuple(config.loss.style.layers) for _, config in jobs}
+    assert len(layers) == (5 if name == "sweep_layers" else 1)
+
+
+def test_a_value_of_the_command_line_replaces_that_of_a_sweep_from_conf() -> None:
+    jobs = planned("experiment=sweep_alpha_beta", "beta=1e3", "alpha=1,2")
+    assert [path for path, _ in jobs] == ["0_alpha=1", "1_alpha=2"]
+    assert [(config.alpha, config.beta) for _, config in jobs] == [(1.0, 1e3), (2.0, 1e3)]
+
+
+def test_a_launcher_that_is_not_installed_says_what_to_install() -> None:
+    from hydra.errors import MissingConfigException
+
+    from nst.explain import explain
+
+    error = MissingConfigException("no", missing_cfg_file="hydra/launcher/joblib")
+    assert "pip install 'nst[parallel]'" in explain(error)
+    error = MissingConfigException("no", missing_cfg_file="hydra/launcher/submitit_slurm")
+    assert "pip install 'nst[cluster]'" in explain(error)
+
+
+# --- shared work ------------------------------------------------------------------------------
+
+JOBS_OF_A_PROCESS = """
+import json, re, sys, tempfile
+from pathlib import Path
+
+from nst.config import compose
+from nst.runtime import import_tensorflow
+import_tensorflow()
+from tensorflow.python.framework.func_graph import FuncGraph
+from nst.transfer import stylize
+
+begun = 0
+make = FuncGraph.__init__
+
+
+def counted(self, *arguments, **options):
+    global begun
+    begun += 1
+    make(self, *arguments, **options)
+
+
+FuncGraph.__init__ = counted
+own, jobs = json.load(sys.stdin)
+graphs, memory = [], []
+for job in jobs:
+    config = compose([*own, *job])
+    for _ in range(1 if job else 50):
+        config.seed += 1
+        with tempfile.TemporaryDirectory() as folder:
+            stylize(config, Path(folder))
+    graphs.append(begun)
+    memory.append(int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
+print(json.dumps([graphs, memory]))
+"""
+
+
+def jobs_of_a_process(here: Path, own: Sequence[str], jobs: Sequence[Sequence[str]]) -> list[Any]:
+    """Runs jobs one after the other; returns the graphs traced and the memory (kB) after each."""
+    done = subprocess.run(
+        [sys.executable, "-c", JOBS_OF_A_PROCESS],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input=json.dumps([own, jobs]),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_other_weights_seeds_and_rates_trace_nothing(optimizer: str, here: Path) -> None:
+    own = [*OWN, f"optimizer={optimizer}", "pyramid=sqrt2", "pyramid.min_size=16", "steps=9"]
+    changes = ["alpha=7", "beta=3", "seed=5", "init=noise", "loss.tv.weight=9"]
+    changes += ["loss.style.layer_weights=[1,2,3,4,5]", "loss.content.layer_weights=[2,1]"]
+    changes += ["optimizer.learning_rate=0.1"] if optimizer == "adam" else []
+    jobs = [["init=content"], *([change] for change in changes), changes, ["network.pooling=max"]]
+    graphs, _ = jobs_of_a_process(here, own, jobs)
+    first, *same, other = graphs
+    assert first > 2
+    assert set(same) == {first}
+    assert other > first, "another network is traced, so the count can tell"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_a_hundred_jobs_leave_no_memory_behind(here: Path) -> None:
+    own = [o for o in OWN if not o.startswith("observer")]
+    own += ["observer=[metrics,tensorboard]", "steps=2"]
+    _, (first, _, last) = jobs_of_a_process(here, own, [["seed=1"], [], []])
+    assert (last - first) / 1024 < 100, "MB"
