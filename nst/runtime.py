@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,15 @@ def environment() -> dict[str, Any]:
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "command": sys.argv,
     }
+
+
+def peak_memory() -> int:
+    """Measures the memory of this process at its peak, bytes: in a sweep, that of all jobs so far."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # ru_maxrss would begin at the peak of the process that started this one
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _once(what: str, setting: Any, *arguments: Any) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -174,8 +172,6 @@ def _alpha(inputs: Inputs, image: Pixels) -> Pixels | None:
 
 
 def _cost(record: Record, stopped: str | None) -> dict[str, Any]:
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, bytes
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return {
         "seconds": round(record.seconds, 3),
         "evaluations": record.evaluations,
@@ -184,7 +180,7 @@ def _cost(record: Record, stopped: str | None) -> dict[str, Any]:
         "total": record.total,
         "raw": record.raw,
         "weighted": record.weighted,
-        "peak_memory_bytes": peak,
+        "peak_memory_bytes": runtime.peak_memory(),
     }
 
 

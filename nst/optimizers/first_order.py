@@ -16,6 +16,7 @@ from nst.optimizers.base import Diverged, Evaluation, Objective, State, gradient
 
 Options = tuple[tuple[str, Any], ...]  # named arguments, hashable
 
+
 class FirstOrder:
     """A Keras optimizer with the box constraint [0, 1] and a running mean of its iterates.
 
