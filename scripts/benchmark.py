@@ -292,6 +292,20 @@ def vgg19(rounds: int) -> Iterator[Row]:
         yield Row("960 px, L-BFGS, peak memory", spent(*MAIN, *network, *large)[2], "GB", "<= 4")
 
 
+def sweep(rounds: int) -> Iterator[Row]:
+    """Eight runs in one process: imports, checks, preparations and report against their steps."""
+    command = [sys.executable, "-m", "nst.run", "-m", *MAIN, "network=bundled", "init=blend"]
+    command += ["seed=range(8)", "hydra.sweep.dir=sweep"]
+    with TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        seconds = time.perf_counter() - start
+        ends = [json.loads(p.read_text("utf-8")) for p in Path(folder).glob("sweep/*/metrics.json")]
+    yield Row("bundled, default size, 8 runs in all", seconds, "s")
+    steps = sum(end["seconds"] for end in ends)
+    yield Row("bundled, 8 runs in all / their steps", seconds / steps, "", "<= 1.1")
+
+
 def help_page(rounds: int) -> Iterator[Row]:
     """The help page, which must not wait for TensorFlow."""
     seconds = []
@@ -346,6 +360,7 @@ SECTIONS = {
     "bfloat16": bfloat16,
     "run": run,
     "vgg19": vgg19,
+    "sweep": sweep,
     "help": help_page,
 }
 
