@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +118,17 @@ def _recorded_name(name: str) -> str:
     return name if name.startswith((*WEB, ASSET)) else str(locate_image(name))
 
 
+@lru_cache(
+    maxsize=2
+)  # those of one run: the next job of a sweep has at least one of them, as a rule
+def _load(path: Path, changed: int) -> images.Picture:
+    return images.load(path)
+
+
 def _picture(key: str, name: str, sha256: str | None) -> images.Picture:
     try:
-        picture = images.load(locate_image(name))
+        path = locate_image(name)
+        picture = _load(path, path.stat().st_mtime_ns if path.exists() else 0)
     except InputError as error:
         raise InputError(f"{key}: {error}") from error
     if sha256 is not None and picture.sha256 != sha256.lower():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -434,6 +435,21 @@ def jobs_of_a_process(here: Path, own: Sequence[str], jobs: Sequence[Sequence[st
     )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_a_picture_is_decoded_once_and_again_when_it_has_changed(
+    here: Path, tmp_path: Path
+) -> None:
+    from nst.inputs import gather
+
+    changing = tmp_path / "changing.png"
+    images = [f"content.image={here}/photo.png", f"style.image={changing}", "network=bundled"]
+    shutil.copy(here / "painting.png", changing)
+    first, again = gather(compose(images)), gather(compose([*images, "seed=3"]))
+    assert again.content is first.content and again.style is first.style
+    shutil.copy(here / "photo.png", changing)
+    os.utime(changing, ns=(1, 1))
+    assert gather(compose(images)).style.sha256 == first.content.sha256
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
