@@ -6,6 +6,7 @@ say (ranges, layer names, files) is checked in :mod:`nst.checks`.
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os.path import exists
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
@@ -23,6 +24,7 @@ from nst.naming import label, stem
 PACKAGE = Path(__file__).resolve().parent
 # Inside a wheel conf/ travels as nst/conf; in a checkout it stands at the top level.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+UNSAFE = set("=,' \"()[]{}")  # not to be written bare in the value of an override
 
 
 @dataclass
@@ -228,6 +230,15 @@ def quoted(value: object) -> str:
     """Quotes a value for an override, as Hydra's grammar has it."""
     escaped = str(value).replace("'", r"\'")
     return f"'{escaped}'"
+
+
+def with_path_quoted(override: str) -> str:
+    """Quotes the value of an override where it is an existing path that needs it.
+
+    The folders of a sweep's jobs do: ``replay=sweep/0_alpha=100``.
+    """
+    key, _, value = override.partition("=")
+    return f"{key}={quoted(value)}" if set(value) & UNSAFE and exists(value) else override
 
 
 def _check_groups(overrides: Sequence[str]) -> None:

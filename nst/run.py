@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nst.checks import check
-from nst.config import CONF_DIR, compose, quoted, without_hydra
+from nst.config import CONF_DIR, compose, quoted, with_path_quoted, without_hydra
 from nst.errors import InputError, nearest
 from nst.explain import USER_ERRORS, explain
 from nst.inputs import Inputs, gather, identity, resolved
@@ -107,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
             sys.argv[1:] = [*options, *parsed.overrides]
             task()
             return COMPLETED
-        overrides = list(parsed.overrides)
+        overrides = [with_path_quoted(override) for override in parsed.overrides]
         if parsed.config_dir:
             overrides.append(f"hydra.searchpath=['file://{Path(parsed.config_dir).absolute()}']")
         return _run_jobs(overrides, parsed.multirun)

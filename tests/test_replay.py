@@ -116,8 +116,7 @@ def test_a_picture_alone_is_enough(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(base.folder / "result.png", tmp_path / "a friend's picture.png")
-    quoted = 'replay="a friend\'s picture.png"'
-    assert command(quoted, "alpha=2e4", "hydra.run.dir=again") == 0
+    assert command("replay=a friend's picture.png", "alpha=2e4", "hydra.run.dir=again") == 0
     changed = RunFolder(tmp_path / "again")
     assert (changed.path / "result.png").read_bytes() != base.result
     assert changed.config().loss.content.weight == changed.config().alpha == 2e4
@@ -134,6 +133,9 @@ def test_a_sweep_over_a_replay(
     same, other = (RunFolder(path) for path in sorted((tmp_path / "sweep").glob("[01]_*")))
     assert (same.path / "result.png").read_bytes() == base.result
     assert (other.path / "result.png").read_bytes() != base.result
+    assert command(f"replay={other.path}", "hydra.run.dir=bare") == 0  # sweep/1_alpha=6000
+    again = (tmp_path / "bare" / "result.png").read_bytes()
+    assert again == (other.path / "result.png").read_bytes()
     assert (same.config().alpha, other.config().loss.content.weight) == (5e3, 6e3)
 
 
