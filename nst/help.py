@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 from nst.config import CONF_DIR
 from nst.explain import options
@@ -50,4 +51,5 @@ def page() -> str:
 
 def _options(group: str, default: str) -> str:
     first = [name for name in re.findall(r"\w+", default) if name != "null"]
-    return ", ".join([*first, *(name for name in options(group) if name not in first)])
+    names = ", ".join([*first, *(name for name in options(group) if name not in first)])
+    return textwrap.fill(names, 97).replace("\n", "\n" + " " * 13)
