@@ -80,7 +80,7 @@ def test_runs_offline_from_first_cell_to_last_solutions_included(
 def test_notebook_is_in_step_with_its_source(source: Any, notebook: Any) -> None:
     assert [(c.cell_type, c.source) for c in notebook.cells] == [
         (c.cell_type, c.source) for c in source.cells
-    ], "run: jupytext --to notebook --execute scripts/walkthrough.py"
+    ], "make it anew: .venv/bin/jupytext --to notebook --execute scripts/walkthrough.py"
 
 
 def test_notebook_was_executed_in_one_go_and_without_error(notebook: Any) -> None:
@@ -89,6 +89,11 @@ def test_notebook_was_executed_in_one_go_and_without_error(notebook: Any) -> Non
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
     assert sum("image/jpeg" in output.get("data", {}) for output in outputs) > 25
+
+
+def test_opens_with_the_command_that_starts_it_as_the_readme_has_it(source: Any) -> None:
+    (command,) = re.findall(r"^    (\S.*jupyter lab.*)$", source.cells[0].source, re.MULTILINE)
+    assert f"    {command}\n" in (ROOT / "README.md").read_text()
 
 
 def test_notebook_is_light() -> None:
