@@ -1957,7 +1957,7 @@ assert steepness[0] > 10 * steepness[1]
 # * A lower $J$ is not the same as a nicer picture. Look, and decide for yourself.
 #
 # **Departure**: [G15] leaves the optimiser open ("gradient descent"); [G16] uses L-BFGS, and so
-# does this package by default.
+# does this package by default, but it keeps every pixel in [0, 1] on the way.
 #
 # ### Exercises
 #
@@ -1974,13 +1974,15 @@ assert steepness[0] > 10 * steepness[1]
 #
 # </details>
 #
-# **9.2** Why must L-BFGS not have its pixels clipped to [0, 1] after each step, as Adam does?
+# **9.2** Why must L-BFGS not simply have its pixels clipped to [0, 1] after each step, as Adam does?
 #
 # <details><summary>Solution</summary>
 #
 # The pair $(s, y)$ says: "along $s$ the gradient changed by $y$". If the image is moved behind its
 # back, $s$ is not the step that was searched along, the guarantee $s \cdot y > 0$ of the line
-# search is gone, and with it the downhill direction. The package clips the result only.
+# search is gone, and with it the downhill direction. By default the package holds values still that
+# are at a bound, and searches along a path that is clipped already (`optimizer.bounded`); the cells
+# above use the plain method and clip the result only.
 #
 # </details>
 
@@ -2132,8 +2134,7 @@ assert run.status["status"] == "completed"
 # %% [markdown]
 # `metrics.jsonl` has one line for each step: plain JSON, made for plots like these. The weighted
 # terms add up to the total, which is exactly the function whose gradient was used. The jumps are
-# the pyramid: at each new scale the loss is a new function, of a larger image. The last point is the
-# picture as it is saved, with its pixels cut to [0, 1], which L-BFGS does not do on its way.
+# the pyramid: at each new scale the loss is a new function, of a larger image.
 
 # %%
 lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
@@ -2269,7 +2270,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # | total variation | none | this notebook none, but in one cell; the package a little (`loss.tv.weight`) |
 # | size of the painting | [G16]: the photograph's | the photograph's long side, its own aspect (`style.scale`) |
 # | start | noise | the content image (`init`) |
-# | optimiser | "gradient descent" | L-BFGS as in [G16], or Adam with ε = 0.1, clipped pixels, averaged iterates (`optimizer`) |
+# | optimiser | "gradient descent" | L-BFGS as in [G16], pixels kept in [0, 1], or Adam with ε = 0.1 and averaged iterates (`optimizer`) |
 # | scales | one | coarse to fine (`pyramid`) |
 #
 # `python -m nst.run experiment=gatys2015` turns back what can be turned back.
