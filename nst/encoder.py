@@ -14,7 +14,7 @@ Features = Mapping[str, tf.Tensor]
 BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet in 0..255; VGG was trained on images minus it
 FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
 POOLINGS = {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}
-PADDINGS = {"zeros": "CONSTANT", "replicate": "SYMMETRIC"}  # by one pixel, it repeats the border
+PADDINGS = {"zeros": "CONSTANT", "replicate": "SYMMETRIC"}  # by one position: repeats the border
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.float16}
 
 
@@ -22,12 +22,13 @@ class Encoder:
     """A VGG network without its classifier (Simonyan and Zisserman, 2015).
 
     Departures from Keras' model: pooling keeps the last row and column of odd sizes (padding SAME),
-    so that no border is invisible to deep layers; pooling and first padding are as configured.
+    so that no border is invisible to deep layers; pooling and padding are as configured.
 
     Args:
         layers: Convolutions and poolings, first to last.
         pooling: ``max`` or ``avg``.
-        padding: At the first convolution, ``zeros`` or ``replicate``.
+        padding: At every convolution, ``zeros`` as trained, or ``replicate``: zeros are an edge that
+            the picture does not have, and style gathers along it, frames and seams included.
         precision: ``float32``, ``bfloat16`` or ``float16``; the feature maps are float32.
 
     Raises:
@@ -95,12 +96,11 @@ class Encoder:
         return {k: tf.maximum(m, FLOOR * tf.reduce_mean(m) + 1e-12) for k, m in means.items()}
 
     def _preprocess(self, image: tf.Tensor) -> tf.Tensor:
-        bgr = tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)
-        return tf.pad(bgr, [[0, 0], [1, 1], [1, 1], [0, 0]], self._padding)
+        return tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)
 
     def _convolve(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        padding = "VALID" if kernel.shape[2] == 3 else "SAME"  # the image comes padded
-        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, padding), bias))
+        padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], self._padding)
+        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), bias))
 
 
 def _choose(what: str, name: str, options: Mapping[str, Any]) -> Any:

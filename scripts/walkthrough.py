@@ -511,9 +511,8 @@ assert agreement["avg"] > agreement["max"]
 # colour has been taken away, zero *is* a colour, a greyish beige: every image gets a thin frame of
 # it, an edge that is not in the picture, and style transfer paints it.
 #
-# **Departure**: by default this package repeats the border pixels in front of the first convolution
-# (`network.padding=replicate`); `zeros` is the paper's. Deeper convolutions pad with zeros in
-# either case, as in [VGG].
+# **Departure**: by default this package repeats the border of what it convolves, image and feature
+# maps alike (`network.padding=replicate`); `zeros` is the paper's, and how [VGG] was trained.
 #
 # **Departure**: Keras' pooling drops the last row and column of a map with an odd side (padding
 # `VALID`). Ours keeps them (`SAME`), so that no border is invisible to deep layers.
@@ -1517,12 +1516,13 @@ def paint(content, style, start, steps, alpha=ALPHA, beta=BETA, rate=0.02):
     """Neural style transfer. Returns the picture, and J before each step and at the end."""
 
     def see(image):  # parts 2 to 4: the features that content means, the Gram matrices of style
-        x, maps = tf.pad(image[..., ::-1] * 255.0 - BGR_MEAN, BORDER, "SYMMETRIC"), {}
+        x, maps = image[..., ::-1] * 255.0 - BGR_MEAN, {}
         for name, kernel, b in layers:
             if kernel is None:
                 x = nn.avg_pool2d(x, 2, 2, "SAME")
-            else:
-                x = maps[name] = nn.relu(nn.conv2d(x, kernel, 1, "SAME" if maps else "VALID") + b)
+            else:  # the border is repeated
+                x = nn.conv2d(tf.pad(x, BORDER, "SYMMETRIC"), kernel, 1, "VALID")
+                x = maps[name] = nn.relu(x + b)
         maps = {name: maps[name] / norms[name] for name in (CONTENT, *STYLE)}
         return maps[CONTENT], {k: gram(maps[k]) for k in STYLE}
 
@@ -2259,14 +2259,14 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 #
 # | | [G15] | here |
 # |---|---|---|
-# | content layers | conv4_2 | this notebook the same; the package's default adds conv3_2 (`loss.content.layers`) |
+# | content layers | conv4_2 | this notebook the same; the package's default adds conv2_2 and conv3_2 (`loss.content.layers`) |
 # | content loss, eq. 1 | half the sum of squares | their mean: $\alpha_{here} = \alpha_{paper}\, N M / 2$ for $N$ filters and $M$ positions |
 # | Gram matrix, eq. 3 and 4 | a sum; divided later, and by 4 | a mean: $\beta_{here} = \beta_{paper} / 4$ |
 # | layer weights, eq. 5 | 1/5 each | proportional to $1/N_l^2$, with sum 1 (`loss.style.layer_weights`) |
 # | filters | as trained | mean activation 1; [G16] over ImageNet, we over the two images (`network.normalize`) |
 # | network | VGG19 | the same where its weights can be had, else a small one with the same layers (`network`) |
 # | pooling | average | this notebook the same (`network.pooling`); odd sides keep their last row and column |
-# | border | zeros | repeated border pixels at the first convolution (`network.padding`) |
+# | border | zeros | the border is repeated (`network.padding`) |
 # | total variation | none | this notebook none, but in one cell; the package a little (`loss.tv.weight`) |
 # | size of the painting | [G16]: the photograph's | the photograph's long side, its own aspect (`style.scale`) |
 # | start | noise | the content image (`init`) |
