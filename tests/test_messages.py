@@ -56,7 +56,7 @@ WRONG: dict[str, str] = {
     "loss=[content,stile]": "loss=stile: there is no such option. Did you mean 'style'? "
     "Valid: content, style, tv",
     "optimizer=adma": "optimizer=adma: there is no such option. Did you mean 'adam'? "
-    "Valid: adam, keras, lbfgs, sgd",
+    "Valid: adam, keras, lbfgs, lbfgs_unbounded, sgd",
     "experiment=gatys15": "experiment=gatys15: there is no such option. Did you mean 'gatys2015'? ",
     "+experiment=gatys2015": "+experiment: an option is chosen already; "
     "write experiment=… without the +",
