@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from nst import files
 from nst.errors import InputError, Parser
 from nst.runtime import import_tensorflow
+from nst.stopping import SIGNALS
 
 COMPLETED, WRONG_INPUT = 0, 2
 # Kept of each curve and picture: TensorBoard thins pictures to ten and curves to a thousand points by
@@ -44,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"nst: {error}", file=sys.stderr)
         return WRONG_INPUT
+    # A script's background job inherits SIGINT as ignored, and SIGTERM would leave the data server behind.
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
     print(f"TensorBoard shows {parsed.folder} at {address} (Ctrl-C ends it)", flush=True)
     try:
         threading.Event().wait()

@@ -82,7 +82,12 @@ def board(outputs: Path) -> Iterator[Board]:
     before = fingerprint(outputs)
     command = [sys.executable, "-m", "nst.tensorboard", str(outputs), "--port", "0"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, env=os.environ, **pipes) as server:
+    ignoring = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background of a script
+    try:
+        server = subprocess.Popen(command, text=True, env=os.environ, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, ignoring)
+    with server:
         assert server.stdout is not None
         line = server.stdout.readline()
         found = re.fullmatch(rf"TensorBoard shows {outputs} at (http://\S+) .*\n", line)
@@ -94,7 +99,7 @@ def board(outputs: Path) -> Iterator[Board]:
             yield shown
         finally:
             server.send_signal(signal.SIGINT)
-            _, errors = server.communicate()
+            _, errors = server.communicate(timeout=60)
     assert server.returncode == 0
     assert errors == "", "nothing but the address on the terminal"
     assert fingerprint(outputs) == before
