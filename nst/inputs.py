@@ -118,9 +118,8 @@ def _recorded_name(name: str) -> str:
     return name if name.startswith((*WEB, ASSET)) else str(locate_image(name))
 
 
-@lru_cache(
-    maxsize=2
-)  # those of one run: the next job of a sweep has at least one of them, as a rule
+# Two, those of one run: the next job of a sweep has at least one of them, as a rule.
+@lru_cache(maxsize=2)
 def _load(path: Path, changed: int) -> images.Picture:
     return images.load(path)
 
