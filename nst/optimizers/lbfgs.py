@@ -145,7 +145,7 @@ class LBFGS:
             image = tf.clip_by_value(self._image + step * direction, self._low, self._high)
             there = objective(image)
             self.evaluations += 1
-            moving = self._moving(image, direction)
+            moving = tf.where(self._stuck(image, direction), 0.0, direction)
             slope = float(compiled_dot(there.gradient / self._unit, moving))
             return Trial(step, float(there.total) / self._unit, slope, Point(image, there))
 
@@ -162,19 +162,18 @@ class LBFGS:
 
     def _direction(self, gradient: tf.Tensor) -> tuple[tf.Tensor, float]:
         """A direction and the slope along it, which is negative unless nothing is left to do."""
-        free = self._moving(self._image, -gradient)
-        direction = tf.where(free != 0, self._history.direction(-free), 0.0)
-        direction = self._moving(self._image, direction)
+        pinned = self._stuck(self._image, -gradient)
+        direction = self._history.direction(tf.where(pinned, 0.0, gradient))
+        direction = tf.where(pinned | self._stuck(self._image, direction), 0.0, direction)
         slope = float(compiled_dot(gradient, direction))
         if not slope < 0 and len(self._history) > 0:
             self._history.clear()
             return self._direction(gradient)
         return direction, slope
 
-    def _moving(self, image: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
-        """The direction without what leads out of the bounds."""
-        stuck = (image <= self._low) & (direction < 0) | (image >= self._high) & (direction > 0)
-        return tf.where(stuck, 0.0, direction)
+    def _stuck(self, image: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
+        """Tells where the direction leads out of the bounds, `[1, H, W, 3]` bool."""
+        return (image <= self._low) & (direction < 0) | (image >= self._high) & (direction > 0)
 
     def _move(self, there: Point, gradient: tf.Tensor) -> None:
         change = there.evaluation.gradient / self._unit - gradient
