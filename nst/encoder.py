@@ -29,7 +29,9 @@ class Encoder:
         pooling: ``max`` or ``avg``.
         padding: At every convolution, ``zeros`` as trained, or ``replicate``: zeros are an edge that
             the picture does not have, and style gathers along it, frames and seams included.
-        precision: ``float32``, ``bfloat16`` or ``float16``; the feature maps are float32.
+        precision: ``float32``, ``bfloat16`` or ``float16``, from the second convolution on: eight
+            bits of bfloat16 would round pixels by up to half a grey level. The feature maps are
+            float32.
 
     Raises:
         ValueError: Another pooling, padding or precision.
@@ -45,9 +47,10 @@ class Encoder:
         self._dtype = _choose("precision", precision, PRECISIONS)
         self._pool = _choose("pooling", pooling, POOLINGS)
         self._padding = _choose("padding", padding, PADDINGS)
+        dtypes = [tf.float32] + [self._dtype] * (len(layers) - 1)
         self._layers = [
-            (name, *(None if w is None else tf.constant(w, self._dtype) for w in (kernel, bias)))
-            for name, kernel, bias in layers
+            (name, *(None if w is None else tf.constant(w, dtype) for w in (kernel, bias)))
+            for dtype, (name, kernel, bias) in zip(dtypes, layers, strict=True)
         ]
 
     def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
@@ -65,7 +68,7 @@ class Encoder:
         """
         wanted = set(layers)
         features: dict[str, tf.Tensor] = {}
-        x = tf.cast(self._preprocess(image), self._dtype)
+        x = self._preprocess(image)
         for name, kernel, bias in self._layers:
             if len(features) == len(wanted):
                 break
@@ -99,7 +102,7 @@ class Encoder:
         return tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)
 
     def _convolve(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], self._padding)
+        padded = tf.pad(tf.cast(x, kernel.dtype), [[0, 0], [1, 1], [1, 1], [0, 0]], self._padding)
         return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), bias))
 
 

@@ -201,9 +201,18 @@ def test_other_precisions_are_near_float32(bundled_layers, bundled, picture):
         assert any(np.any(features[k] != exact[k]) for k in ALL)  # it is another precision
 
 
+def test_the_first_convolution_sees_pixels_in_float32(bundled_layers, picture):
+    half, full = (
+        Encoder(bundled_layers[:2], precision=precision)(picture(48, 64), ALL[:2])
+        for precision in ("bfloat16", "float32")
+    )
+    first, second = ALL[:2]
+    assert np.all(half[first] == full[first]) and np.any(half[second] != full[second])
+
+
 def test_float16_does_not_overflow_in_gram_matrices(bundled_layers, picture):
-    name, kernel, bias = bundled_layers[0]
-    loud = [Layer(name, 30 * kernel, 30 * bias)]  # activations of hundreds, as VGG19's are
+    first, (name, kernel, bias) = bundled_layers[:2]
+    loud = [first, Layer(name, 30 * kernel, 30 * bias)]  # activations of hundreds, as VGG19's are
     half, full = (
         gram_sums(Encoder(loud, precision=precision)(picture(64, 64), [name])[name])
         for precision in ("float16", "float32")
