@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,8 @@ from nst.sweep import plan_sweep
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300  # s
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"]
-OWN += ["pyramid=single", "optimizer=adam", "observer=[metrics,checkpoints]", "runtime.threads=1"]
+OWN += ["pyramid=single", "optimizer=adam", "observer=[metrics,checkpoints,progress]"]
+OWN += ["runtime.threads=1"]
 LONG = ["observer.checkpoints.every=5", "alpha=1e2,1e3,1e4"]  # of some steps, to be stopped
 
 
@@ -142,6 +144,14 @@ def test_all_engines_make_the_same_bytes(
 ) -> None:
     assert set(pictures(here / "serial")) == set(JOBS)
     assert pictures(here / name) == pictures(here / "serial")
+
+
+def test_workers_name_their_job_beside_its_progress(
+    engines: Mapping[str, tuple[int, str]],
+) -> None:
+    for job in (JOBS[0], JOBS[2]):
+        assert f"{job}: step 0/4  " in engines["parallel"][1]
+    assert re.search(r"^step 0/4  ", engines["serial"][1], re.MULTILINE)
 
 
 # --- stop and go on ---------------------------------------------------------------------------

@@ -1,9 +1,10 @@
-"""How far a run is: a bar on a terminal, a line now and then elsewhere."""
+"""How far a run is: a bar on a terminal of its own, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from multiprocessing import current_process
 from typing import Any
 
 from rich.console import Console
@@ -20,19 +21,21 @@ class Progress(Observer):
     """Shows scale, step, losses, speed and time left.
 
     Args:
-        seconds: Between lines where there is no terminal, > 0.
+        seconds: Between lines where there is no terminal, or other workers write to it, > 0.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def start(self, run: Run) -> None:
-        """Shows the bar on a terminal."""
+        """Shows the bar on a terminal, unless the workers of a sweep share it."""
         self._run, self._next_line = run, 0.0
         self._first: Record | None = None
+        alone = current_process().name == "MainProcess"
+        self._who = "" if alone else f"{run.folder.path.name}: "
         console = Console(stderr=True)
         self._bar = None
-        if console.is_terminal:
+        if console.is_terminal and alone:
             self._bar = Bar(
                 TextColumn("{task.fields[scale]}"),
                 BarColumn(),
@@ -53,7 +56,8 @@ class Progress(Observer):
             self._bar.update(self._task, completed=record.step, scale=scale, losses=losses)
         elif record.seconds >= self._next_line or record.last:
             self._next_line = record.seconds + self._seconds
-            log.info("step %d/%d  %s  %s", record.step, self._run.steps, scale, losses)
+            done = f"step {record.step}/{self._run.steps}"
+            log.info("%s%s  %s  %s", self._who, done, scale, losses)
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Takes the bar away."""
