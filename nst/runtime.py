@@ -19,6 +19,9 @@ from nst.runs import PACKAGES
 
 log = logging.getLogger(__name__)
 
+NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
+"""Flags of processors that multiply bfloat16 natively: Xeons since 2020, Epycs since 2022."""
+
 
 def import_tensorflow() -> Any:
     """Imports TensorFlow with its start-up lines kept out of sight, unless the import fails."""
@@ -52,8 +55,8 @@ def choose_precision(precision: str) -> str:
     if precision != "auto":
         return precision
     cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.is_file() else ""
-    return "bfloat16" if "amx_bf16" in flags else "float32"
+    flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
+    return "float32" if NATIVE_BFLOAT16.isdisjoint(flags) else "bfloat16"
 
 
 def environment() -> dict[str, Any]:

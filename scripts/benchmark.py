@@ -32,6 +32,7 @@ import numpy as np
 
 from nst import weights
 from nst.config import compose
+from nst.runtime import choose_precision
 
 SIDE = 4096  # of the matrices
 HEIGHT, WIDTH = 384, 512  # of the steps' images, px
@@ -253,9 +254,7 @@ def torch(rounds: int) -> Iterator[Row]:
 
 def bfloat16(rounds: int) -> Iterator[Row]:
     """The gradient step in bfloat16 against float32."""
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
-    if not {"avx512_bf16", "amx_bf16"} & set(flags):
+    if choose_precision("auto") != "bfloat16":
         yield Row("bfloat16", None, "not measured: this processor does not multiply bfloat16")
         return
     with process() as ours:
