@@ -19,7 +19,9 @@ from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
 SIZE = 256  # long side of the three images, px
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
-STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+# Not block5_conv1: there the bundled network tells apart what it was trained on, the painted examples
+# among it. Its Gram matrices may be nearer to a style's by chance than by any paint.
+STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 NEGLIGIBLE = 1e-6  # of a target's mean square: an anchor below it is none
 LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
 
