@@ -28,7 +28,6 @@ class Objective:
     Args:
         encoder: The network.
         terms: The terms by name.
-        part_weights: Weights of the parts of each term, see :meth:`nst.losses.Term.part_weights`.
         norms: Mean activations ``[C]`` by layer, by which feature maps are divided.
         content: The content image at this scale, RGB in [0, 1], ``[1, H, W, 3]``.
         style: The style image at this scale, ``[1, h, w, 3]``.
@@ -41,12 +40,11 @@ class Objective:
         self,
         encoder: Encoder,
         terms: Mapping[str, Term],
-        part_weights: Mapping[str, Mapping[str, float]],
         norms: Features,
         content: tf.Tensor,
         style: tf.Tensor,
     ) -> None:
-        self.weights = {name: Weights(t.weight, part_weights[name]) for name, t in terms.items()}
+        self.weights = {name: Weights(t.weight, t.part_weights) for name, t in terms.items()}
         self._weights = {
             name: {part: tf.constant(w.term * share, tf.float32) for part, share in w.parts.items()}
             for name, w in self.weights.items()

@@ -85,13 +85,13 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
     terms: dict[str, Term] = instantiate(config.loss, _convert_="all")
     norms = _norms(encoder, used_layers(terms), [content, style], network.normalize)
-    part_weights = _part_weights(terms, config)
+    _record_layer_weights(config, terms)
 
     def objective(scale: Scale) -> Objective:
         long_side = max(1, round(max(scale.height, scale.width) * config.style.scale))
         content_at = images.resize(content, (scale.height, scale.width))
         style_at = images.resize(style, images.fit(style.shape[:2], long_side))
-        return Objective(encoder, terms, part_weights, norms, _batch(content_at), _batch(style_at))
+        return Objective(encoder, terms, norms, _batch(content_at), _batch(style_at))
 
     scales = plan(images.fit(content.shape[:2], config.size), config.steps, **config.pyramid)
     optimizer = instantiate(config.optimizer, _convert_="all")
@@ -122,14 +122,10 @@ def _norms(
     return encoder.mean_activations(small, layers)
 
 
-def _part_weights(terms: dict[str, Term], config: DictConfig) -> dict[str, dict[str, float]]:
-    """Applies the terms' own rules, and records in the configuration what they came to."""
-    channels = weights.layer_channels(config.network.name)
-    part_weights = {name: term.part_weights(channels) for name, term in terms.items()}
+def _record_layer_weights(config: DictConfig, terms: dict[str, Term]) -> None:
     for name, node in config.loss.items():
         if "layer_weights" in node:
-            node.layer_weights = list(part_weights[name].values())
-    return part_weights
+            node.layer_weights = list(terms[name].part_weights.values())
 
 
 def _initial_image(base: Pixels, scale: Scale, noise: float, seed: int) -> tf.Tensor:

@@ -114,11 +114,10 @@ def tensorflow_step(network: str, precision: str, padding: str = "replicate") ->
 
     stack = layers(network)
     terms = {"content": Content(1.0, [CONTENT]), "style": Gram(1.0, STYLE)}
-    parts = {"content": {CONTENT: 1.0}, "style": dict.fromkeys(STYLE, 1.0)}
     norms = {k: tf.ones(len(bias)) for k, _, bias in stack if k in (*STYLE, CONTENT)}
     iterate, content, style = map(tf.constant, pictures())
     encoder = Encoder(stack, padding=padding, precision=precision)
-    objective = Objective(encoder, terms, parts, norms, content, style)
+    objective = Objective(encoder, terms, norms, content, style)
     return lambda: float(objective(iterate).total)
 
 

@@ -188,6 +188,7 @@ HANDLES = [  # what stays the same all through this notebook
     "loss=[content,style]",
     "loss.content.layers=[block4_conv2]",
     "loss.style.layers=[block1_conv1,block2_conv1,block3_conv1,block4_conv1,block5_conv1]",
+    "loss.style.layer_weights=[0.7442,0.1860,0.0465,0.0116,0.0116]",  # explained in part 4
     "runtime.precision=float32",
 ]
 config = compose(["network=auto", *HANDLES])
@@ -1078,8 +1079,9 @@ show(
 # **Departure**: our Gram matrices are already divided by $M$, so the mean of their squared
 # differences is $4 E_l$. The 4 goes into the weight $\beta$.
 #
-# **Departure**: the paper gives all layers the same weight. We take $w_l \propto 1/N_l^2$ with sum
-# 1, as the authors' later code does, so that wide, deep layers do not drown the others.
+# **Departure**: the paper gives all layers the same weight, and so does the package at its default.
+# This notebook takes $w_l \propto 1/N_l^2$ with sum 1, as the authors' later code does: in the few
+# steps that we have, colours and small strokes come first.
 
 
 # %%
@@ -1562,8 +1564,7 @@ assert code_lines(paint) == 25
 # picture at the end.
 #
 # **Departure**: with `optimizer=adam` the package hands out the mean of the last iterates, which is
-# calmer; and it works coarse to fine (part 10). `optimizer.average=0` and `pyramid=single` turn
-# both off: our 25 lines have neither.
+# calmer. `optimizer.average=0` turns that off: our 25 lines do not have it.
 
 # %%
 STEPS = 10
@@ -2000,7 +2001,7 @@ assert steepness[0] > 10 * steepness[1]
 #
 # **Departure**: [G15] and [G16] use a single scale. Gatys, Ecker, Bethge, Hertzmann, Shechtman
 # (*Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017, section 6) go coarse to
-# fine; the package does by default (`pyramid=sqrt2`), by factors of $\sqrt 2$.
+# fine; the package does with `pyramid=sqrt2`, by factors of $\sqrt 2$.
 #
 # Both ways get the same number of steps. First a texture from noise, as in part 4; then a picture
 # from the content.
@@ -2115,7 +2116,7 @@ def command(module, *arguments):
     assert done.returncode == 0
 
 
-settings = [NETWORK, "style=starry", "size=256", "steps=90"]
+settings = [NETWORK, "style=starry", "pyramid=sqrt2", "size=256", "steps=90"]
 by_function = np.asarray(stylize(overrides=settings))
 command("nst.run", *settings, "observer.tensorboard.images_every=30", "hydra.run.dir=outputs/first")
 by_command = np.asarray(Image.open(WORK / "outputs/first/result.png"))
@@ -2268,10 +2269,10 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 #
 # | | [G15] | here |
 # |---|---|---|
-# | content layers | conv4_2 | this notebook the same; the package's default adds conv2_2 and conv3_2 (`loss.content.layers`) |
+# | content layers | conv4_2 | this notebook the same; the package's default adds conv3_2 (`loss.content.layers`) |
 # | content loss, eq. 1 | half the sum of squares | their mean: $\alpha_{here} = \alpha_{paper}\, N M / 2$ for $N$ filters and $M$ positions |
 # | Gram matrix, eq. 3 and 4 | a sum; divided later, and by 4 | a mean: $\beta_{here} = \beta_{paper} / 4$ |
-# | layer weights, eq. 5 | 1/5 each | proportional to $1/N_l^2$, with sum 1 (`loss.style.layer_weights`) |
+# | style layers, eq. 5 | conv1_1 … conv5_1, 1/5 each | this notebook the same, by $1/N_l^2$; the package's default four, 1/4 each (`loss.style.layers`, `.layer_weights`) |
 # | filters | as trained | mean activation 1; [G16] over ImageNet, we over the two images (`network.normalize`) |
 # | network | VGG19 | the same where its weights can be had, else a small one with the same layers (`network`) |
 # | pooling | average | this notebook the same (`network.pooling`); odd sides keep their last row and column |
@@ -2280,7 +2281,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # | size of the painting | [G16]: the photograph's | the photograph's long side, its own aspect (`style.scale`) |
 # | start | noise | the content image (`init`) |
 # | optimiser | "gradient descent" | L-BFGS as in [G16], pixels kept in [0, 1], or Adam with ε = 0.1 and averaged iterates (`optimizer`) |
-# | scales | one | coarse to fine (`pyramid`) |
+# | scales | one | one; coarse to fine where asked for (`pyramid`) |
 #
 # `python -m nst.run experiment=gatys2015` turns back what can be turned back.
 #

@@ -251,7 +251,7 @@ def readers(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping
 
 def consumed(key: str, readers: Mapping[str, set[str]]) -> bool:
     """Whether a key is read by something that neither checks, records nor shows it only."""
-    only = {"transfer._part_weights", "inputs.resolved", "inputs.identity", "None"}
+    only = {"transfer._record_layer_weights", "inputs.resolved", "inputs.identity", "None"}
     return any(
         name not in only and not name.startswith(("checks.", "handles.")) for name in readers[key]
     )

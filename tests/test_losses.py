@@ -11,7 +11,6 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst import weights
 from nst.losses import (
     Content,
     FeatureTerm,
@@ -28,7 +27,6 @@ from nst.losses import (
 RANDOM = np.random.default_rng(3)
 TWO_PIXELS = tf.constant([[[[1.0, 2, 3], [4, 5, 6]]]])
 LAYERS = ["one", "two"]
-CHANNELS = {"one": 2, "two": 4}
 FEATURE_TERMS = [Content, Gram]
 
 
@@ -145,7 +143,7 @@ TARGET = maps(1, 4, 3, 3)
 def test_finite_differences_confirm_the_gradient_of_whole_terms(make, layer_weights):
     term = make(2.0, LAYERS, layer_weights)
     target = term.target(feature_maps(), feature_maps())
-    parts = term.part_weights(CHANNELS)
+    parts = term.part_weights
     features = feature_maps()
 
     def value(varied: tf.Tensor, layer: str) -> tf.Tensor:
@@ -194,7 +192,7 @@ def test_equal_layers_give_the_same_sum_however_many_they_are(make):
         term = make(1.0, layers)
         target = term.target(dict.fromkeys(layers, other), dict.fromkeys(layers, other))
         distances = term.distances(other, dict.fromkeys(layers, features), target)
-        parts = term.part_weights(dict.fromkeys(layers, 3))
+        parts = term.part_weights
         assert set(parts) == set(distances)
         return sum(parts[k] * float(v) for k, v in distances.items())
 
@@ -203,16 +201,10 @@ def test_equal_layers_give_the_same_sum_however_many_they_are(make):
     assert total(7) == pytest.approx(total(1))
 
 
-def test_rules_for_layer_weights():
-    assert Content(1.0, LAYERS).part_weights(CHANNELS) == {"one": 0.5, "two": 0.5}
-    assert Gram(1.0, LAYERS).part_weights(CHANNELS) == pytest.approx({"one": 0.8, "two": 0.2})
-    assert Gram(1.0, LAYERS, [3, 0]).part_weights(CHANNELS) == {"one": 3, "two": 0}
-    assert TotalVariation(1.0).part_weights(CHANNELS) == {"image": 1}
-    every = [layer for layer in weights.layer_channels("vgg19") if "conv" in layer]
-    shares = Gram(1.0, every).part_weights(weights.layer_channels("vgg19"))
-    assert sum(shares.values()) == pytest.approx(1)
-    quarter_width = Gram(1.0, every).part_weights(weights.layer_channels("bundled"))
-    assert quarter_width == pytest.approx(shares)  # one setting for both networks
+@pytest.mark.parametrize("make", FEATURE_TERMS)
+def test_layers_weigh_the_same_unless_told(make):
+    assert make(1.0, LAYERS).part_weights == {"one": 0.5, "two": 0.5}
+    assert make(1.0, LAYERS, [3, 0]).part_weights == {"one": 3, "two": 0}
 
 
 def test_terms_with_other_weights_are_equal_and_with_other_layers_are_not():
@@ -249,8 +241,7 @@ def test_a_term_of_ones_own_needs_distances_only():
             return {"image": tf.reduce_mean(image)}
 
     term = Brightness(1.0)
-    assert set(term.part_weights({})) == set(
-        term.distances(maps(1, 2, 2, 3), {}, term.target({}, {}))
-    )
+    distances = term.distances(maps(1, 2, 2, 3), {}, term.target({}, {}))
+    assert set(term.part_weights) == set(distances)
     with pytest.raises(NotImplementedError):
         FeatureTerm(1.0, LAYERS).distances(maps(1, 2, 2, 3), {}, ())

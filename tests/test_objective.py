@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst import weights
 from nst.encoder import Encoder
 from nst.losses import Content, Gram, Term, TotalVariation, gram_matrix, gram_sums, total_variation
 from nst.objective import Objective, compiled_step, used_layers
 
-CHANNELS = weights.layer_channels("bundled")
 STYLE_LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 Make = Callable[..., Objective]
 
@@ -49,10 +47,8 @@ def make(bundled, content, style) -> Make:
     def objective(
         named: Mapping[str, Term],
         at: tuple[tf.Tensor, tf.Tensor] = (content, style),
-        **part_weights: Any,
     ) -> Objective:
-        parts = {k: term.part_weights(CHANNELS) for k, term in named.items()} | part_weights
-        return Objective(bundled, named, parts, norms(bundled, content, style), *at)
+        return Objective(bundled, named, norms(bundled, content, style), *at)
 
     return objective
 
@@ -156,9 +152,9 @@ def test_nothing_but_other_layers_is_traced_again(bundled_layers, content, style
     def evaluate(
         named: dict[str, Term], content: tf.Tensor, style: tf.Tensor, share: float
     ) -> float:
-        parts = {name: term.part_weights(CHANNELS) for name, term in named.items()}
-        parts["content"] = dict.fromkeys(parts["content"], share)
-        objective = Objective(encoder, named, parts, norms(encoder, content, style), content, style)
+        shares = [share] * len(named["content"].layers)
+        named["content"] = replace(named["content"], layer_weights=shares)
+        objective = Objective(encoder, named, norms(encoder, content, style), content, style)
         total = float(objective(picture(*content.shape[1:3], seed=4)).total)
         objective.gradient_norms(content)
         assert compiled_step(encoder, tuple(named.items())).traces == step.traces

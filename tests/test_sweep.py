@@ -358,7 +358,7 @@ def planned(*overrides: str) -> list[tuple[str, Any]]:
 
 
 SWEEPS = {
-    "sweep_alpha_beta": (9, "5_alpha=1000_beta=150000"),
+    "sweep_alpha_beta": (9, "5_alpha=1000_beta=200000"),
     "sweep_layers": (10, None),
     "gatys2015_figure3": (20, None),
     "sweep_optimizers": (8, "3_optimizer=adam_pyramid=sqrt2"),

@@ -7,7 +7,7 @@ equal terms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +38,9 @@ class Term:
         if not self.weight >= 0:
             raise ValueError(f"weight must be 0 or more, received {self.weight}")
 
-    def part_weights(self, channels: Mapping[str, int]) -> dict[str, float]:
-        """Weights of the parts (of most terms: the layers), by name.
-
-        Args:
-            channels: Channels of each layer of the network.
-        """
+    @property
+    def part_weights(self) -> dict[str, float]:
+        """Weights of the parts (of most terms: the layers), by name."""
         return {"image": 1.0}
 
     def target(self, content: Features, style: Features) -> Any:
@@ -71,7 +68,7 @@ class FeatureTerm(Term):
     """A term that compares layers of the network.
 
     Attributes:
-        layer_weights: One number >= 0 a layer, or None for the term's own rule.
+        layer_weights: One number >= 0 a layer, or None for equal ones whose sum is 1.
 
     Raises:
         ValueError: Lengths differ, a layer is named twice, or a weight is negative.
@@ -90,16 +87,12 @@ class FeatureTerm(Term):
         if any(not weight >= 0 for weight in weights or ()):
             raise ValueError(f"layer_weights must be 0 or more, received {list(weights or ())}")
 
-    def part_weights(self, channels: Mapping[str, int]) -> dict[str, float]:
-        """The layer weights; by the term's own rule they sum to 1, however many they are."""
+    @property
+    def part_weights(self) -> dict[str, float]:
+        """The layer weights; where none are given, equal ones (Gatys et al. 2015, eq. 5)."""
         if self.layer_weights is not None:
             return dict(zip(self.layers, self.layer_weights, strict=True))
-        shares = {layer: self.share(channels[layer]) for layer in self.layers}
-        return {layer: share / sum(shares.values()) for layer, share in shares.items()}
-
-    def share(self, channels: int) -> float:
-        """Weight of a layer relative to the others where none is given: here the same for all."""
-        return 1.0
+        return dict.fromkeys(self.layers, 1 / len(self.layers))
 
 
 @dataclass(frozen=True)
@@ -118,10 +111,6 @@ class Content(FeatureTerm):
 @dataclass(frozen=True)
 class Gram(FeatureTerm):
     """Which features occur together, wherever: Gram matrices (Gatys et al. 2015, eq. 3-5)."""
-
-    def share(self, channels: int) -> float:
-        """Proportional to 1/C², the authors' later practice; the paper of 2015 has equal ones."""
-        return float(channels) ** -2
 
     def target(self, content: Features, style: Features) -> dict[str, tf.Tensor]:
         """The style image's Gram matrices."""
