@@ -132,7 +132,7 @@ def test_the_paper_s_setting() -> None:
     assert list(config.loss) == ["content", "style"]  # no total variation
     assert list(config.loss.content.layers) == ["block4_conv2"]
     assert list(config.loss.style.layers) == [f"block{i}_conv1" for i in range(1, 6)]
-    assert len(set(config.loss.style.layer_weights)) == 1
+    assert config.loss.style.layer_weights is None  # equal, as in equation 5
     later = composed("experiment", "gatys2016")
     assert (later.init.noise, later.network.pooling) == (0.0, "avg")
     seed = composed("experiment", "seed_repository")
