@@ -106,11 +106,11 @@ class Step:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(image)
             distances = self._distances(image, targets, norms)
-            total = tf.add_n(list(_weighted(distances, weights).values()))
-            # Differentiated in units of the weights, or large ones would overflow in float16.
+            # In units of the weights, or the gradients of large ones would overflow in float16.
             unit = tf.add_n(tf.nest.flatten(weights))
-            scaled = tf.math.divide_no_nan(total, unit)
-        return Evaluation(total, unit * tape.gradient(scaled, image), distances)
+            shares = tf.nest.map_structure(lambda w: tf.math.divide_no_nan(w, unit), weights)
+            total = tf.add_n(list(_weighted(distances, shares).values()))
+        return Evaluation(unit * total, unit * tape.gradient(total, image), distances)
 
     def _gradient_norms(
         self, image: tf.Tensor, targets: Mapping[str, Any], weights: Any, norms: Features

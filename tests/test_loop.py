@@ -23,7 +23,6 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "Adam": lambda: FirstOrder("Adam", 0.05, average=0.9),
     "L-BFGS": lambda: LBFGS(history=3),
 }
-PARTS = {"content": {"block1_conv2": 1.0}, "style": {"block1_conv1": 0.5, "block2_conv1": 0.5}}
 TERMS = {
     "content": Content(1.0, ["block1_conv2"]),
     "style": Gram(10.0, ["block1_conv1", "block2_conv1"]),
@@ -102,13 +101,13 @@ def content(picture) -> tf.Tensor:
 @pytest.fixture(scope="module")
 def transfer(bundled, content, picture) -> Callable[..., Objectives]:
     """Makes the objectives of a small style transfer."""
-    layers = [layer for parts in PARTS.values() for layer in parts]
+    layers = [layer for term in TERMS.values() for layer in term.layers]
     norms = bundled.mean_activations([content], layers)
 
     def make(**terms: Term) -> Objectives:
         def objective(scale: Scale) -> Objective:
             images = (resize(x, scale.height, scale.width) for x in (content, picture(24, 32, 2)))
-            return Objective(bundled, terms or TERMS, PARTS, norms, *images)
+            return Objective(bundled, terms or TERMS, norms, *images)
 
         return objective
 
@@ -164,7 +163,7 @@ def test_records_hold_what_the_objective_says(make_loop, transfer):
     assert {name: first.gradient[name] for name in TERMS} == pytest.approx(measured)
     for record in records:
         assert {name: set(parts) for name, parts in record.layers.items()} == {
-            name: set(parts) for name, parts in PARTS.items()
+            name: set(term.layers) for name, term in TERMS.items()
         }
         assert record.raw["style"] == pytest.approx(0.5 * sum(record.layers["style"].values()))
         assert record.weighted["style"] == pytest.approx(10 * record.raw["style"])

@@ -133,7 +133,7 @@ def stopped(here: Path) -> Iterator[Mapping[str, tuple[Command, Path]]]:
     chosen = {
         "SIGINT": ["steps=100000"],
         "SIGTERM": ["steps=100000"],
-        "NaN": ["beta=1e38"],
+        "NaN": ["beta=3e38"],
     }
     # A name with a space and a dot: what is asked for is obeyed to the letter.
     paths = {name: here / "stopped runs" / f"by.{name}" for name in chosen}

@@ -96,13 +96,13 @@ ENGINES = {
     "parallel": ["runtime=parallel", "hydra.launcher.n_jobs=2"],
     "submitted": ["hydra/launcher=submitit_local"],
 }
-JOBS = ["0_beta=20000", "1_beta=1e+38", "2_beta=1000"]  # the second one diverges
+JOBS = ["0_beta=20000", "1_beta=3e+38", "2_beta=1000"]  # the second one diverges
 
 
 @pytest.fixture(scope="module")
 def engines(here: Path) -> dict[str, tuple[int, str]]:
     """The same sweep with each of them, all at once; one of its jobs fails."""
-    swept = ["beta=2e4,1e38,1e3", "steps=4"]
+    swept = ["beta=2e4,3e38,1e3", "steps=4"]
     started = {
         name: begin(here, *swept, *more, f"hydra.sweep.dir={name}")
         for name, more in ENGINES.items()
@@ -467,7 +467,7 @@ def test_a_picture_is_decoded_once_and_again_when_it_has_changed(
 def test_other_weights_seeds_and_rates_trace_nothing(optimizer: str, here: Path) -> None:
     own = [*OWN, f"optimizer={optimizer}", "pyramid=sqrt2", "pyramid.min_size=16", "steps=9"]
     changes = ["alpha=7", "beta=3", "seed=5", "init=noise", "loss.tv.weight=9"]
-    changes += ["loss.style.layer_weights=[1,2,3,4,5]", "loss.content.layer_weights=[3,2,1]"]
+    changes += ["loss.style.layer_weights=[1,2,3,4]", "loss.content.layer_weights=[3,2]"]
     changes += ["optimizer.learning_rate=0.1"] if optimizer == "adam" else []
     jobs = [["init=content"], *([change] for change in changes), changes, ["network.pooling=max"]]
     graphs, _ = jobs_of_a_process(here, own, jobs)
