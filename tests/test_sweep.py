@@ -161,7 +161,7 @@ def test_workers_name_their_job_beside_its_progress(
 def history(here: Path) -> dict[str, Any]:
     """A sweep that is stopped with Ctrl-C, killed, and finished at last; its state after each."""
     sweep, found = here / "stopped", {}
-    command = [*LONG, "steps=200", "hydra.sweep.dir=stopped"]
+    command = [*LONG, "steps=800", "hydra.sweep.dir=stopped"]
 
     first = begin(here, *command)
     until(first, checkpoint(sweep, "1_alpha=1000"))
@@ -176,7 +176,7 @@ def history(here: Path) -> dict[str, Any]:
     found["kill"] = (*end(second), states(sweep))
 
     third = begin(here, *command)
-    alone = begin(here, *LONG, "steps=200", "hydra.sweep.dir=uninterrupted")
+    alone = begin(here, *LONG, "steps=800", "hydra.sweep.dir=uninterrupted")
     found["finished"] = (*end(third), states(sweep))
     assert end(alone)[0] == 0
     found["after"] = contents(sweep / "0_alpha=100")
@@ -210,7 +210,7 @@ def test_the_same_command_finishes_a_sweep(history: Mapping[str, Any], here: Pat
     assert said.count("completed before, so it is not run again") == 2
     assert pictures(here / "stopped") == pictures(here / "uninterrupted")
     for path in (here / "stopped").glob("[0-9]*"):
-        assert [line["step"] for line in RunFolder(path).history()] == list(range(201))
+        assert [line["step"] for line in RunFolder(path).history()] == list(range(801))
 
 
 def test_a_completed_job_is_left_as_it_is(history: Mapping[str, Any]) -> None:
