@@ -113,7 +113,7 @@ def tensorflow_step(network: str, precision: str, padding: str = "replicate") ->
     from nst.objective import Objective
 
     stack = layers(network)
-    terms = {"content": Content(1.0, [CONTENT]), "style": Gram(1.0, STYLE)}
+    terms = {"content": Content(1.0, [CONTENT]), "style": Gram(1.0, STYLE, [1.0] * len(STYLE))}
     norms = {k: tf.ones(len(bias)) for k, _, bias in stack if k in (*STYLE, CONTENT)}
     iterate, content, style = map(tf.constant, pictures())
     encoder = Encoder(stack, padding=padding, precision=precision)
