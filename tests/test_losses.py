@@ -127,15 +127,17 @@ def assert_gradient(function: Callable[[tf.Tensor], tf.Tensor], at: tf.Tensor) -
     [
         lambda x: content_distance(x, TARGET),
         lambda x: gram_distance(gram_sums(x), gram_matrix(gram_sums(TARGET))),
+        lambda x: tf.reduce_sum(ASYMMETRIC * gram_sums(x).products),
         total_variation,
     ],
-    ids=["content", "gram", "total variation"],
+    ids=["content", "gram", "products", "total variation"],
 )
 def test_finite_differences_confirm_the_gradient(function):
     assert_gradient(function, maps(1, 4, 3, 3))
 
 
 TARGET = maps(1, 4, 3, 3)
+ASYMMETRIC = tf.reshape(tf.range(9, dtype=tf.float64), (3, 3))
 
 
 @pytest.mark.parametrize("layer_weights", [None, [0.3, 2.0]])

@@ -6,6 +6,7 @@ of the size of the image. The README lists what this means for the paper's alpha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -50,7 +51,17 @@ def gram_sums(features: tf.Tensor) -> GramSums:
         The additive statistics of which :func:`gram_matrix` is made.
     """
     rows = tf.reshape(features, [-1, features.shape[-1]])
-    return GramSums(tf.matmul(rows, rows, transpose_a=True), tf.cast(tf.shape(rows)[0], rows.dtype))
+    return GramSums(_products(rows), tf.cast(tf.shape(rows)[0], rows.dtype))
+
+
+@tf.custom_gradient
+def _products(rows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """``Rᵀ R``; with ``U`` from above its gradient is ``R (U + Uᵀ)``: one product, not two."""
+
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        return tf.matmul(rows, upstream + tf.transpose(upstream))
+
+    return tf.matmul(rows, rows, transpose_a=True), gradient
 
 
 def gram_matrix(sums: GramSums) -> tf.Tensor:
