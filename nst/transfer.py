@@ -32,9 +32,7 @@ from nst.runs import RunFolder, provenance
 
 log = logging.getLogger(__name__)
 
-CALIBRATION_SIZE = (
-    256  # long side of the two images whose mean activations normalise the network, px
-)
+CALIBRATION_SIZE = 256  # long side of the two images that normalise the network, px
 
 
 @dataclass(frozen=True)
