@@ -17,7 +17,7 @@ from nst.encoder import Encoder
 from nst.images import fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
-SIZE = 256  # long side of the three images, px
+SIZE = 512  # long side of the three images, px, as of a default run: no finer style is lost unseen
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
 # Not block5_conv1: there the bundled network tells apart what it was trained on, the painted examples
 # among it. Its Gram matrices may be nearer to a style's by chance than by any paint.

@@ -2059,7 +2059,7 @@ for coarsest, scales in plans.items():
 # The same number of steps, at a fraction of the work. The texture gathers larger strokes, lights and
 # shadows when it begins small. The picture has its large shapes from the content already: it gains
 # strength, and loses small things that the coarse scales cannot hold, the windows first. Therefore
-# the package goes coarse to fine only when asked to. The distances are measured at one size, 256 px,
+# the package goes coarse to fine only when asked to. The distances are measured at one size, 512 px,
 # and say little about how large a stroke is: this is a difference for eyes.
 #
 # ### Exercises

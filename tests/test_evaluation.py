@@ -73,7 +73,7 @@ def test_the_size_of_the_arrays_hardly_matters():
     assert distances(*large) == pytest.approx(expected, rel=0.05)
 
 
-@pytest.mark.parametrize("size", [(192, 256), (96, 128)], ids=["at its size", "to be resized"])
+@pytest.mark.parametrize("size", [(384, 512), (96, 128)], ids=["at its size", "to be resized"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])
 def test_other_types_of_numbers(dtype, size):
     result = resize(OTHER, size)
