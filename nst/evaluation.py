@@ -1,7 +1,8 @@
 """How near a result is to content and style, in one convention whatever was optimised.
 
-Always at the same size, on the bundled network and the same layers, so that runs with different
-losses, networks, sizes and optimizers can be ranked side by side. Never the training loss.
+Always on the bundled network and the same layers, at the same size from 512 px upwards, so that runs
+with different losses, networks, sizes and optimizers can be ranked side by side. Never the training
+loss.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from nst.encoder import Encoder
 from nst.images import fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
-SIZE = 512  # long side of the three images, px, as of a default run: no finer style is lost unseen
+SIZE = 512  # long side of the three images at most, px; nothing finer than the result is judged
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
 # Not block5_conv1: there the bundled network tells apart what it was trained on, the painted examples
 # among it. Its Gram matrices may be nearer to a style's by chance than by any paint.
@@ -41,11 +42,12 @@ def evaluate(result: Pixels, content: Pixels, style: Pixels) -> dict[str, float 
     Returns:
         ``content_distance`` and ``style_distance``, means over layers, and each by layer.
     """
-    shape = fit(content.shape[:2], SIZE)
+    long_side = min(SIZE, max(result.shape[:2]))
+    shape = fit(result.shape[:2], long_side)
     pictures = {
         "result": resize(result, shape),
         "content": resize(content, shape),
-        "style": resize(style, fit(style.shape[:2], SIZE)),
+        "style": resize(style, fit(style.shape[:2], long_side)),
     }
     images = {name: tf.constant(x[None], tf.float32) for name, x in pictures.items()}
     content_by_layer, style_by_layer = (

@@ -1653,8 +1653,8 @@ show(pictures)
 
 # %% [markdown]
 # To compare runs with *different* weights, $J$ is useless: each run has its own. We need a measure
-# that does not depend on the weights. The package reports two, always on the same network, layers
-# and size (`nst/evaluation.py`). The content distance you know from part 3. The style distance is 0
+# that does not depend on the weights. The package reports two, always on the same network and
+# layers (`nst/evaluation.py`). The content distance you know from part 3. The style distance is 0
 # for the painting's Gram matrices $A$, and 1 for those of the photograph:
 #
 # $$d_{style} = \frac{\text{mean}\big((G - A)^2\big)}{\text{mean}\big((G_{content} - A)^2\big)}$$
@@ -2059,8 +2059,8 @@ for coarsest, scales in plans.items():
 # The same number of steps, at a fraction of the work. The texture gathers larger strokes, lights and
 # shadows when it begins small. The picture has its large shapes from the content already: it gains
 # strength, and loses small things that the coarse scales cannot hold, the windows first. Therefore
-# the package goes coarse to fine only when asked to. The distances are measured at one size, 512 px,
-# and say little about how large a stroke is: this is a difference for eyes.
+# the package goes coarse to fine only when asked to. The distances say little about how large a
+# stroke is: this is a difference for eyes.
 #
 # ### Exercises
 #

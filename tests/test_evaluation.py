@@ -67,10 +67,18 @@ def test_images_of_one_colour_do_not_divide_by_zero():
         assert np.isfinite(distances(*images)).all()
 
 
-def test_the_size_of_the_arrays_hardly_matters():
-    expected = distances(OTHER, CONTENT, STYLE)
-    large = (resize(OTHER, (384, 512)), resize(CONTENT, (192, 256)), resize(STYLE, (320, 256)))
-    assert distances(*large) == pytest.approx(expected, rel=0.05)
+def test_from_512_px_upwards_the_size_of_the_result_hardly_matters():
+    content, style = resize(CONTENT, (192, 256)), resize(STYLE, (320, 256))
+    expected = distances(resize(OTHER, (384, 512)), content, style)
+    assert distances(resize(OTHER, (768, 1024)), content, style) == pytest.approx(
+        expected, rel=0.05
+    )
+
+
+def test_a_smaller_result_is_measured_at_its_own_size():
+    content, style = paint(384, 512, 1), paint(320, 256, 2)
+    expected = distances(OTHER, resize(content, (96, 128)), resize(style, (128, 102)))
+    assert distances(OTHER, content, style) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("size", [(384, 512), (96, 128)], ids=["at its size", "to be resized"])
