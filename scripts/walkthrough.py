@@ -168,8 +168,8 @@ def table(header, *rows):
 # %% [markdown]
 # ### Where we are going
 #
-# First the end of the story. One call of the package with everything at its default. Never mind how
-# it works; that is what the notebook is for.
+# First the end of the story. One call of the package with everything but the number of steps at its
+# default. Never mind how it works; that is what the notebook is for.
 #
 # `network=auto` means: VGG19, the network of the paper, where its weights are at hand or can be
 # fetched; else a small network that ships with this package, with the same layers and a quarter of
@@ -198,7 +198,7 @@ if inputs.network.warning:
 print("This notebook runs with", NETWORK)
 
 # %%
-teaser = stylize(overrides=["content=harbour", "style=starry", NETWORK, "size=512", "steps=150"])
+teaser = stylize(overrides=["content=harbour", "style=starry", NETWORK, "size=512", "steps=100"])
 show(
     {
         "content: the harbour": images.resize(inputs.content.rgb, (384, 512)),
@@ -2009,7 +2009,7 @@ assert steepness[0] > 5 * steepness[1]
 # cheap ones more). First a texture from noise, as in part 4; then a picture from the content.
 
 # %%
-ALL_STEPS = 160
+ALL_STEPS = 120
 
 
 def J_at(long_side, **weights):
