@@ -21,8 +21,8 @@ class FirstOrder:
     """A Keras optimizer with the box constraint [0, 1] and a running mean of its iterates.
 
     The gradient is divided by its root mean square at the first evaluation, so that
-    `learning_rate` is a step in pixel values whatever the loss weights are, and Adam's epsilon
-    never matters. A new scale keeps that unit per pixel: a loss that is a mean over positions
+    `learning_rate` is a step in pixel values, and Adam's epsilon a share of that gradient, whatever
+    the loss weights are. A new scale keeps that unit per pixel: a loss that is a mean over positions
     spreads its gradient over the pixels, so the unit shrinks as their number grows.
 
     Keras' moments go on at a new scale, resampled with the image. The running mean, which is
