@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
+from nst import winograd
 from nst.weights import Layer
 
 Features = Mapping[str, tf.Tensor]
+Function = Callable[[tf.Tensor], tf.Tensor]
 
 BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet in 0..255; VGG was trained on images minus it
 FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
@@ -29,9 +32,9 @@ class Encoder:
         pooling: ``max`` or ``avg``.
         padding: At every convolution, ``zeros`` as trained, or ``replicate``: zeros are an edge that
             the picture does not have, and style gathers along it, frames and seams included.
-        precision: ``float32``, ``bfloat16`` or ``float16``, from the second convolution on: eight
-            bits of bfloat16 would round pixels by up to half a grey level. The feature maps are
-            float32.
+        precision: ``float32``, ``bfloat16`` or ``float16``, of all convolutions but the first (eight
+            bits of bfloat16 would round pixels by up to half a grey level) and those for which
+            :mod:`nst.winograd` is faster still. The feature maps are float32.
 
     Raises:
         ValueError: Another pooling, padding or precision.
@@ -44,14 +47,14 @@ class Encoder:
         padding: str = "replicate",
         precision: str = "float32",
     ) -> None:
-        self._dtype = _choose("precision", precision, PRECISIONS)
+        chosen = _choose("precision", precision, PRECISIONS)
         self._pool = _choose("pooling", pooling, POOLINGS)
         self._padding = _choose("padding", padding, PADDINGS)
-        dtypes = [tf.float32] + [self._dtype] * (len(layers) - 1)
-        self._layers = [
-            (name, *(None if w is None else tf.constant(w, dtype) for w in (kernel, bias)))
-            for dtype, (name, kernel, bias) in zip(dtypes, layers, strict=True)
-        ]
+        dtypes = [tf.float32] + [chosen] * (len(layers) - 1)
+        self._layers = {
+            layer.name: self._function(layer, dtype)
+            for dtype, layer in zip(dtypes, layers, strict=True)
+        }
 
     def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
         """Computes feature maps, going no deeper than the deepest one asked for.
@@ -69,10 +72,10 @@ class Encoder:
         wanted = set(layers)
         features: dict[str, tf.Tensor] = {}
         x = self._preprocess(image)
-        for name, kernel, bias in self._layers:
+        for name, layer in self._layers.items():
             if len(features) == len(wanted):
                 break
-            x = self._pool(x, 2, 2, "SAME") if kernel is None else self._convolve(x, kernel, bias)
+            x = layer(x)
             if name in wanted:
                 features[name] = tf.cast(x, tf.float32)
         if len(features) < len(wanted):
@@ -101,9 +104,22 @@ class Encoder:
     def _preprocess(self, image: tf.Tensor) -> tf.Tensor:
         return tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)
 
-    def _convolve(self, x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        padded = tf.pad(tf.cast(x, kernel.dtype), [[0, 0], [1, 1], [1, 1], [0, 0]], self._padding)
-        return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), bias))
+    def _function(self, layer: Layer, dtype: tf.DType) -> Function:
+        if layer.kernel is None:
+            return partial(self._pool, ksize=2, strides=2, padding="SAME")
+        if winograd.pays(layer.kernel):
+            dtype = tf.float32
+            convolve: Function = winograd.Convolution(layer.kernel)
+        else:
+            kernel = tf.constant(layer.kernel, dtype)
+            convolve = partial(tf.nn.conv2d, filters=kernel, strides=1, padding="VALID")
+        bias = tf.constant(layer.bias, dtype)
+
+        def convolution(x: tf.Tensor) -> tf.Tensor:
+            padded = tf.pad(tf.cast(x, dtype), [[0, 0], [1, 1], [1, 1], [0, 0]], self._padding)
+            return tf.nn.relu(tf.nn.bias_add(convolve(padded), bias))
+
+        return convolution
 
 
 def _choose(what: str, name: str, options: Mapping[str, Any]) -> Any:
