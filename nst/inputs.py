@@ -17,7 +17,6 @@ from omegaconf import DictConfig, OmegaConf
 from nst import images, weights
 from nst.errors import InputError, nearest
 from nst.fetch import fetch_image
-from nst.runtime import choose_precision
 
 ASSET = "asset:"  # what ships with the package, the same on every machine
 WEB = ("https://", "http://")
@@ -77,7 +76,6 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     if plain.network.weights is not None:
         plain.network.weights = str(inputs.network.path)
     plain.network.name = inputs.network.network
-    plain.runtime.precision = choose_precision(plain.runtime.precision)
     return plain
 
 

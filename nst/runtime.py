@@ -19,9 +19,6 @@ from nst.runs import PACKAGES
 
 log = logging.getLogger(__name__)
 
-NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
-"""Flags of processors that multiply bfloat16 natively: Xeons since 2020, Epycs since 2022."""
-
 
 def import_tensorflow() -> Any:
     """Imports TensorFlow with its start-up lines kept out of sight, unless the import fails."""
@@ -48,15 +45,6 @@ def setup(threads: int | None, deterministic: bool) -> None:
         _once("runtime.threads", tf.config.threading.set_inter_op_parallelism_threads, 1)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-
-
-def choose_precision(precision: str) -> str:
-    """Decides what ``auto`` means here: bfloat16 where the processor multiplies it natively."""
-    if precision != "auto":
-        return precision
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
-    return "float32" if NATIVE_BFLOAT16.isdisjoint(flags) else "bfloat16"
 
 
 def environment() -> dict[str, Any]:

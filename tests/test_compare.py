@@ -255,7 +255,7 @@ def test_a_job_that_did_not_start_takes_its_place(tmp_path: Path, images: dict[s
             f"style.image={images['night']}",
         ]
     )
-    planned.write_text(OmegaConf.to_yaml(config))  # network, precision, hashes still open
+    planned.write_text(OmegaConf.to_yaml(config))  # network and hashes still open
     (tmp_path / "1" / "status.json").write_text('{"status": "not run"}')
     found = gather([tmp_path])
     assert found.keys == ["alpha"]
