@@ -33,6 +33,8 @@ A_T = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0
 class Convolution:
     """A convolution at stride 1 without padding, in float32, with a gradient as fast as itself.
 
+    The transforms cost a digit: errors are some 4e-6 of the values at VGG19's widths.
+
     Args:
         kernel: ``[3, 3, C, D]``. It is transformed at first use, forward and backward: few runs go
             through a network to its end, and a transformed kernel is four times as large.
