@@ -116,7 +116,8 @@ def tensorflow_step(
     from nst.losses import Content, Gram
     from nst.objective import Objective
 
-    winograd.WIDE = winograd.WIDE if wide is None else wide
+    if wide is not None:
+        winograd.WIDE = wide
     stack = layers(network)
     terms = {"content": Content(1.0, [CONTENT]), "style": Gram(1.0, STYLE, [1.0] * len(STYLE))}
     norms = {k: tf.ones(len(bias)) for k, _, bias in stack if k in (*STYLE, CONTENT)}
