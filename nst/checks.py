@@ -51,6 +51,8 @@ CHECKS: dict[str, Check] = {
     "network.padding": one_of("zeros", "replicate"),
     "optimizer.learning_rate": above(0),
     "optimizer.average": lambda x: None if 0 <= x < 1 else "a number from 0 to below 1",
+    "optimizer.levels": between(1, 10),
+    "optimizer.growth": above(0),
     "optimizer.history": at_least(1),
     "optimizer.max_evaluations": at_least(1),
     "pyramid.min_size": at_least(16),

@@ -95,6 +95,8 @@ class FirstOrder(Optimizer):
     name: str = MISSING
     learning_rate: float = MISSING
     average: float = MISSING
+    levels: int = MISSING
+    growth: float = MISSING
     options: Dict[str, Any] = MISSING
 
 

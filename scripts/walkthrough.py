@@ -100,6 +100,7 @@ from nst.evaluation import evaluate
 from nst.inputs import gather
 from nst.loop import plan
 from nst.optimizers import LBFGS, Evaluation, FirstOrder
+from nst.optimizers.laplacian import join, split
 from nst.optimizers.history import two_loop
 from nst.runs import RunFolder
 
@@ -1565,7 +1566,8 @@ assert code_lines(paint) == 25
 # picture at the end.
 #
 # **Departure**: with `optimizer=adam` the package hands out the mean of the last iterates, which is
-# calmer. `optimizer.average=0` turns that off: our 25 lines do not have it.
+# calmer, and moves the levels of a Laplacian pyramid (part 10) in place of pixels.
+# `optimizer.average=0 optimizer.levels=1` turns that off: our 25 lines do not have it.
 
 # %%
 STEPS = 10
@@ -1583,6 +1585,7 @@ by_package = stylize(
         "optimizer.learning_rate=0.02",
         "optimizer.options={beta_1: 0.9, beta_2: 0.99, epsilon: 0.003}",
         "optimizer.average=0",
+        "optimizer.levels=1",
         "observer=[metrics]",
     ],
     folder=WORK / "same",
@@ -1904,7 +1907,7 @@ def race(make, start, evaluations=100):
 
 
 def adam(eta):
-    """The package's Adam with its default options and step size eta."""
+    """The package's Adam with its default options and step size eta, on pixels."""
     return FirstOrder("Adam", eta, average=0.95, options={"beta_2": 0.99, "epsilon": 0.003})
 
 
@@ -1961,8 +1964,8 @@ assert steepness[0] > 5 * steepness[1]
 #
 # **Departure**: [G15] leaves the optimiser open ("gradient descent"); [G16] uses L-BFGS. The package
 # takes Adam by default, for the sake of the last point: the mean of its iterates is sharper in its
-# lines and calmer where nothing happens. Its L-BFGS (`optimizer=lbfgs`) keeps every pixel in [0, 1]
-# on the way.
+# lines and calmer where nothing happens, the more so on levels (part 10). Its L-BFGS
+# (`optimizer=lbfgs`) keeps every pixel in [0, 1] on the way.
 #
 # ### Exercises
 #
@@ -2061,6 +2064,55 @@ for coarsest, scales in plans.items():
 # strength, and loses small things that the coarse scales cannot hold, the windows first. Therefore
 # the package goes coarse to fine only when asked to. The distances say little about how large a
 # stroke is: this is a difference for eyes.
+#
+# ### Coarse and fine at once: levels
+#
+# There is a second way, and both can be combined. Halve an image again and again, and keep what each
+# halving loses: edges first, then shapes, in the end a few large patches. These are the **levels** of
+# a Laplacian pyramid (Burt and Adelson, *The Laplacian Pyramid as a Compact Image Code*, 1983).
+# With $U$ for enlarging to twice the size, the image is a sum of its levels:
+#
+# $$x = \ell_0 + U \big(\ell_1 + U (\ell_2 + \dots)\big)$$
+#
+# The sum is linear, so the chain rule gives the gradient for each level: $U^T$, once for each
+# halving. Now let Adam move the numbers in the levels in place of pixels (Kolkin, Salavon,
+# Shakhnarovich: *Style Transfer by Relaxed Optimal Transport and Self-Similarity*, CVPR 2019). Why
+# should that matter, when both can make the same images? Because Adam gives every number a step of
+# about the same size. In a plain sky the gradients of pixels change their sign all the time, and
+# pixel by pixel Adam follows: ripples. In a coarse level they cancel out, or agree; then a whole
+# area changes its colour in one stroke.
+#
+# **Departure**: the papers move pixels. With `optimizer=adam` the package moves five levels
+# (`optimizer.levels`), and each takes steps half as large again as the next finer one
+# (`optimizer.growth`).
+
+# %%
+levels = split(content, 5)
+np.testing.assert_allclose(join(levels), content, atol=1e-5)
+titles = [f"level {k}: {level.shape[2]} × {level.shape[1]}" for k, level in enumerate(levels)]
+shown = [*(0.5 + 2 * level for level in levels[:-1]), levels[-1]]  # details are around zero
+show(dict(zip(titles, shown, strict=True)), columns=5)
+
+compared = {}
+for title, rate, count, growth in (("on pixels", 0.02, 1, 1.0), ("on 5 levels", 0.004, 5, 1.5)):
+    options = {"beta_2": 0.99, "epsilon": 0.003}
+    optimizer = FirstOrder("Adam", rate, 0.95, levels=count, growth=growth, options=options)
+    optimizer.begin(content)
+    for _ in range(ALL_STEPS):
+        optimizer.step(evaluate_J)
+    compared[f"Adam {title}"] = optimizer.result
+show(compared, width=8)
+
+rows, distances = [], []
+for title, picture in compared.items():
+    m = evaluate(picture[0].numpy(), inputs.content.rgb, inputs.style.rgb)
+    distances.append((m["content_distance"], m["style_distance"]))
+    rows.append([title, f"{distances[-1][0]:.2f}", f"{distances[-1][1]:.3f}"])
+table(["", "content distance", "style distance"], *rows)
+assert distances[1][0] < distances[0][0]
+
+# %% [markdown]
+# The same steps, the same work: areas are painted as areas, lines stay, the ripples are gone.
 #
 # ### Exercises
 #

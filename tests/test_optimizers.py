@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from nst.optimizers import LBFGS, Diverged, Evaluation, FirstOrder, Optimizer
-from nst.optimizers.first_order import keras_optimizers
+from nst.optimizers.by_name import keras_optimizers
 
 KERAS = sorted(keras_optimizers())
-EVERY = [*KERAS, "LBFGS", "LBFGS, bounded"]
+EVERY = [*KERAS, "Adam, levels", "LBFGS", "LBFGS, bounded"]
 
 
 @tf.function(autograph=False)
@@ -39,7 +39,8 @@ class Quadratic:
 def make(name: str) -> Optimizer:
     if name.startswith("LBFGS"):
         return LBFGS(history=3, bounded="bounded" in name)
-    return FirstOrder(name, 0.03, average=0.9)
+    name, _, levels = name.partition(", ")
+    return FirstOrder(name, 0.03, average=0.9, levels=3 if levels else 1, growth=1.5)
 
 
 def start(height: int = 4, width: int = 5) -> tf.Tensor:
@@ -195,6 +196,24 @@ def slope(image: tf.Tensor) -> Evaluation:
     return Evaluation(7 * tf.reduce_sum(image), tf.fill(image.shape, 7.0))
 
 
+def test_the_step_grows_from_level_to_level():
+    optimizer = FirstOrder("SGD", 0.05, levels=3, growth=2.0)
+    optimizer.begin(tf.fill([1, 8, 4, 3], 0.5))
+    take(optimizer, slope, 1)  # every level goes down, by 0.05, 0.1 and 0.2
+    np.testing.assert_allclose(optimizer.image, np.full((1, 8, 4, 3), 0.15), atol=1e-6)
+
+
+def test_coarse_levels_paint_an_area_in_one_stroke():
+    """Two gradients of single pixels that cancel out at the next level move no area, one does."""
+    optimizer = FirstOrder("SGD", 0.01, levels=2, growth=10.0)
+    checkerboard = tf.constant(np.indices((8, 8)).sum(0) % 2 * 2.0 - 1.0, tf.float32)
+    gradient = checkerboard[None, :, :, None] + 0.2 * tf.ones([1, 8, 8, 3])
+    optimizer.begin(tf.fill([1, 8, 8, 3], 0.5))
+    optimizer.step(lambda image: Evaluation(tf.reduce_sum(gradient * image), gradient))
+    moved = 0.5 - optimizer.image.numpy()
+    assert moved.mean() > 2 * moved.std()  # in the gradient the checkerboard is five times as large
+
+
 def flat(image: tf.Tensor) -> Evaluation:
     return Evaluation(tf.constant(1.0), tf.zeros_like(image))
 
@@ -289,6 +308,8 @@ def test_runs_that_share_an_update_do_not_touch_each_other():
         ({"options": {"learning_rate": 0.5}}, "Adam has no option learning_rate."),
         ({"options": {"clipnorm": 1.0, "clipvalue": 1.0}}, "Keras' Adam says: Only one of"),
         ({"learning_rate": 0}, "learning_rate must be above 0, received 0"),
+        ({"levels": 0}, "levels must be at least 1, received 0"),
+        ({"growth": 0.0}, "growth must be above 0, received 0.0"),
         ({"average": 1.0}, "average must be at least 0 and below 1, received 1.0"),
     ],
 )

@@ -76,13 +76,16 @@ def gradient_rms(evaluation: Evaluation) -> float:
     Raises:
         Diverged: The total or any part of the gradient is not finite.
     """
-    # In float64 the squares neither overflow nor underflow, however large the loss weights.
-    squares = tf.square(tf.cast(evaluation.gradient, tf.float64))
-    rms = math.sqrt(float(tf.reduce_mean(squares)))
-    total = float(evaluation.total)
-    if not (math.isfinite(total) and math.isfinite(rms)):
+    total, size = float(evaluation.total), rms(evaluation.gradient)
+    if not (math.isfinite(total) and math.isfinite(size)):
         raise Diverged(
-            f"the loss is not finite: total {total}, gradient (root mean square) {rms}; "
+            f"the loss is not finite: total {total}, gradient (root mean square) {size}; "
             "try smaller loss weights, a smaller learning rate or runtime.precision=float32"
         )
-    return rms
+    return size
+
+
+def rms(tensor: tf.Tensor) -> float:
+    """Root mean square of all entries."""
+    # In float64 the squares neither overflow nor underflow, however large the loss weights.
+    return math.sqrt(float(tf.reduce_mean(tf.square(tf.cast(tensor, tf.float64)))))
