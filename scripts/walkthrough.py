@@ -100,8 +100,8 @@ from nst.evaluation import evaluate
 from nst.inputs import gather
 from nst.loop import plan
 from nst.optimizers import LBFGS, Evaluation, FirstOrder
-from nst.optimizers.laplacian import join, split
 from nst.optimizers.history import two_loop
+from nst.optimizers.laplacian import join, split
 from nst.runs import RunFolder
 
 STARTED = time.perf_counter()
