@@ -40,6 +40,7 @@ CHECKS: dict[str, Check] = {
     "alpha": at_least(0),
     "beta": at_least(0),
     "size": between(16, 8000),
+    "margin": between(0, 256),
     "steps": at_least(1),
     "seed": between(0, 2**32 - 1),
     "style.scale": between(0.1, 4),

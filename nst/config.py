@@ -164,6 +164,7 @@ class Config:
     alpha: float = MISSING
     beta: float = MISSING
     size: int = MISSING
+    margin: int = MISSING
     steps: int = MISSING
     seed: int = MISSING
     resume: Optional[str] = None

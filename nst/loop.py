@@ -17,8 +17,8 @@ class Scale:
     """One level of the pyramid.
 
     Attributes:
-        height: Of the iterate, px.
-        width: Of the iterate, px.
+        height: Of the picture, px.
+        width: Of the picture, px.
         steps: Updates made at this scale.
     """
 
@@ -99,12 +99,13 @@ def plan(
 
 
 class Loop:
-    """Minimises an objective scale by scale.
+    """Minimises an objective scale by scale, on a canvas that is wider than the picture.
 
     Args:
-        image: The initial image, ``[1, H, W, 3]``.
+        image: The initial picture, ``[1, H, W, 3]``.
         scales: Coarse to fine, see :func:`plan`.
-        objective: Makes the objective of a scale; called once a scale.
+        margin: Of the canvas around the picture, px: painted like the rest, and cut off.
+        objective: Makes the objective of a scale, a function of the canvas; called once a scale.
         optimizer: Moves the image.
         gradient_every: Steps between measurements of each term's own gradient.
         clock: Returns seconds, from any zero.
@@ -119,12 +120,14 @@ class Loop:
         self,
         image: tf.Tensor,
         scales: Sequence[Scale],
+        margin: int,
         objective: Callable[[Scale], Objective],
         optimizer: Optimizer,
         gradient_every: int,
         clock: Callable[[], float],
     ) -> None:
         self.scales, self.optimizer, self._initial = tuple(scales), optimizer, image
+        self._margin = margin
         self._objective, self._gradient_every, self._clock = objective, gradient_every, clock
         self.step = self.scale = self.scale_step = 0
         self._begun = False
@@ -138,7 +141,7 @@ class Loop:
     @property
     def result(self) -> tf.Tensor:
         """The picture so far, ``[1, H, W, 3]``."""
-        return self.optimizer.result if self._begun else self._initial
+        return cut(self.optimizer.result, self._margin) if self._begun else self._initial
 
     def run(self) -> Iterator[Record]:
         """Yields a record of every iterate, right after it was moved, and one of the result.
@@ -152,12 +155,13 @@ class Loop:
             scale = self.scales[index]
             objective = self._objective(scale)
             if self.scale_step == 0:
-                self.optimizer.begin(resize(self.result, scale.height, scale.width))
+                picture = resize(self.result, scale.height, scale.width)
+                self.optimizer.begin(extend(picture, self._margin))
                 self._begun = True
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
                 yield self._advance(objective)
-        result = self.result
-        record = self._record(self.step, objective, result, result, objective(result))
+        canvas = self.optimizer.result
+        record = self._record(self.step, objective, canvas, self.result, objective(canvas))
         yield replace(record, last=True)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -179,7 +183,7 @@ class Loop:
         )
 
     def _advance(self, objective: Objective) -> Record:
-        step, iterate, result = self.step, self.optimizer.image, self.optimizer.result
+        step, iterate, result = self.step, self.optimizer.image, self.result
         evaluation = self.optimizer.step(objective)
         self.step, self.scale_step = step + 1, self.scale_step + 1
         return self._record(step, objective, iterate, result, evaluation)
@@ -220,3 +224,15 @@ def resize(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
         return image
     resized = tf.image.resize(image, (height, width), "bicubic", antialias=True)
     return tf.clip_by_value(resized, 0.0, 1.0)
+
+
+def extend(image: tf.Tensor, margin: int) -> tf.Tensor:
+    """Continues an image beyond its borders, mirrored: ``[1, H + 2 margin, W + 2 margin, 3]``."""
+    around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
+    return tf.constant(np.pad(image.numpy(), around, "reflect"))  # of any margin, unlike tf.pad
+
+
+def cut(image: tf.Tensor, margin: int) -> tf.Tensor:
+    """Cuts a margin off, ``[1, H, W, 3]``; undoes :func:`extend`."""
+    _, height, width, _ = image.shape
+    return image[:, margin : height - margin, margin : width - margin]

@@ -23,7 +23,7 @@ from nst.encoder import Encoder, Features
 from nst.evaluation import evaluate
 from nst.handles import hparams
 from nst.inputs import Inputs, gather, identity, resolved
-from nst.loop import Loop, Record, Scale, plan
+from nst.loop import Loop, Record, Scale, extend, plan
 from nst.losses import Term
 from nst.objective import Objective, used_layers
 from nst.observers import Observers, Run
@@ -89,13 +89,14 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
         long_side = max(1, round(max(scale.height, scale.width) * config.style.scale))
         content_at = images.resize(content, (scale.height, scale.width))
         style_at = images.resize(style, images.fit(style.shape[:2], long_side))
-        return Objective(encoder, terms, norms, _batch(content_at), _batch(style_at))
+        canvas = extend(_batch(content_at), config.margin)
+        return Objective(encoder, terms, norms, canvas, _batch(style_at))
 
     scales = plan(images.fit(content.shape[:2], config.size), config.steps, **config.pyramid)
     optimizer = instantiate(config.optimizer, _convert_="all")
     start = _initial_image(inputs.base.rgb, scales[0], config.init.noise, config.seed)
-    every = config.runtime.gradient_every
-    loop = Loop(start, scales, objective, optimizer, every, clock=time.perf_counter)
+    every, clock = config.runtime.gradient_every, time.perf_counter
+    loop = Loop(start, scales, config.margin, objective, optimizer, every, clock)
 
     with _recording(run_folder, config, inputs, loop) as recording:
         for record in loop.run():

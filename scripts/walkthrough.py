@@ -183,6 +183,7 @@ HANDLES = [  # what stays the same all through this notebook
     "style=starry",
     "alpha=1",
     "beta=20",
+    "margin=0",
     "network.pooling=avg",
     "network.padding=replicate",
     "network.normalize=true",
@@ -517,6 +518,10 @@ assert agreement["avg"] > agreement["max"]
 #
 # **Departure**: Keras' pooling drops the last row and column of a map with an odd side (padding
 # `VALID`). Ours keeps them (`SAME`), so that no border is invisible to deep layers.
+#
+# Even so a filter at the border sees less of it than of the rest, and an optimiser makes use of that: a
+# faint frame of three or four pixels. So the package paints on a canvas that is 8 pixels wider on
+# every side and cuts them off at the end (`margin`; 0 in this notebook, to keep its code short).
 #
 # The maps show in bright what zeros change. At conv1_2 it is a frame of two pixels, since two 3 × 3
 # convolutions see two pixels far. Deeper layers carry it further in.

@@ -12,12 +12,13 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst.loop import Loop, Record, Scale, plan, resize
+from nst.loop import Loop, Record, Scale, cut, extend, plan, resize
 from nst.losses import Content, Gram, Term
 from nst.objective import Objective
 from nst.optimizers import LBFGS, Diverged, FirstOrder, Optimizer
 
 SQRT2 = 2**0.5
+MARGIN = 2
 SCALES = (Scale(12, 16, 2), Scale(17, 23, 1), Scale(24, 32, 3))
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "Adam": lambda: FirstOrder("Adam", 0.05, average=0.9),
@@ -104,10 +105,11 @@ def transfer(bundled, content, picture) -> Callable[..., Objectives]:
     layers = [layer for term in TERMS.values() for layer in term.layers]
     norms = bundled.mean_activations([content], layers)
 
-    def make(**terms: Term) -> Objectives:
+    def make(margin: int = MARGIN, **terms: Term) -> Objectives:
         def objective(scale: Scale) -> Objective:
             images = (resize(x, scale.height, scale.width) for x in (content, picture(24, 32, 2)))
-            return Objective(bundled, terms or TERMS, norms, *images)
+            canvases = (extend(x, margin) for x in images)
+            return Objective(bundled, terms or TERMS, norms, *canvases)
 
         return objective
 
@@ -120,11 +122,34 @@ def make_loop(transfer, picture) -> Callable[..., Loop]:
     usual = {
         "image": picture(12, 16, 3),
         "scales": SCALES,
+        "margin": MARGIN,
         "objective": transfer(),
         "gradient_every": 3,
         "clock": Clock(100.0),
     }
     return lambda optimizer, **changes: Loop(optimizer=optimizer, **(usual | changes))
+
+
+@pytest.mark.parametrize("height, width, margin", [(5, 7, 0), (5, 7, 3), (5, 1, 4), (3, 4, 9)])
+def test_a_margin_mirrors_the_image_and_is_cut_off_again(height, width, margin, picture):
+    image = picture(height, width)
+    canvas = extend(image, margin)
+    assert canvas.shape == (1, height + 2 * margin, width + 2 * margin, 3)
+    np.testing.assert_array_equal(cut(canvas, margin), image)
+    for k in range(1, min(margin, height - 1) + 1):
+        np.testing.assert_array_equal(canvas[:, margin - k], canvas[:, margin + k])
+    assert set(np.ravel(canvas)) == set(np.ravel(image))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_canvas_is_painted_and_the_picture_shown(name, make_loop):
+    loop = make_loop(OPTIMIZERS[name](), margin=MARGIN)
+    for record in loop.run():
+        scale = SCALES[record.scale]
+        assert record.image.shape == (1, scale.height, scale.width, 3)
+        canvas = loop.optimizer.image
+        assert canvas.shape == (1, scale.height + 2 * MARGIN, scale.width + 2 * MARGIN, 3)
+    assert np.any(extend(record.image, MARGIN) != loop.optimizer.result)  # it moved too
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -153,13 +178,14 @@ def test_records_of_every_iterate_and_of_the_result(name, make_loop, picture):
 
 
 def test_records_hold_what_the_objective_says(make_loop, transfer):
-    records = list(make_loop(LBFGS(history=3)).run())
+    objective = transfer(margin=0)
+    records = list(make_loop(LBFGS(history=3), margin=0, objective=objective).run())
     first, last = records[0], records[-1]
     for record in (first, last):  # L-BFGS shows the very image that it evaluates
-        evaluation = transfer()(SCALES[record.scale])(record.image)
+        evaluation = objective(SCALES[record.scale])(record.image)
         assert record.total == pytest.approx(float(evaluation.total))
         assert record.gradient["total"] == pytest.approx(float(tf.norm(evaluation.gradient)))
-    measured = transfer()(SCALES[0]).gradient_norms(first.image)
+    measured = objective(SCALES[0]).gradient_norms(first.image)
     assert {name: first.gradient[name] for name in TERMS} == pytest.approx(measured)
     for record in records:
         assert {name: set(parts) for name, parts in record.layers.items()} == {
