@@ -71,6 +71,7 @@ class Update:
         for variable, level in zip(self._levels, levels, strict=True):
             variable.assign(level)
         self._keras.apply(list(gradients), self._levels)
+        # Keras has one learning rate for all variables, so growth comes after the fact.
         return [
             level + self._growth**k * (variable - level)
             for k, (variable, level) in enumerate(zip(self._levels, levels, strict=True))
