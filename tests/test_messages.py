@@ -93,6 +93,7 @@ WRONG: dict[str, str] = {
     "beta=inf": f"beta=inf {NOT_ALLOWED} a number of 0 or more",
     "size=15": f"size=15 {NOT_ALLOWED} a number from 16 to 8000",
     "size=9000": f"size=9000 {NOT_ALLOWED} a number from 16 to 8000",
+    "margin=257": f"margin=257 {NOT_ALLOWED} a number from 0 to 256",
     "steps=0": f"steps=0 {NOT_ALLOWED} a number of 1 or more",
     "seed=-1": f"seed=-1 {NOT_ALLOWED} a number from 0 to 4294967295",
     "style.scale=0": f"style.scale=0.0 {NOT_ALLOWED} a number from 0.1 to 4",
@@ -106,6 +107,8 @@ WRONG: dict[str, str] = {
     "runtime.threads=0": f"runtime.threads=0 {NOT_ALLOWED} a number of 1 or more",
     "optimizer.learning_rate=0": f"optimizer.learning_rate=0.0 {NOT_ALLOWED} a number above 0",
     "optimizer.average=1": f"optimizer.average=1.0 {NOT_ALLOWED} a number from 0 to below 1",
+    "optimizer.levels=0": f"optimizer.levels=0 {NOT_ALLOWED} a number from 1 to 10",
+    "optimizer.growth=0": f"optimizer.growth=0.0 {NOT_ALLOWED} a number above 0",
     "optimizer=lbfgs optimizer.history=0": f"optimizer.history=0 {NOT_ALLOWED} "
     "a number of 1 or more",
     "pyramid.factor=1": f"pyramid.factor=1.0 {NOT_ALLOWED} a number above 1",
