@@ -13,7 +13,7 @@ from nst.optimizers import LBFGS, Diverged, Evaluation, FirstOrder, Optimizer
 from nst.optimizers.by_name import keras_optimizers
 
 KERAS = sorted(keras_optimizers())
-EVERY = [*KERAS, "Adam, levels", "LBFGS", "LBFGS, bounded"]
+EVERY = [*KERAS, "Adam, levels", "Adafactor, levels", "LBFGS", "LBFGS, bounded"]
 
 
 @tf.function(autograph=False)
