@@ -204,7 +204,7 @@ def test_the_step_grows_from_level_to_level():
 
 
 def test_coarse_levels_paint_an_area_in_one_stroke():
-    """Two gradients of single pixels that cancel out at the next level move no area, one does."""
+    """What alternates from pixel to pixel cancels out there; what pixels have in common adds up."""
     optimizer = FirstOrder("SGD", 0.01, levels=2, growth=10.0)
     checkerboard = tf.constant(np.indices((8, 8)).sum(0) % 2 * 2.0 - 1.0, tf.float32)
     gradient = checkerboard[None, :, :, None] + 0.2 * tf.ones([1, 8, 8, 3])

@@ -51,7 +51,7 @@ class FirstOrder:
 
         Raises:
             InputError: An unknown name or option, or a value that Keras refuses.
-            ValueError: A rate or decay out of range.
+            ValueError: A number out of range.
         """
         if learning_rate <= 0:
             raise ValueError(f"learning_rate must be above 0, received {learning_rate}")

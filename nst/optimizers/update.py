@@ -35,6 +35,9 @@ class Update:
     before and read after each step, so that one trace serves all runs of a process.
 
     Attributes:
+        pull: Takes the gradient of an image to the gradients of its levels, compiled.
+        apply: Takes an `Iterate`, the gradients of its levels and the decay of the mean to the next
+            `Iterate` and whether that is finite, compiled.
         traces: How often TensorFlow traced :meth:`apply`.
     """
 
