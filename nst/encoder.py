@@ -32,9 +32,9 @@ class Encoder:
         pooling: ``max`` or ``avg``.
         padding: At every convolution, ``zeros`` as trained, or ``replicate``: zeros are an edge that
             the picture does not have, and style gathers along it, frames and seams included.
-        precision: ``float32``, ``bfloat16`` or ``float16``, of all convolutions but the first (eight
-            bits of bfloat16 would round pixels by up to half a grey level) and those for which
-            :mod:`nst.winograd` is faster still. The feature maps are float32.
+        precision: ``float32``, ``bfloat16`` or ``float16``, of all convolutions but the first: eight
+            bits of bfloat16 would round pixels by up to half a grey level. Wide layers on CPUs take
+            float32 for float16, see :mod:`nst.winograd`. The feature maps are float32.
 
     Raises:
         ValueError: Another pooling, padding or precision.
@@ -108,8 +108,8 @@ class Encoder:
         if layer.kernel is None:
             return partial(self._pool, ksize=2, strides=2, padding="SAME")
         if winograd.pays(layer.kernel):
-            dtype = tf.float32
-            convolve: Function = winograd.Convolution(layer.kernel)
+            dtype = tf.float32 if dtype == tf.float16 else dtype  # tiles would overflow
+            convolve: Function = winograd.Convolution(layer.kernel, dtype)
         else:
             kernel = tf.constant(layer.kernel, dtype)
             convolve = partial(tf.nn.conv2d, filters=kernel, strides=1, padding="VALID")

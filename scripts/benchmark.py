@@ -259,32 +259,37 @@ def torch(rounds: int) -> Iterator[Row]:
 
 def precision(rounds: int) -> Iterator[Row]:
     """The gradient step by Winograd's convolution, by TensorFlow's own, and in bfloat16."""
+    native = not NATIVE_BFLOAT16.isdisjoint(processor_flags())
     with process() as one, process() as other:
         works = {
-            "Winograd's": (one, tensorflow_step, "vgg19", "float32"),
-            "TensorFlow's": (other, tensorflow_step, "vgg19", "float32", "replicate", sys.maxsize),
+            "float32": (one, tensorflow_step, "vgg19", "float32"),
+            "theirs": (other, tensorflow_step, "vgg19", "float32", "replicate", sys.maxsize),
         }
-        if not NATIVE_BFLOAT16.isdisjoint(processor_flags()):
+        if native:
             works["bfloat16"] = (one, tensorflow_step, "vgg19", "bfloat16")
         times = {name: seconds for name, (seconds, _) in in_turn(rounds, works).items()}
-    ours, theirs = times["Winograd's"], times["TensorFlow's"]
-    yield Row("vgg19, TensorFlow's convolution / Winograd's", theirs / ours)
-    if "bfloat16" not in times:
+    float32 = times["float32"]
+    yield Row("vgg19, TensorFlow's convolution / Winograd's", times["theirs"] / float32)
+    if not native:
         yield Row("bfloat16", None, "not measured: this processor does not multiply it")
         return
     yield Row("vgg19, bfloat16", times["bfloat16"], "s")
-    yield Row(
-        "vgg19, TensorFlow's convolution / bfloat16", theirs / times["bfloat16"], "", ">= 1.5"
+    yield Row("vgg19, float32 / bfloat16", float32 / times["bfloat16"], "", ">= 1.5")
+    exact, rounded = (
+        spent(*MAIN, "network=bundled", f"runtime.precision={name}").metrics
+        for name in ("float32", "bfloat16")
     )
-    yield Row("vgg19, Winograd's / bfloat16", ours / times["bfloat16"])
+    for what in ("content_distance", "style_distance"):
+        apart = 100 * abs(rounded[what] / exact[what] - 1)
+        yield Row(f"bundled, {what}, bfloat16 against float32", apart, "% apart", "<= 5")
 
 
 def run(rounds: int) -> Iterator[Row]:
     """The README's main command with the bundled features."""
-    seconds, first_image, memory = spent(*MAIN, "network=bundled")
-    yield Row("bundled, default size, in all", seconds, "s", "<= 90")
-    yield Row("bundled, first image in the event file", first_image, "s", "<= 15")
-    yield Row("bundled, peak memory", memory, "GB")
+    whole = spent(*MAIN, "network=bundled")
+    yield Row("bundled, default size, in all", whole.seconds, "s", "<= 90")
+    yield Row("bundled, first image in the event file", whole.first_image, "s", "<= 15")
+    yield Row("bundled, peak memory", whole.memory, "GB")
 
 
 def vgg19(rounds: int) -> Iterator[Row]:
@@ -297,12 +302,13 @@ def vgg19(rounds: int) -> Iterator[Row]:
             with process() as keras:
                 keras.submit(save_vgg19, source).result()
         network = ("network=vgg19", f"network.weights={source}")
-        seconds, first_image, memory = spent(*MAIN, *network)
-        yield Row(f"{kind} weights, default size, in all", seconds, "s", "<= 240")
-        yield Row(f"{kind} weights, first image in the event file", first_image, "s", "<= 15")
-        yield Row(f"{kind} weights, peak memory", memory, "GB", "<= 2")
+        whole = spent(*MAIN, *network)
+        yield Row(f"{kind} weights, default size, in all", whole.seconds, "s", "<= 240")
+        yield Row(f"{kind} weights, first image in the event file", whole.first_image, "s", "<= 15")
+        yield Row(f"{kind} weights, peak memory", whole.memory, "GB", "<= 2")
         large = ("size=960", "pyramid=single", "optimizer=lbfgs", "steps=22")  # fills the history
-        yield Row("960 px, L-BFGS, peak memory", spent(*MAIN, *network, *large)[2], "GB", "<= 4")
+        whole = spent(*MAIN, *network, *large)
+        yield Row("960 px, L-BFGS, peak memory", whole.memory, "GB", "<= 4")
 
 
 def sweep(rounds: int) -> Iterator[Row]:
@@ -335,8 +341,17 @@ def processor_flags() -> list[str]:
     return cpuinfo.read_text().split() if cpuinfo.is_file() else []
 
 
-def spent(*overrides: str) -> tuple[float, float, float]:
-    """Runs the command; gives seconds in all and to the first picture, and peak memory in GB."""
+class Spent(NamedTuple):
+    """What a run took, seconds and GB, and how it ended."""
+
+    seconds: float
+    first_image: float
+    memory: float
+    metrics: dict[str, Any]
+
+
+def spent(*overrides: str) -> Spent:
+    """Runs the command."""
     command = [sys.executable, "-m", "nst.run", *overrides, "hydra.run.dir=run"]
     with TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
         start = time.time()
@@ -348,7 +363,9 @@ def spent(*overrides: str) -> tuple[float, float, float]:
             sys.exit(f"{' '.join(command)} failed:\n{log.read()}")
         with process() as reader:
             first_image = reader.submit(first_image_time, Path(folder, "run")).result() - start
-    return seconds, first_image, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+        metrics = json.loads(Path(folder, "run", "metrics.json").read_text("utf-8"))
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return Spent(seconds, first_image, memory, metrics)
 
 
 def first_image_time(folder: Path) -> float:

@@ -66,6 +66,25 @@ def test_values_and_gradient_are_the_definitions(size, compiled):
     assert relative_error(gradient, adjoint(upstream, kernel)) < 2e-6
 
 
+def test_bfloat16_is_less_exact_but_not_biased():
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.random((1, 18, 26, 64)), tf.bfloat16)
+    kernel = rng.normal(size=(3, 3, 64, 32)).astype(np.float32)
+    y = winograd.Convolution(kernel, tf.bfloat16)(x)
+    assert y.dtype == tf.bfloat16
+    expected = by_definition(tf.cast(x, tf.float64).numpy(), kernel)
+    y = tf.cast(y, tf.float64)
+    assert relative_error(y, expected) < 0.025
+    slope = np.sum(y * expected) / np.sum(expected**2)
+    assert abs(slope - 1) < 0.002
+
+
+@pytest.mark.parametrize("transform", [winograd.B_T, winograd.A_T], ids=["inputs", "outputs"])
+def test_transforms_lose_nothing_in_bfloat16(transform):
+    both = np.kron(transform, transform)
+    np.testing.assert_array_equal(tf.cast(tf.constant(both, tf.bfloat16), tf.float64), both)
+
+
 def test_it_serves_all_sizes_by_one_trace():
     convolution = winograd.Convolution(np.ones((3, 3, 2, 3), np.float32))
 
@@ -80,7 +99,11 @@ def test_it_serves_all_sizes_by_one_trace():
     assert convolve.experimental_get_tracing_count() == 1
 
 
-def test_the_encoder_takes_it_for_wide_layers_only(picture):
+@pytest.mark.parametrize(
+    ("precision", "products", "bound"),
+    [("float32", tf.float32, 1e-5), ("bfloat16", tf.bfloat16, 0.03), ("float16", tf.float32, 1e-3)],
+)
+def test_the_encoder_takes_it_for_wide_layers_only(picture, precision, products, bound):
     rng = np.random.default_rng(0)
     layers, depth = [], 3
     for name, width in (("narrow", 128), ("middle", 128), ("wide", 256)):
@@ -88,15 +111,18 @@ def test_the_encoder_takes_it_for_wide_layers_only(picture):
         layers.append(Layer(name, kernel.astype(np.float32), np.zeros(width, np.float32)))
         depth = width
     assert [winograd.pays(layer.kernel) for layer in layers] == [False, False, True]
-    encoder, image = Encoder(layers), picture(20, 30)
+    encoder, image = Encoder(layers, precision=precision), picture(20, 30)
 
     @tf.function
     def features(image):
         return encoder(image, ["middle", "wide"])
 
     graph = features.get_concrete_function(image).graph
-    assert [operation.type for operation in graph.get_operations()].count("Conv2D") == 2
+    operations = graph.get_operations()
+    assert [operation.type for operation in operations].count("Conv2D") == 2
+    matrices = [operation for operation in operations if operation.type == "BatchMatMulV2"]
+    assert {operation.outputs[0].dtype for operation in matrices} == {products}
     found = features(image)
     middle = np.pad(found["middle"], [(0, 0), (1, 1), (1, 1), (0, 0)], "edge")
     expected = np.maximum(by_definition(middle, layers[-1].kernel), 0)
-    assert relative_error(found["wide"], expected) < 1e-5
+    assert relative_error(found["wide"], expected) < bound
