@@ -59,7 +59,7 @@ CHECKS: dict[str, Check] = {
     "pyramid.min_size": at_least(16),
     "pyramid.factor": above(1),
     "pyramid.exponent": between(-4, 4),
-    "runtime.precision": one_of("float32", "bfloat16", "float16"),
+    "runtime.precision": one_of("auto", "float32", "bfloat16", "float16"),
     "runtime.threads": at_least(1),
     "runtime.gradient_every": at_least(1),
 }

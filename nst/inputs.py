@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from nst import images, weights
 from nst.errors import InputError, nearest
 from nst.fetch import fetch_image
+from nst.runtime import native_bfloat16
 
 ASSET = "asset:"  # what ships with the package, the same on every machine
 WEB = ("https://", "http://")
@@ -76,6 +77,8 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     if plain.network.weights is not None:
         plain.network.weights = str(inputs.network.path)
     plain.network.name = inputs.network.network
+    if plain.runtime.precision == "auto":
+        plain.runtime.precision = "bfloat16" if native_bfloat16() else "float32"
     return plain
 
 

@@ -47,6 +47,13 @@ def setup(threads: int | None, deterministic: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def native_bfloat16() -> bool:
+    """Tells whether the processor multiplies bfloat16: Xeons since 2020, Epycs since 2022."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
+
+
 def environment() -> dict[str, Any]:
     """Describes machine and versions for ``environment.json``."""
     tf = import_tensorflow()

@@ -33,12 +33,12 @@ import numpy as np
 
 from nst import weights
 from nst.config import compose
+from nst.runtime import import_tensorflow, native_bfloat16, setup
 
 SIDE = 4096  # of the matrices
 HEIGHT, WIDTH = 384, 512  # of the steps' images, px
 CONTENT = "block4_conv2"
 STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
-NATIVE_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # processors that multiply it
 MAIN = ("style=starry", "alpha=1e3")  # the README's main command
 
 Work = Callable[[], float]
@@ -92,8 +92,6 @@ def pictures() -> np.ndarray:
 
 def tensorflow() -> Any:
     """TensorFlow, set up as for a run."""
-    from nst.runtime import import_tensorflow, setup
-
     setup(threads=None, deterministic=True)
     return import_tensorflow()
 
@@ -259,7 +257,7 @@ def torch(rounds: int) -> Iterator[Row]:
 
 def precision(rounds: int) -> Iterator[Row]:
     """The gradient step by Winograd's convolution, by TensorFlow's own, and in bfloat16."""
-    native = not NATIVE_BFLOAT16.isdisjoint(processor_flags())
+    native = native_bfloat16()
     with process() as one, process() as other:
         works = {
             "float32": (one, tensorflow_step, "vgg19", "float32"),
@@ -333,12 +331,6 @@ def help_page(rounds: int) -> Iterator[Row]:
         subprocess.run([sys.executable, "-m", "nst.run", "--help"], check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
     yield Row("python -m nst.run --help", median(seconds), "s", "<= 1")
-
-
-def processor_flags() -> list[str]:
-    """What the processor can do, where Linux says so."""
-    cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.read_text().split() if cpuinfo.is_file() else []
 
 
 class Spent(NamedTuple):

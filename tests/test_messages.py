@@ -102,7 +102,7 @@ WRONG: dict[str, str] = {
     "Did you mean 'file'?",
     "network.padding=zero": f"network.padding=zero {NOT_ALLOWED} one of zeros, replicate. "
     "Did you mean 'zeros'?",
-    "runtime.precision=float61": f"runtime.precision=float61 {NOT_ALLOWED} one of float32, "
+    "runtime.precision=float61": f"runtime.precision=float61 {NOT_ALLOWED} one of auto, float32, "
     "bfloat16, float16. Did you mean 'float16'?",
     "runtime.threads=0": f"runtime.threads=0 {NOT_ALLOWED} a number of 1 or more",
     "optimizer.learning_rate=0": f"optimizer.learning_rate=0.0 {NOT_ALLOWED} a number above 0",

@@ -20,7 +20,8 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from nst import images
+from nst import images, inputs
+from nst.config import compose
 from nst.runs import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -180,6 +181,14 @@ def test_same_configuration_same_bytes(folders: list[Path]) -> None:
     same = [name for name in first if name.endswith((".png", "config.yaml"))]
     assert len(same) > 4
     assert [name for name in same if first[name] != second.get(name)] == []
+
+
+@pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_automatic_precision_is_decided(here, monkeypatch, native, precision) -> None:
+    monkeypatch.setattr(inputs, "native_bfloat16", lambda: native)  # another processor
+    pictures = [f"{name}.image={here / name}.png" for name in ("content", "style")]
+    config = compose([*pictures, "network=bundled", "runtime.precision=auto"])
+    assert inputs.resolved(config, inputs.gather(config)).runtime.precision == precision
 
 
 def test_the_configuration_is_resolved(folders: list[Path], here: Path) -> None:
