@@ -75,7 +75,7 @@ def _missing(path: Path) -> str:
         names = os.listdir(folder)
     except OSError:  # a folder may be passable and yet not readable
         names = []
-    return f"{path} does not exist in {folder.absolute()}.{nearest(path.name, names)}"
+    return f"{path.absolute()} does not exist.{nearest(path.name, names)}"
 
 
 @contextmanager

@@ -134,7 +134,7 @@ WRONG: dict[str, str] = {
     "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be made: "
     "{folder}/photo.png is no folder to write into",
     # images
-    "content.image=phto.png": "content.image: {folder}/phto.png does not exist in {folder}. "
+    "content.image=phto.png": "content.image: {folder}/phto.png does not exist. "
     "Did you mean 'photo.png'?",
     "content.image=nowhere/photo.png": "content.image: {folder}/nowhere/photo.png does not exist: "
     "there is no folder {folder}/nowhere",
@@ -143,7 +143,7 @@ WRONG: dict[str, str] = {
     "style.image=empty.png": "style.image: {folder}/empty.png is empty (zero bytes): "
     "fetch or save it again",
     "content.image=folder": "content.image: {folder}/folder is a folder: give the path of a file",
-    "init=file init.image=phot.png": "init.image: {folder}/phot.png does not exist in {folder}. "
+    "init=file init.image=phot.png": "init.image: {folder}/phot.png does not exist. "
     "Did you mean 'photo.png'?",
     "content.image=asset:content/harbor.jpg": "content.image: nothing called "
     "asset:content/harbor.jpg ships with nst. Did you mean 'asset:content/harbour.jpg'?",
@@ -163,8 +163,8 @@ WRONG: dict[str, str] = {
     # a sweep of which one job is wrong
     "-m alpha=1e2,-3": f"alpha=-3.0 {NOT_ALLOWED} a number of 0 or more",
     "-m style=starry,stary": "style=stary: there is no such option. Did you mean 'starry'? ",
-    "-m init.image=photo.png,phot.png init=file": "init.image: {folder}/phot.png does not exist in "
-    "{folder}. Did you mean 'photo.png'?",
+    "-m init.image=photo.png,phot.png init=file": "init.image: {folder}/phot.png does not exist. "
+    "Did you mean 'photo.png'?",
 }
 WHOLE = {case for case, line in WRONG.items() if not line.endswith("? ")}  # not only how it begins
 
