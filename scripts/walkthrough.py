@@ -2011,10 +2011,10 @@ assert steepness[0] > 5 * steepness[1]
 #
 # **Departure**: [G15] and [G16] use a single scale. Gatys, Ecker, Bethge, Hertzmann, Shechtman
 # (*Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017, section 6) go coarse to
-# fine; the package does with `pyramid=sqrt2`, by factors of $\sqrt 2$.
+# fine; the package does from 768 px on by factors of 2, and with `pyramid=sqrt2` by $\sqrt 2$.
 #
-# Both ways get the same number of steps, which the scales share equally here (the package gives the
-# cheap ones more). First a texture from noise, as in part 4; then a picture from the content.
+# Both ways get the same number of steps, which the scales share equally here (with `sqrt2` the
+# package gives the cheap ones more). First a texture from noise, as in part 4; then a picture from the content.
 
 # %%
 ALL_STEPS = 120
@@ -2344,7 +2344,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # | size of the painting | [G16]: the photograph's | the photograph's long side, its own aspect (`style.scale`) |
 # | start | noise | the content image (`init`) |
 # | optimiser | "gradient descent" | Adam with ε = 0.003 and averaged iterates, or L-BFGS as in [G16]; pixels kept in [0, 1] (`optimizer`) |
-# | scales | one | one; coarse to fine where asked for (`pyramid`) |
+# | scales | one | one below 768 px, coarse to fine above and where asked for (`pyramid`) |
 #
 # `python -m nst.run experiment=gatys2015` turns back what can be turned back.
 #

@@ -12,6 +12,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nst.config import compose
 from nst.loop import Loop, Record, Scale, cut, extend, plan, resize
 from nst.losses import Content, Gram, Term
 from nst.objective import Objective
@@ -65,6 +66,16 @@ def test_no_scale_that_fits_is_left_out():
     sides = [max(s.height, s.width) for s in plan((300, 512), 100, 129, SQRT2, -1.0)]
     assert sides == [181, 256, 362, 512]
     assert plan((300, 512), 7, None, SQRT2, -1.0) == plan((300, 512), 7, 512, SQRT2, -1.0)
+
+
+@pytest.mark.parametrize(
+    "size, sides",
+    [(512, [512]), (766, [766]), (768, [384, 768]), (1024, [512, 1024]), (1600, [400, 800, 1600])],
+)
+def test_octaves_begin_near_512_px(size, sides):
+    scales = plan((size, size), 200, **compose(["pyramid=octaves"]).pyramid)
+    assert [scale.width for scale in scales] == sides
+    assert max(s.steps for s in scales) - min(s.steps for s in scales) <= 1
 
 
 @pytest.mark.parametrize("exponent, order", [(-2.0, -1), (0.0, 0), (2.0, 1)])
