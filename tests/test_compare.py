@@ -194,7 +194,20 @@ def test_what_follows_from_a_handle_is_not_shown_twice(comparison: Comparison) -
         ),
         ([{"changes": {"init.noise": 1.0}}, {}], ["init"]),
         ([{"changes": {"init.noise": 0.3}}, {}], ["init.noise"]),
-        ([{"changes": {"pyramid.min_size": 128}}, {}], ["pyramid"]),
+        (
+            [
+                {
+                    "changes": {
+                        "pyramid.min_size": None,
+                        "pyramid.factor": 2**0.5,
+                        "pyramid.exponent": -0.5,
+                    }
+                },
+                {},
+            ],
+            ["pyramid"],
+        ),
+        ([{"changes": {"pyramid.min_size": 128}}, {}], ["pyramid.min_size"]),
         ([{"changes": {"loss.content.weight": 7.0}}, {}], ["loss.content.weight"]),
         (
             [{"changes": {"network.name": "vgg19", "network.url": "https://x"}}, {}],
