@@ -2014,7 +2014,8 @@ assert steepness[0] > 5 * steepness[1]
 # fine; the package does from 768 px on by factors of 2, and with `pyramid=sqrt2` by $\sqrt 2$.
 #
 # Both ways get the same number of steps, which the scales share equally here (with `sqrt2` the
-# package gives the cheap ones more). First a texture from noise, as in part 4; then a picture from the content.
+# package gives the cheap ones more). First a texture from noise, as in part 4; then a picture from
+# the content.
 
 # %%
 ALL_STEPS = 120
