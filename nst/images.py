@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from nst.decoding import Pixels, explained, to_srgb
 from nst.errors import InputError
-from nst.files import read
+from nst.files.atomic import read
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 SHORTEST_SIDE = 16  # px

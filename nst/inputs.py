@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst import images, weights
 from nst.errors import InputError, nearest
-from nst.fetch import fetch_image
+from nst.files.fetch import fetch_image
 from nst.runtime import native_bfloat16
 
 ASSET = "asset:"  # what ships with the package, the same on every machine

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 
-from nst import files
 from nst.errors import InputError, Parser
+from nst.files import atomic as files
 from nst.runtime import import_tensorflow
 from nst.stopping import SIGNALS
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nst.errors import InputError, nearest
-from nst.fetch import FetchError, fetch
+from nst.files.fetch import FetchError, fetch
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 CONVOLUTIONS = {  # per block, before each of the five poolings (Simonyan and Zisserman, 2015)

@@ -18,7 +18,7 @@ from typing import ClassVar
 import pytest
 
 from nst.errors import InputError
-from nst.fetch import FetchError, fetch, fetch_image
+from nst.files.fetch import FetchError, fetch, fetch_image
 
 BODY = os.urandom(300_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -156,7 +156,7 @@ def test_cached_file_needs_no_route(tmp_path: Path) -> None:
 
 def test_several_processes_at_once(server: str, tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib, nst.fetch as f\n"
+        "import sys, pathlib, nst.files.fetch as f\n"
         "f.fetch(sys.argv[1], pathlib.Path(sys.argv[2]), digest=sys.argv[3])"
     )
     command = [sys.executable, "-c", code, f"{server}/good", str(tmp_path / "a"), SHA256]
@@ -239,7 +239,7 @@ def test_name_of_no_server(tmp_path: Path) -> None:
 def test_slow_resolver_does_not_hold_up_the_decision_or_the_exit(tmp_path: Path) -> None:
     """The resolver knows no time-out of its own, so its answer is delayed here."""
     code = (
-        "import socket, sys, time, pathlib, nst.fetch as f\n"
+        "import socket, sys, time, pathlib, nst.files.fetch as f\n"
         "socket.getaddrinfo = lambda *a, **k: time.sleep(30)\n"
         "f.fetch('http://host.invalid/a', pathlib.Path(sys.argv[1]), timeout=0.3)"
     )

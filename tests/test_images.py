@@ -22,7 +22,7 @@ from PIL import Image, ImageCms
 
 from nst import images
 from nst.errors import InputError, nearest
-from nst.files import replacing, write_atomic
+from nst.files.atomic import replacing, write_atomic
 
 HEIGHT, WIDTH = 20, 32
 RED, BLUE, GREY = (200, 40, 20), (30, 60, 180), 100
@@ -703,7 +703,7 @@ def test_nearest(name: str, expected: str) -> None:
 
 
 def test_no_tensorflow_is_imported() -> None:
-    code = "import sys, nst.images, nst.fetch; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, nst.images, nst.files.fetch; sys.exit('tensorflow' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent).returncode
         == 0

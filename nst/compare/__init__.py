@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst.errors import InputError
-from nst.files import write_atomic
+from nst.files.atomic import write_atomic
 
 if TYPE_CHECKING:
     from PIL import Image

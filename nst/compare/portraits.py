@@ -12,7 +12,7 @@ from PIL import Image
 
 from nst.compare.reading import Run
 from nst.errors import InputError
-from nst.fetch import fetch_image
+from nst.files.fetch import fetch_image
 from nst.handles import Value
 from nst.images import Picture, load, to_pil
 from nst.inputs import WEB, locate_image

@@ -14,8 +14,8 @@ import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst import files
 from nst.errors import InputError
+from nst.files import atomic as files
 from nst.handles import Value, flat
 from nst.runs import CONFIG, HISTORY, RESULT, STATUS, RunFolder
 

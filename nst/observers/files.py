@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any
 
-from nst.files import write_atomic
+from nst.files.atomic import write_atomic
 from nst.loop import Record
 from nst.observers.base import Observer, Run
 from nst.runs import HISTORY

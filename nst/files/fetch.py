@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from nst.errors import InputError
-from nst.files import replacing
+from nst.files.atomic import replacing
 
 logger = logging.getLogger(__name__)
 

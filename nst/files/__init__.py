@@ -1,0 +1,1 @@
+"""Reading, whole-or-nothing writing and fetching of files. Free of TensorFlow."""
