@@ -13,9 +13,9 @@ from functools import lru_cache
 import tensorflow as tf
 
 from nst import weights
-from nst.decoding import Pixels
 from nst.encoder import Encoder
-from nst.images import fit, resize
+from nst.images.decode import Pixels
+from nst.images.io import fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
 SIZE = 512  # long side of the three images at most, px; nothing finer than the result is judged

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from nst.decoding import Pixels, explained, to_srgb
 from nst.errors import InputError
 from nst.files.atomic import read
+from nst.images.decode import Pixels, explained, to_srgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 SHORTEST_SIDE = 16  # px
