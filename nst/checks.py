@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from nst.errors import InputError, nearest
-from nst.weights import CONVOLUTIONS, layer_channels
+from nst.features.weights import CONVOLUTIONS, layer_channels
 
 Check = Callable[[Any], str | None]  # returns what a value must be, or None where it is right
 

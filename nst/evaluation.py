@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import tensorflow as tf
 
-from nst import weights
-from nst.encoder import Encoder
+from nst.features import weights
+from nst.features.encoder import Encoder
 from nst.images.decode import Pixels
 from nst.images.io import fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums

@@ -14,8 +14,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from nst import images, weights
+from nst import images
 from nst.errors import InputError, nearest
+from nst.features import weights
 from nst.files.fetch import fetch_image
 from nst.runtime import native_bfloat16
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nst.encoder import Encoder, Features
+from nst.features.encoder import Encoder, Features
 from nst.losses import Term
 from nst.optimizers import Evaluation
 

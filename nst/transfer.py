@@ -17,9 +17,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from nst import images, runtime, weights
-from nst.encoder import Encoder, Features
+from nst import images, runtime
 from nst.evaluation import evaluate
+from nst.features import weights
+from nst.features.encoder import Encoder, Features
 from nst.handles import hparams
 from nst.images.decode import Pixels
 from nst.inputs import Inputs, gather, identity, resolved

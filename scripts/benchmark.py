@@ -31,8 +31,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nst import weights
 from nst.config import compose
+from nst.features import weights
 from nst.runtime import import_tensorflow, native_bfloat16, setup
 
 SIDE = 4096  # of the matrices
@@ -109,8 +109,8 @@ def tensorflow_step(
 ) -> Work:
     """A step of this project; gives the loss. `wide` is where Winograd's convolution begins."""
     tf = tensorflow()
-    from nst import winograd
-    from nst.encoder import Encoder
+    from nst.features import winograd
+    from nst.features.encoder import Encoder
     from nst.losses import Content, Gram
     from nst.objective import Objective
 

@@ -86,7 +86,8 @@ from IPython.display import Markdown, display
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from PIL import Image
 
-from nst import images, runtime, stylize, weights
+from nst import images, runtime, stylize
+from nst.features import weights
 
 tf = runtime.import_tensorflow()  # as "import tensorflow as tf", without its start-up messages
 tf.get_logger().setLevel("ERROR")  # it would warn of the many small functions compiled below
@@ -95,8 +96,8 @@ import keras
 
 from nst import losses
 from nst.config import compose
-from nst.encoder import BGR_MEAN, Encoder
 from nst.evaluation import evaluate
+from nst.features.encoder import BGR_MEAN, Encoder
 from nst.inputs import gather
 from nst.loop import plan
 from nst.optimizers import LBFGS, Evaluation, FirstOrder
@@ -2352,7 +2353,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # # Where to go from here
 #
 # * Your own pictures: `python -m nst.run content.image=me.jpg style.image=painting.jpg`.
-# * The source, in the order of this notebook: `nst/images/io.py`, `nst/encoder.py`,
+# * The source, in the order of this notebook: `nst/images/io.py`, `nst/features/encoder.py`,
 #   `nst/losses/functional.py`, `nst/objective.py`, `nst/optimizers/`, `nst/loop.py`, and
 #   `nst/transfer.py`, which sees all of it.
 # * A new loss is a class with two methods; see `nst/losses/terms.py`. Try the covariance of

@@ -40,7 +40,7 @@ def picture() -> Callable[..., Any]:
 @pytest.fixture(scope="session")
 def bundled_layers() -> list[Any]:
     """The layers of the network that ships with the package."""
-    from nst import weights
+    from nst.features import weights
 
     return weights.load(weights.locate("bundled", None, None, None, 0.0))
 
@@ -48,7 +48,7 @@ def bundled_layers() -> list[Any]:
 @pytest.fixture(scope="session")
 def bundled(bundled_layers: list[Any]) -> Any:
     """An encoder with them."""
-    from nst.encoder import Encoder
+    from nst.features.encoder import Encoder
 
     return Encoder(bundled_layers)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst import weights
-from nst.encoder import BGR_MEAN, FLOOR, Encoder
+from nst.features import weights
+from nst.features.encoder import BGR_MEAN, FLOOR, Encoder
+from nst.features.weights import Layer
 from nst.losses import gram_matrix, gram_sums
-from nst.weights import Layer
 
 CONVOLUTIONS = [name for name in weights.layer_channels("bundled") if "conv" in name]
 ALL = list(weights.layer_channels("bundled"))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst.weights import layer_channels
+from nst.features.weights import layer_channels
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst.encoder import Encoder
+from nst.features.encoder import Encoder
 from nst.losses import Content, Gram, Term, TotalVariation, gram_matrix, gram_sums, total_variation
 from nst.objective import Objective, compiled_step, used_layers
 

@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from nst import weights
 from nst.config import CONF_DIR
 from nst.errors import InputError
-from nst.weights import Source, load, locate
+from nst.features import weights
+from nst.features.weights import Source, load, locate
 
 BODY = os.urandom(200_000)  # nobody looks inside before load() does
 MD5 = hashlib.md5(BODY).hexdigest()
@@ -152,7 +152,7 @@ def test_a_damaged_file_in_the_cache_is_replaced_or_passed_over(server, closed_p
 
 def test_two_processes_at_once_without_tensorflow(server, home):
     code = (
-        "import sys; from nst.weights import locate;"
+        "import sys; from nst.features.weights import locate;"
         f"print(locate('auto', None, '{server}/slow.h5', '{MD5}', 60.0).sha256);"
         "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst import winograd
-from nst.encoder import Encoder
-from nst.weights import Layer
+from nst.features import winograd
+from nst.features.encoder import Encoder
+from nst.features.weights import Layer
 
 ODD, EVEN, SMALL, LINE = (9, 7), (8, 12), (1, 1), (1, 13)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nst.encoder import Features
+from nst.features.encoder import Features
 from nst.losses import functional
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from nst import winograd
-from nst.weights import Layer
+from nst.features import winograd
+from nst.features.weights import Layer
 
 Features = Mapping[str, tf.Tensor]
 Function = Callable[[tf.Tensor], tf.Tensor]
@@ -34,7 +34,7 @@ class Encoder:
             the picture does not have, and style gathers along it, frames and seams included.
         precision: ``float32``, ``bfloat16`` or ``float16``, of all convolutions but the first: eight
             bits of bfloat16 would round pixels by up to half a grey level. Wide layers on CPUs take
-            float32 for float16, see :mod:`nst.winograd`. The feature maps are float32.
+            float32 for float16, see :mod:`nst.features.winograd`. The feature maps are float32.
 
     Raises:
         ValueError: Another pooling, padding or precision.

@@ -1,0 +1,1 @@
+"""The network: weights, encoder, fast convolution."""
