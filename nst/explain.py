@@ -16,7 +16,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.config import CONF_DIR, compose
+from nst.config.composition import CONF_DIR, compose
 from nst.errors import InputError, nearest
 
 LAUNCHERS = {"joblib": "parallel", "submitit_slurm": "cluster", "submitit_local": "cluster"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from nst.config import CONF_DIR
+from nst.config.composition import CONF_DIR
 from nst.explain import options
 
 EXAMPLES = {

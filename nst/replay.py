@@ -9,8 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.checks import check_keys
-from nst.config import Config, compose
+from nst.config.composition import Config, compose
+from nst.config.validation import check_keys
 from nst.errors import InputError
 from nst.explain import explain, groups
 from nst.runs import RunFolder, recorded_config

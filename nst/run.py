@@ -21,8 +21,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from nst.checks import check
-from nst.config import CONF_DIR, compose, quoted, with_path_quoted, without_hydra
+from nst.config.composition import CONF_DIR, compose, quoted, with_path_quoted, without_hydra
+from nst.config.validation import check
 from nst.errors import InputError, nearest
 from nst.explain import USER_ERRORS, explain
 from nst.inputs import Inputs, gather, identity, resolved

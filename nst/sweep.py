@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from nst.config import compose, quoted, without_hydra
+from nst.config.composition import compose, quoted, without_hydra
 from nst.errors import InputError
 from nst.runs import RunFolder
 

@@ -18,10 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from nst import images, runtime
+from nst.config.settings import hparams
 from nst.evaluation import evaluate
 from nst.features import weights
 from nst.features.encoder import Encoder, Features
-from nst.handles import hparams
 from nst.images.decode import Pixels
 from nst.inputs import Inputs, gather, identity, resolved
 from nst.loop import Loop, Record, Scale, extend, plan

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nst.config import compose
+from nst.config.composition import compose
 from nst.features import weights
 from nst.runtime import import_tensorflow, native_bfloat16, setup
 

@@ -95,7 +95,7 @@ tf.get_logger().setLevel("ERROR")  # it would warn of the many small functions c
 import keras
 
 from nst import losses
-from nst.config import compose
+from nst.config.composition import compose
 from nst.evaluation import evaluate
 from nst.features.encoder import BGR_MEAN, Encoder
 from nst.inputs import gather

@@ -31,7 +31,7 @@ from nst.compare.layout import pages
 from nst.compare.placing import around
 from nst.compare.portraits import portray
 from nst.compare.reading import read
-from nst.config import compose
+from nst.config.composition import compose
 from nst.images.io import from_array, load
 from nst.runs import RunFolder
 

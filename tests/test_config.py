@@ -21,13 +21,13 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from PIL import Image
 
 import nst.config
-from nst.checks import CHECKS, NODE_CHECKS, check
-from nst.config import CONF_DIR, compose
+from nst.config.composition import CONF_DIR, compose
+from nst.config.names import label, stem
+from nst.config.settings import hparams
+from nst.config.validation import CHECKS, NODE_CHECKS, check
 from nst.errors import InputError
 from nst.explain import groups, options
-from nst.handles import hparams
 from nst.inputs import gather
-from nst.naming import label, stem
 from nst.replay import effective
 
 SOURCE = Path(nst.config.__file__).parent

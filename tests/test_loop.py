@@ -12,7 +12,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst.config import compose
+from nst.config.composition import compose
 from nst.loop import Loop, Record, Scale, cut, extend, plan, resize
 from nst.losses import Content, Gram, Term
 from nst.objective import Objective

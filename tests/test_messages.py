@@ -265,7 +265,7 @@ def test_help_is_a_page_for_people(answers: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def test_the_examples_of_the_help_compose(answers: Mapping[str, Mapping[str, Any]]) -> None:
-    from nst.config import compose
+    from nst.config.composition import compose
 
     lines = [line.split() for line in answers["--help"]["out"].splitlines()]
     examples = [line[3:] for line in lines if line[:3] == ["python", "-m", "nst.run"]]

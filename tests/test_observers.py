@@ -19,9 +19,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
 from nst import images
-from nst.checks import check
-from nst.config import compose
-from nst.handles import hparams
+from nst.config.composition import compose
+from nst.config.settings import hparams
+from nst.config.validation import check
 from nst.observers import Observer
 from nst.runs import RunFolder
 

@@ -19,8 +19,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from nst import images
-from nst.checks import check
-from nst.config import compose
+from nst.config.composition import compose
+from nst.config.validation import check
 from nst.errors import InputError
 from nst.inputs import gather
 from nst.replay import effective

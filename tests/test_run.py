@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from nst import images, inputs
-from nst.config import compose
+from nst.config.composition import compose
 from nst.runs import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent

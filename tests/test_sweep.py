@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst.config import compose
+from nst.config.composition import compose
 from nst.runs import RunFolder
 from nst.sweep import plan_sweep
 
@@ -401,7 +401,7 @@ JOBS_OF_A_PROCESS = """
 import json, re, sys, tempfile
 from pathlib import Path
 
-from nst.config import compose
+from nst.config.composition import compose
 from nst.runtime import import_tensorflow
 import_tensorflow()
 from tensorflow.python.framework.func_graph import FuncGraph

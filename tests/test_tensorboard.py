@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst.config import compose
+from nst.config.composition import compose
 from nst.tensorboard import main
 from nst.transfer import stylize
 

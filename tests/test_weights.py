@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from nst.config import CONF_DIR
+from nst.config.composition import CONF_DIR
 from nst.errors import InputError
 from nst.features import weights
 from nst.features.weights import Source, load, locate

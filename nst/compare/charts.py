@@ -19,7 +19,7 @@ from matplotlib.ticker import LogLocator
 from nst.compare.effects import METRICS, Effect
 from nst.compare.handles import label, ordered, short, shown
 from nst.compare.reading import Run
-from nst.handles import Value
+from nst.config.settings import Value
 
 # From Okabe and Ito's palette, what is told apart by all eyes, on light and on dark.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8a8a8a")

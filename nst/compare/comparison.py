@@ -12,7 +12,7 @@ from nst.compare.effects import Effect, effects
 from nst.compare.handles import differing, label, ordered, with_handles
 from nst.compare.portraits import Gallery
 from nst.compare.reading import Run, find, names, read
-from nst.handles import Value
+from nst.config.settings import Value
 
 
 @dataclass(frozen=True, eq=False)

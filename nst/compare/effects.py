@@ -9,7 +9,7 @@ from statistics import fmean, stdev, variance
 
 from nst.compare.handles import ordered, short, shown
 from nst.compare.reading import Run
-from nst.handles import Value
+from nst.config.settings import Value
 
 METRICS = {
     "content_distance": "content distance",

@@ -11,8 +11,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from nst.compare.reading import Run
-from nst.config import CONF_DIR
-from nst.handles import Handles, Value, flat, handles
+from nst.config.composition import CONF_DIR
+from nst.config.settings import Handles, Value, flat, handles
 
 IMAGES = ("content", "style")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something

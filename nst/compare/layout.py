@@ -9,7 +9,7 @@ from itertools import islice, product
 
 from nst.compare.handles import label, ordered, short, shown
 from nst.compare.reading import Run
-from nst.handles import Value
+from nst.config.settings import Value
 
 MOST_COLUMNS = 8  # of a grid; a key with more values makes the rows
 MOST_ROWS = 8  # of a page without a grid

@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from nst.compare.reading import Run
+from nst.config.settings import Value
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
-from nst.handles import Value
 from nst.images.io import Picture, load, to_pil
 from nst.inputs import WEB, locate_image
 

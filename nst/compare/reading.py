@@ -14,9 +14,9 @@ import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nst.config.settings import Value, flat
 from nst.errors import InputError
 from nst.files import atomic as files
-from nst.handles import Value, flat
 from nst.runs import CONFIG, HISTORY, RESULT, STATUS, RunFolder
 
 PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it

@@ -1,7 +1,7 @@
 """The configuration: its schema, its resolvers and how it is composed. Free of TensorFlow.
 
 Values and their comments live in ``conf/``; the dataclasses here fix keys and types. What no type can
-say (ranges, layer names, files) is checked in :mod:`nst.checks`.
+say (ranges, layer names, files) is checked in :mod:`nst.config.validation`.
 """
 
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
+from nst.config.names import label, stem
 from nst.errors import InputError
-from nst.naming import label, stem
 
 PACKAGE = Path(__file__).resolve().parent
 # Inside a wheel conf/ travels as nst/conf; in a checkout it stands at the top level.

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from nst.naming import stem
+from nst.config.names import stem
 
 Value = str | int | float | bool | tuple[str, ...] | None
 Handles = dict[str, Value]
