@@ -35,10 +35,10 @@ def stylize(
         ValueError: Wrong input; one line says what would be right.
     """
     # Here and not above, so that asking for the version or the help does not wait for TensorFlow.
+    from nst.cli.messages import USER_ERRORS, explain
     from nst.config.composition import compose
     from nst.config.validation import check
     from nst.errors import InputError
-    from nst.explain import USER_ERRORS, explain
     from nst.replay import effective
 
     try:

@@ -9,10 +9,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from nst.cli.messages import explain, groups
 from nst.config.composition import Config, compose
 from nst.config.validation import check_keys
 from nst.errors import InputError
-from nst.explain import explain, groups
 from nst.runs import RunFolder, recorded_config
 
 WITH_CLASSES = ("loss", "optimizer", "observer")  # their keys are the arguments of classes

@@ -21,14 +21,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from nst.cli.messages import USER_ERRORS, explain
+from nst.cli.signals import commanding, in_worker, working
 from nst.config.composition import CONF_DIR, compose, quoted, with_path_quoted, without_hydra
 from nst.config.validation import check
 from nst.errors import InputError, nearest
-from nst.explain import USER_ERRORS, explain
 from nst.inputs import Inputs, gather, identity, resolved
 from nst.replay import effective
 from nst.runs import RESULT, STATUS, RunFolder
-from nst.stopping import commanding, in_worker, working
 from nst.sweep import Job, is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         parsed = _parsed(arguments)
         if parsed.help:
-            from nst.help import page
+            from nst.cli.help import page
 
             print(page())
             return COMPLETED

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 
+from nst.cli.signals import SIGNALS
 from nst.errors import InputError, Parser
 from nst.files import atomic as files
 from nst.runtime import import_tensorflow
-from nst.stopping import SIGNALS
 
 COMPLETED, WRONG_INPUT = 0, 2
 # Kept of each curve and picture: TensorBoard thins pictures to ten and curves to a thousand points by

@@ -21,12 +21,12 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from PIL import Image
 
 import nst.config
+from nst.cli.messages import groups, options
 from nst.config.composition import CONF_DIR, compose
 from nst.config.names import label, stem
 from nst.config.settings import hparams
 from nst.config.validation import CHECKS, NODE_CHECKS, check
 from nst.errors import InputError
-from nst.explain import groups, options
 from nst.inputs import gather
 from nst.replay import effective
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 
+from nst.cli.messages import options
 from nst.config.composition import CONF_DIR
-from nst.explain import options
 
 EXAMPLES = {
     "style=starry alpha=1e3": "the shipped town under the shipped night sky",

@@ -1,0 +1,1 @@
+"""The command line: help, messages, signals. Free of TensorFlow."""
