@@ -39,7 +39,7 @@ def stylize(
     from nst.config.composition import compose
     from nst.config.validation import check
     from nst.errors import InputError
-    from nst.replay import effective
+    from nst.runs.replay import effective
 
     try:
         config = compose(overrides)

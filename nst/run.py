@@ -27,8 +27,8 @@ from nst.config.composition import CONF_DIR, compose, quoted, with_path_quoted, 
 from nst.config.validation import check
 from nst.errors import InputError, nearest
 from nst.inputs import Inputs, gather, identity, resolved
-from nst.replay import effective
-from nst.runs import RESULT, STATUS, RunFolder
+from nst.runs.folder import RESULT, STATUS, RunFolder
+from nst.runs.replay import effective
 from nst.sweep import Job, is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nst.runs import PACKAGES
+from nst.runs.folder import PACKAGES
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from nst.config.composition import compose, quoted, without_hydra
 from nst.errors import InputError
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

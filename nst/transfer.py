@@ -28,8 +28,8 @@ from nst.loop import Loop, Record, Scale, extend, plan
 from nst.losses import Term
 from nst.objective import Objective, used_layers
 from nst.observers import Observers, Run
-from nst.recording import Recording
-from nst.runs import RunFolder, provenance
+from nst.runs.folder import RunFolder, provenance
+from nst.runs.recording import Recording
 
 log = logging.getLogger(__name__)
 

@@ -103,7 +103,7 @@ from nst.loop import plan
 from nst.optimizers import LBFGS, Evaluation, FirstOrder
 from nst.optimizers.history import two_loop
 from nst.optimizers.laplacian import join, split
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
 
 STARTED = time.perf_counter()
 TEMPORARY = tempfile.TemporaryDirectory(prefix="nst-walkthrough-")  # all that is written goes here

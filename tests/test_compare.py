@@ -33,7 +33,7 @@ from nst.compare.portraits import portray
 from nst.compare.reading import read
 from nst.config.composition import compose
 from nst.images.io import from_array, load
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
 
 BASES = {
     name: compose([f"optimizer={name}", "network=bundled"]) for name in ("adam", "lbfgs", "sgd")

@@ -28,7 +28,7 @@ from nst.config.settings import hparams
 from nst.config.validation import CHECKS, NODE_CHECKS, check
 from nst.errors import InputError
 from nst.inputs import gather
-from nst.replay import effective
+from nst.runs.replay import effective
 
 SOURCE = Path(nst.config.__file__).parent
 SEVERAL = ("loss", "observer")  # groups of which several options are chosen at once

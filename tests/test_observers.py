@@ -23,7 +23,7 @@ from nst.config.composition import compose
 from nst.config.settings import hparams
 from nst.config.validation import check
 from nst.observers import Observer
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
 
 STEPS, EVERY, GRADIENT_EVERY = 7, 3, 2
 PICTURES = [0, 3, 6, 7]  # every third step, and the result

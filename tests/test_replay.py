@@ -23,9 +23,9 @@ from nst.config.composition import compose
 from nst.config.validation import check
 from nst.errors import InputError
 from nst.inputs import gather
-from nst.replay import effective
 from nst.run import run
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
+from nst.runs.replay import effective
 
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"]
 OWN += ["optimizer=adam", "init=blend", "pyramid=single", "loss=[content,style,tv]"]

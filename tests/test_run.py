@@ -22,7 +22,7 @@ from PIL import Image
 
 from nst import images, inputs
 from nst.config.composition import compose
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300  # s

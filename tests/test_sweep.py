@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from nst.config.composition import compose
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
 from nst.sweep import plan_sweep
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nst.config.settings import Value, flat
 from nst.errors import InputError
 from nst.files import atomic as files
-from nst.runs import CONFIG, HISTORY, RESULT, STATUS, RunFolder
+from nst.runs.folder import CONFIG, HISTORY, RESULT, STATUS, RunFolder
 
 PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it
 SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep

@@ -9,7 +9,7 @@ from typing import Any
 
 from nst.images.decode import Pixels
 from nst.loop import Record, Scale
-from nst.runs import RunFolder
+from nst.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

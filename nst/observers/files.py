@@ -9,7 +9,7 @@ from typing import IO, Any
 from nst.files.atomic import write_atomic
 from nst.loop import Record
 from nst.observers.base import Observer, Run
-from nst.runs import HISTORY
+from nst.runs.folder import HISTORY
 
 
 def due(record: Record, every: int) -> bool:

@@ -13,7 +13,7 @@ from nst.cli.messages import explain, groups
 from nst.config.composition import Config, compose
 from nst.config.validation import check_keys
 from nst.errors import InputError
-from nst.runs import RunFolder, recorded_config
+from nst.runs.folder import RunFolder, recorded_config
 
 WITH_CLASSES = ("loss", "optimizer", "observer")  # their keys are the arguments of classes
 CARRIED_ALONG = (

@@ -11,7 +11,7 @@ from typing import Any
 from nst.images.decode import Pixels
 from nst.loop import Record
 from nst.observers import Observers, Run
-from nst.runs import CONFIG, ENVIRONMENT, METRICS, RESULT, outcome
+from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, RESULT, outcome
 
 log = logging.getLogger(__name__)
 
