@@ -29,7 +29,7 @@ from nst.errors import InputError, nearest
 from nst.inputs import Inputs, gather, identity, resolved
 from nst.runs.folder import RESULT, STATUS, RunFolder
 from nst.runs.replay import effective
-from nst.sweep import Job, is_sweep, plan_sweep, report
+from nst.sweeps.plan import Job, is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from nst.config.composition import compose
 from nst.runs.folder import RunFolder
-from nst.sweep import plan_sweep
+from nst.sweeps.plan import plan_sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300  # s

@@ -1,0 +1,1 @@
+"""Sweeps: planned before they run."""
