@@ -23,13 +23,13 @@ from nst.evaluation import evaluate
 from nst.features import weights
 from nst.features.encoder import Encoder, Features
 from nst.images.decode import Pixels
-from nst.inputs import Inputs, gather, identity, resolved
 from nst.loop import Loop, Record, Scale, extend, plan
 from nst.losses import Term
 from nst.objective import Objective, used_layers
 from nst.observers import Observers, Run
 from nst.runs.folder import RunFolder, provenance
 from nst.runs.recording import Recording
+from nst.sources import Inputs, gather, identity, resolved
 
 log = logging.getLogger(__name__)
 

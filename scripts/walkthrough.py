@@ -98,12 +98,12 @@ from nst import losses
 from nst.config.composition import compose
 from nst.evaluation import evaluate
 from nst.features.encoder import BGR_MEAN, Encoder
-from nst.inputs import gather
 from nst.loop import plan
 from nst.optimizers import LBFGS, Evaluation, FirstOrder
 from nst.optimizers.history import two_loop
 from nst.optimizers.laplacian import join, split
 from nst.runs.folder import RunFolder
+from nst.sources import gather
 
 STARTED = time.perf_counter()
 TEMPORARY = tempfile.TemporaryDirectory(prefix="nst-walkthrough-")  # all that is written goes here

@@ -20,17 +20,17 @@ from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
 from PIL import Image
 
-import nst.config
+import nst.config.composition
 from nst.cli.messages import groups, options
 from nst.config.composition import CONF_DIR, compose
 from nst.config.names import label, stem
 from nst.config.settings import hparams
 from nst.config.validation import CHECKS, NODE_CHECKS, check
 from nst.errors import InputError
-from nst.inputs import gather
 from nst.runs.replay import effective
+from nst.sources import gather
 
-SOURCE = Path(nst.config.__file__).parent
+SOURCE = Path(nst.__file__).parent
 SEVERAL = ("loss", "observer")  # groups of which several options are chosen at once
 OPTIONS = [(group, option) for group in groups() for option in options(group)]
 OTHERS = [(group, option) for group, option in OPTIONS if group != "experiment"]
@@ -307,7 +307,7 @@ def attributes_of_terms() -> set[str]:
 
 
 def test_the_schema_holds_no_values() -> None:
-    schemas = [kind for kind in vars(nst.config).values() if dataclasses.is_dataclass(kind)]
+    schemas = [kind for kind in vars(nst.config.composition).values() if dataclasses.is_dataclass(kind)]
     assert len(schemas) > 10
     for schema in schemas:
         for field in dataclasses.fields(schema):

@@ -171,7 +171,7 @@ WHOLE = {case for case, line in WRONG.items() if not line.endswith("? ")}  # not
 # Gives each command line of the standard input to nst.run.run, and tells what came of it.
 ASK = """
 import contextlib, io, json, os, sys
-from nst.run import run
+from nst.cli.app import run
 
 answers = {}
 for case, arguments in json.load(sys.stdin).items():

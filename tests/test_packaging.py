@@ -89,7 +89,9 @@ def test_it_names_licence_command_and_dependencies(installed: Path) -> None:
 def test_installed_it_finds_its_own_configuration(installed: Path, tmp_path: Path) -> None:
     show = "import nst.config.composition as c; print(c.__file__); print(c.CONF_DIR)"
     module, conf = python("-c", show, cwd=tmp_path, path=installed).split()
-    assert Path(module) == installed / "nst" / "config.py", "the checkout was imported"
+    assert Path(module) == installed / "nst" / "config" / "composition.py", (
+        "the checkout was imported"
+    )
     assert Path(conf) == installed / "nst" / "conf"
 
 
@@ -109,7 +111,7 @@ def test_installed_the_console_script_works(installed: Path, tmp_path: Path) -> 
 def test_installed_it_finds_its_pictures_and_weights(installed: Path, tmp_path: Path) -> None:
     gather = """
 from nst.config.composition import compose
-from nst.inputs import gather
+from nst.sources import gather
 
 inputs = gather(compose(["network=bundled"]))
 print(inputs.content.source, inputs.style.source, inputs.network.path, sep="\\n")

@@ -19,13 +19,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from nst import images
+from nst.cli.app import run
 from nst.config.composition import compose
 from nst.config.validation import check
 from nst.errors import InputError
-from nst.inputs import gather
-from nst.run import run
 from nst.runs.folder import RunFolder
 from nst.runs.replay import effective
+from nst.sources import gather
 
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"]
 OWN += ["optimizer=adam", "init=blend", "pyramid=single", "loss=[content,style,tv]"]

@@ -20,7 +20,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from nst import images, inputs
+from nst import images, sources
 from nst.config.composition import compose
 from nst.runs.folder import RunFolder
 
@@ -185,10 +185,10 @@ def test_same_configuration_same_bytes(folders: list[Path]) -> None:
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
 def test_automatic_precision_is_decided(here, monkeypatch, native, precision) -> None:
-    monkeypatch.setattr(inputs, "native_bfloat16", lambda: native)  # another processor
+    monkeypatch.setattr(sources, "native_bfloat16", lambda: native)  # another processor
     pictures = [f"{name}.image={here / name}.png" for name in ("content", "style")]
     config = compose([*pictures, "network=bundled", "runtime.precision=auto"])
-    assert inputs.resolved(config, inputs.gather(config)).runtime.precision == precision
+    assert sources.resolved(config, sources.gather(config)).runtime.precision == precision
 
 
 def test_the_configuration_is_resolved(folders: list[Path], here: Path) -> None:

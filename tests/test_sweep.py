@@ -261,7 +261,7 @@ def test_sweeps_of_the_same_moment_have_folders_of_their_own(here: Path) -> None
 
 ASK = """
 import contextlib, io, json, sys
-from nst.run import run
+from nst.cli.app import run
 
 err = io.StringIO()
 with contextlib.redirect_stderr(err):
@@ -291,7 +291,7 @@ def answer(here: Path, *overrides: str) -> tuple[int, str]:
 @pytest.fixture
 def finished(here: Path, tmp_path: Path) -> tuple[Path, list[str]]:
     """A sweep of one job that is there already, and the command that made it."""
-    from nst.inputs import gather, identity, resolved
+    from nst.sources import gather, identity, resolved
 
     folder = RunFolder(tmp_path / "old sweep" / "0_steps=4")
     folder.path.mkdir(parents=True)
@@ -451,7 +451,7 @@ def jobs_of_a_process(here: Path, own: Sequence[str], jobs: Sequence[Sequence[st
 def test_a_picture_is_decoded_once_and_again_when_it_has_changed(
     here: Path, tmp_path: Path
 ) -> None:
-    from nst.inputs import gather
+    from nst.sources import gather
 
     changing = tmp_path / "changing.png"
     images = [f"content.image={here}/photo.png", f"style.image={changing}", "network=bundled"]

@@ -15,7 +15,7 @@ from nst.config.settings import Value
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
 from nst.images.io import Picture, load, to_pil
-from nst.inputs import WEB, locate_image
+from nst.sources import WEB, locate_image
 
 CELL = (320, 480)  # most width and height of a picture on the sheet, px
 CROP = (320, 160)  # of the centre at 100 %, px

@@ -21,7 +21,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 from nst.config.names import label, stem
 from nst.errors import InputError
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 # Inside a wheel conf/ travels as nst/conf; in a checkout it stands at the top level.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 UNSAFE = set("=,' \"()[]{}")  # not to be written bare in the value of an override

@@ -15,7 +15,7 @@ import numpy as np
 from nst.errors import InputError, nearest
 from nst.files.fetch import FetchError, fetch
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
 CONVOLUTIONS = {  # per block, before each of the five poolings (Simonyan and Zisserman, 2015)
     "vgg19": (2, 2, 4, 4, 4),
     "vgg16": (2, 2, 3, 3, 3),
