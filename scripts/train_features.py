@@ -1,247 +1,227 @@
-"""Train the bundled features: VGG19 at a quarter of its width, from photographs that packages ship.
+"""Distil the bundled features: a VGG of a quarter of the width learns to see as a trained one does.
 
-Exemplar classification (Dosovitskiy et al. 2014, "Discriminative unsupervised feature learning
-with convolutional neural networks"): every class is one window of one photograph, every sample
-that window under a random scale, rotation, shift, flip and change of colour. Asano et al. (ICLR
-2020, "A critical analysis of self-supervision") is the precedent for learning early layers from a
-handful of images. Photographs come with scikit-image and scikit-learn; folders of more may be added.
+Every layer of the student learns to predict the teacher's layer of the same name through a linear map
+from its channels to the teacher's (a 1 x 1 convolution, "lift"), which is thrown away in the end. The
+idea is Wang et al.'s ("Collaborative Distillation for Ultra-Resolution Universal Style Transfer", CVPR
+2020). Loss: squared error, each of the teacher's channels in units of its own standard deviation, mean
+over all. The student has VGG16's convolutions, fewer and wider than VGG19's at the same cost, so that
+it sees as far as its teacher does at every layer.
 
-The network takes what Keras' VGG19 takes (BGR, 0-255, minus the ImageNet means) and has its layer
-names. Batch norm helps it train and is folded into the convolutions when they are written; the
-file is rewritten every few hundred steps, so that it can be tried while the training goes on.
+The student starts from the teacher's own filters (see `networks.pruned`). It learns from crops of
+photographs and paintings, and, a quarter of each batch, from iterates of style transfers that run along
+with the training: what the student judges while it paints is no photograph, and where its teacher would
+see something else there it is to learn it. A teacher's batch is learned from several times.
 
-The defaults are what the shipped file was trained with: 6,000 steps, 384,000 samples, 62 minutes
-on two busy CPU cores (0.29 s a step on idle ones, 29 minutes). The network names the window of a
-new random view in 72.1 % of 6,400 cases, among 2,000 windows of which some overlap. The seed fixes
-windows and augmentation; the last digits depend on the number of threads, the windows on the files.
+    python scripts/train_features.py --teacher vgg16 --pictures FOLDER
 
-    pip install -e '.[train]'
-    python scripts/train_features.py --photographs wallpapers nst/assets
-
-`wallpapers` held 53 JPEG files of Debian packages (`apt-get download`, `dpkg -x`): all of
-lomiri-wallpapers-16.04, lomiri-wallpapers-20.04 and ukui-wallpapers, the folder nature of
-mate-backgrounds, and the sizes 2560x1600 and 5120x2880 of plasma-workspace-wallpapers. `nst/assets`
-adds the painted examples.
+It may be stopped and resumed at any time (`--resume`); checkpoints lie in `--work`. The rate falls in the
+last fifth of `--steps`; a longer training may follow with more of them. The file is written, from averaged
+weights, with every checkpoint, and can be tried while the training runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+import queue
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
-from PIL import Image
-from skimage import data
-from sklearn.datasets import load_sample_images
+from distillation import networks, pictures
+from distillation.iterates import Iterates
+from distillation.networks import Student
 
-BLOCKS = ((16, 2), (32, 2), (64, 4), (128, 4), (128, 4))  # (width, convolutions) of a block
-IMAGENET_MEANS_BGR = (103.939, 116.779, 123.68)
-SAVE_EVERY = 250  # steps; an epoch, as Keras calls it
-LONG_SIDE = 1280  # of photographs from files, px
-NOISE = 0.08  # standard deviation at most, of pixel values in [0, 1]
-INPUT_SCALE = 64.0  # centred pixels are divided by it while training, the first kernel afterwards
-PHOTOGRAPHS: tuple[Callable[[], np.ndarray], ...] = (
-    data.astronaut, data.brick, data.camera, data.chelsea, data.coffee, data.coins, data.grass,
-    data.gravel, data.hubble_deep_field, data.immunohistochemistry, data.retina, data.rocket,
-)  # fmt: skip
+from nst.features import weights
+
+WIDTHS = (16, 32, 64, 160, 192)  # of the student's blocks
+SIDE, BATCH = 128, 16  # px of a crop, crops of a batch
+PAINTED = 4  # of the batch are iterates
+PAINT_STEPS = 2  # of an iterate between two batches
+KEPT, REUSED = 24, 3  # teacher's batches at hand, and how often each is learned from, on average
+HELD_OUT = 10  # every nth picture is kept out of the training
+WARMUP, DECAY = 100, 0.2  # steps, and share of all steps, in which the rate rises and falls
+AVERAGE = 0.999  # of the averaged weights, per step
+EVERY = 250  # steps between checkpoints
 
 
-def photographs(folders: Sequence[Path]) -> list[np.ndarray]:
-    """All photographs, uint8 RGB `[H, W, 3]`; grey ones are repeated over the channels.
+class Training:
+    """Everything that changes while the student learns.
 
     Args:
-        folders: More of them, and paintings: every JPEG file below, at most `LONG_SIDE` px.
+        teacher: The teacher's filters.
+        student: The student.
     """
-    images = [load() for load in PHOTOGRAPHS]
-    images += [data.stereo_motorcycle()[0], *load_sample_images().images]
-    images = [np.stack([image] * 3, -1) if image.ndim == 2 else image[..., :3] for image in images]
-    for path in sorted(path for folder in folders for path in folder.rglob("*.jpg")):
-        with Image.open(path) as file:
-            file.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
-            images.append(np.asarray(file.convert("RGB")))
-    return images
+
+    def __init__(self, teacher: dict[str, networks.Filters], student: Student) -> None:
+        self.student = student
+        self.spread: dict[str, np.ndarray] = {}
+        self._teacher = teacher
+        self._variables = student.trainable_variables
+        self.average = [tf.Variable(v, trainable=False) for v in self._variables]
+        self.optimizer = keras.optimizers.Adam(0.0, beta_2=0.99, global_clipnorm=5.0)
+        self.optimizer.build(self._variables)
+
+    @tf.function(reduce_retracing=True)
+    def lesson(self, images: tf.Tensor) -> networks.Features:
+        """The teacher's feature maps as they are compared, in bfloat16."""
+        return networks.compared(networks.vgg(images, self._teacher, tf.nn.max_pool2d))
+
+    @tf.function(reduce_retracing=True)
+    def learn(self, images: tf.Tensor, lesson: networks.Features) -> None:
+        """One step of the student."""
+        with tf.GradientTape() as tape:
+            errors = self._errors(images, lesson)
+            loss = tf.add_n([tf.reduce_mean(error) for error in errors.values()])
+        self.optimizer.apply(tape.gradient(loss, self._variables), self._variables)
+        for average, variable in zip(self.average, self._variables, strict=True):
+            average.assign(AVERAGE * average + (1 - AVERAGE) * variable)
+
+    def _errors(self, images: tf.Tensor, lesson: networks.Features) -> networks.Features:
+        guesses = self.student.guesses(images)
+        return {
+            k: tf.square(
+                tf.cast(guesses[k], tf.float32) - tf.cast(taught, tf.float32) / self.spread[k]
+            )
+            for k, taught in lesson.items()
+        }
+
+    def explained(self, images: np.ndarray) -> dict[str, float]:
+        """Share of the variance of the teacher's channels that the averaged student predicts."""
+        present = [v.numpy() for v in self._variables]
+        self.use_average()
+        errors, squares = {}, {}
+        for part in np.split(images, len(images) // BATCH):
+            lesson = self.lesson(part)
+            for k, error in self._errors(part, lesson).items():
+                taught = tf.cast(lesson[k], tf.float32) / self.spread[k]
+                errors[k] = errors.get(k, 0.0) + float(tf.reduce_sum(error))
+                centred = taught - tf.reduce_mean(taught, (0, 1, 2))
+                squares[k] = squares.get(k, 0.0) + float(tf.reduce_sum(centred**2))
+        for variable, value in zip(self._variables, present, strict=True):
+            variable.assign(value)
+        return {k: 1 - errors[k] / squares[k] for k in errors}
+
+    def use_average(self) -> None:
+        """Sets the student's weights to their average."""
+        for variable, average in zip(self._variables, self.average, strict=True):
+            variable.assign(average)
 
 
-def exemplars(
-    images: Sequence[np.ndarray], count: int, size: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Cut `count` windows, one a class, each with a margin that leaves room to move it.
-
-    A window's side runs from 32 px to 0.6 of the photograph's short side (log-uniform); windows
-    without contrast are passed over.
-
-    Returns:
-        uint8 `[count, 2 * size, 2 * size, 3]`; the window itself is the middle `size` pixels.
-    """
-    shares = np.array([1.0 if _is_grey(image) else 2.0 for image in images])
-    shares /= shares.sum()
-    patches: list[np.ndarray] = []
-    while len(patches) < count:
-        image = images[rng.choice(len(images), p=shares)]
-        height, width = image.shape[:2]
-        side = int(np.exp(rng.uniform(np.log(32), np.log(0.6 * min(height, width)))))
-        top, left = rng.integers(height - side), rng.integers(width - side)
-        if image[top : top + side, left : left + side].std((0, 1)).mean() < 0.05 * 255:
-            continue
-        rows = _mirrored(np.arange(top - side // 2, top + side + side // 2), height)
-        columns = _mirrored(np.arange(left - side // 2, left + side + side // 2), width)
-        patch = Image.fromarray(image[np.ix_(rows, columns)])
-        kernel = Image.Resampling.BOX if side > 2 * size else Image.Resampling.BICUBIC
-        patches.append(np.asarray(patch.resize((2 * size, 2 * size), kernel)))
-    return np.stack(patches)
+def rate(step: int, steps: int, peak: float) -> float:
+    """Rises, stays, and falls to nothing in the last part of the training."""
+    return peak * min(1.0, (step + 1) / WARMUP, (steps - step) / (DECAY * steps))
 
 
-def _is_grey(image: np.ndarray) -> bool:
-    """Whether all channels are the same."""
-    return bool((image == image[..., :1]).all())
+def lessons(
+    training: Training, images: list[np.ndarray], seed: int
+) -> Iterator[tuple[tf.Tensor, ...]]:
+    """Batches and what the teacher sees in them: some of the last ones, drawn at random."""
+    rng = np.random.default_rng(seed)
+    waiting: queue.Queue[np.ndarray] = queue.Queue(4)
+    feeder = np.random.default_rng([seed, 1])
+
+    def feed() -> None:
+        while True:
+            waiting.put(pictures.batch(images, BATCH, SIDE, feeder))
+
+    threading.Thread(target=feed, daemon=True).start()
+    iterates = Iterates(training.student, lambda n: waiting.get()[:n], PAINTED, rng)
+    kept: list[tuple[tf.Tensor, networks.Features]] = []
+    while True:
+        fresh = waiting.get()
+        for _ in range(PAINT_STEPS):
+            painted = iterates.step()
+        fresh[:PAINTED] = painted
+        kept = [*kept[-KEPT + 1 :], (tf.constant(fresh), training.lesson(fresh))]
+        for _ in range(REUSED):
+            # A new batch takes a crop each from several old ones: no two steps see the same sixteen.
+            chosen = rng.choice(len(kept), BATCH)
+            yield tuple(
+                tf.nest.map_structure(
+                    lambda *rows: tf.stack([row[i] for i, row in enumerate(rows)]),
+                    *(kept[i] for i in chosen),
+                )
+            )
 
 
-def _mirrored(index: np.ndarray, length: int) -> np.ndarray:
-    """Reflect indices that lie outside `[0, length)` back into it."""
-    index = np.abs(index)
-    return np.where(index >= length, 2 * (length - 1) - index, index)
+def exported(student: Student) -> dict[str, np.ndarray]:
+    """The convolutions as `nst` reads them: `{layer/kernel, layer/bias}` in float16."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, (kernel, bias) in student.filters.items():
+        arrays[f"{name}/kernel"] = kernel.numpy() / (1.0 if arrays else networks.SCALE)
+        arrays[f"{name}/bias"] = bias.numpy()
+    arrays |= {f"{name}/lift": lift.numpy() for name, lift in student.lifts.items()}
+    return {key: value.astype(np.float16) for key, value in arrays.items()}
 
 
-def augment(patches: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-    """Move and recolour each patch at random; uint8 in, float32 RGB in [0, 1] out.
-
-    Scale 0.65 to 1.5, rotation ±20°, shift ±15 % of the window, flip; contrast, brightness,
-    saturation and the gain of each channel; white noise, which makes the features pass over
-    single pixels, so that their gradients paint with less grain.
-    """
-    count = tf.shape(patches)[0]
-    draws = iter(tf.unstack(tf.random.experimental.stateless_split(seed, 10)))
-
-    def uniform(low: float, high: float, *shape: int) -> tf.Tensor:
-        return tf.random.stateless_uniform([count, *shape], next(draws), low, high)
-
-    scale = tf.exp(uniform(np.log(0.65), np.log(1.5)))
-    angle = uniform(-np.pi / 9, np.pi / 9)
-    flip = tf.sign(uniform(-1.0, 1.0))
-    shift = uniform(-0.15 * size, 0.15 * size, 2)
-    # (a, b; c, d) maps an output pixel to its place in the patch, about the centres of both.
-    cosine, sine = scale * tf.cos(angle), scale * tf.sin(angle)
-    a, b, c, d = cosine * flip, -sine, sine * flip, cosine
-    centre, goal = size - 0.5, (size - 1) / 2
-    dx = shift[:, 0] + centre - goal * (a + b)
-    dy = shift[:, 1] + centre - goal * (c + d)
-    zero = tf.zeros_like(a)
-    images = tf.raw_ops.ImageProjectiveTransformV3(
-        images=tf.cast(patches, tf.float32) / 255.0,
-        transforms=tf.stack([a, b, dx, c, d, dy, zero, zero], axis=1),
-        output_shape=[size, size],
-        interpolation="BILINEAR",
-        fill_mode="REFLECT",
-        fill_value=0.0,
-    )
-    grey = tf.reduce_mean(images, -1, keepdims=True)
-    images = grey + (images - grey) * uniform(0.6, 1.4, 1, 1, 1)
-    mean = tf.reduce_mean(images, [1, 2], keepdims=True)
-    images = mean + (images - mean) * uniform(0.6, 1.4, 1, 1, 1)
-    images = images * uniform(0.75, 1.25, 1, 1, 3) + uniform(-0.15, 0.15, 1, 1, 1)
-    noise = tf.random.stateless_normal(tf.shape(images), next(draws))
-    return tf.clip_by_value(images, 0.0, 1.0) + uniform(0.0, NOISE, 1, 1, 1) * noise
-
-
-def batches(patches: np.ndarray, batch: int, size: int, seed: int) -> tf.data.Dataset:
-    """An endless stream of (images `[batch, size, size, 3]`, one-hot classes)."""
-    source = tf.constant(patches)
-    classes = len(patches)
-
-    def sample(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        seeds = tf.random.experimental.stateless_split(tf.stack([tf.cast(seed, tf.int64), step]), 2)
-        label = tf.random.stateless_uniform([batch], seeds[0], 0, classes, tf.int32)
-        images = augment(tf.gather(source, label), size, seeds[1])
-        return images, tf.one_hot(label, classes)
-
-    return tf.data.Dataset.counter().map(sample, num_parallel_calls=2).prefetch(4)
-
-
-def classifier(classes: int) -> keras.Model:
-    """VGG19's convolutions at a quarter of the width, batch norm after each, and a linear head."""
-    inputs = x = keras.Input([None, None, 3])
-    x = (x[..., ::-1] * 255.0 - np.array(IMAGENET_MEANS_BGR, np.float32)) / INPUT_SCALE
-    for block, (width, convolutions) in enumerate(BLOCKS, start=1):
-        for number in range(1, convolutions + 1):
-            name = f"block{block}_conv{number}"
-            x = keras.layers.Conv2D(
-                width, 3, padding="same", use_bias=False, name=name, kernel_initializer="he_normal"
-            )(x)
-            x = keras.layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
-            x = keras.layers.ReLU()(x)
-        if block < len(BLOCKS):
-            x = keras.layers.AveragePooling2D(2)(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dropout(0.2, seed=0)(x)
-    return keras.Model(inputs, keras.layers.Dense(classes, name="classes", dtype="float32")(x))
-
-
-def folded(model: keras.Model) -> dict[str, np.ndarray]:
-    """The convolutions with batch norm folded in: `{layer/kernel, layer/bias}` in float16."""
-    weights: dict[str, np.ndarray] = {}
-    for block, (_, convolutions) in enumerate(BLOCKS, start=1):
-        for number in range(1, convolutions + 1):
-            name = f"block{block}_conv{number}"
-            norm = model.get_layer(f"{name}_norm")
-            gain, shift, mean, variance = (np.asarray(value) for value in norm.get_weights())
-            gain = gain / np.sqrt(variance + norm.epsilon)
-            kernel = model.get_layer(name).get_weights()[0] * gain
-            weights[f"{name}/kernel"] = kernel if weights else kernel / INPUT_SCALE
-            weights[f"{name}/bias"] = shift - mean * gain
-    return {key: value.astype(np.float16) for key, value in weights.items()}
-
-
-def save(weights: dict[str, np.ndarray], path: Path) -> None:
-    """Write the weights whole or not at all."""
+def save(arrays: dict[str, np.ndarray], path: Path) -> None:
+    """Writes the weights whole or not at all."""
     beside = path.with_name(f".{path.name}.partial")
     with beside.open("wb") as file:
-        np.savez_compressed(file, **weights)
+        np.savez_compressed(file, **arrays)
     os.replace(beside, path)
 
 
 def main() -> None:
-    """Train, saving the weights now and then and at the end."""
+    """Trains, with a line of progress, a checkpoint and the file every few hundred steps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", choices=["vgg16", "vgg19"], default="vgg16")
+    parser.add_argument("--weights", type=Path, help="the teacher's, if Keras has not fetched them")
+    parser.add_argument("--pictures", type=Path, nargs="+", required=True, help="folders")
+    parser.add_argument("--work", type=Path, default=Path("outputs/distillation"))
     parser.add_argument("--out", type=Path, default=Path("nst/assets/bundled.npz"))
     parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--classes", type=int, default=2000)
-    parser.add_argument("--window", type=int, default=64, help="side of a sample, pixels")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=4e-3, help="peak of the one-cycle rate")
-    parser.add_argument("--photographs", type=Path, nargs="*", default=[], help="folders of more")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    if options.steps < 1 or options.steps % SAVE_EVERY:
-        parser.error(f"--steps {options.steps}: give a multiple of {SAVE_EVERY}")
 
-    keras.utils.set_random_seed(options.seed)
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    source = weights.locate(options.teacher, options.weights, None, None, 0)
+    depth = [f"block{b}_conv{c}" for b, n in enumerate((2, 2, 3, 3, 3), 1) for c in range(1, n + 1)]
+    teacher = networks.teacher(weights.load(source), depth)
+    images = pictures.load(options.pictures)
+    kept_out, images = images[::HELD_OUT], [p for i, p in enumerate(images) if i % HELD_OUT]
+    print(f"{len(images)} pictures, {len(kept_out)} kept out", flush=True)
     rng = np.random.default_rng(options.seed)
-    patches = exemplars(photographs(options.photographs), options.classes, options.window, rng)
-    stream = batches(patches, options.batch, options.window, options.seed)
-    model = classifier(options.classes)
-    warmup = options.steps // 5
-    rate = keras.optimizers.schedules.CosineDecay(
-        options.rate / 25, options.steps - warmup, warmup_target=options.rate, warmup_steps=warmup
+    first = tf.constant(pictures.batch(images, 4 * BATCH, SIDE, rng))
+    test = pictures.batch(kept_out, 4 * BATCH, SIDE, rng)
+    student = Student(*networks.pruned(first, teacher, {k: WIDTHS[int(k[5]) - 1] for k in depth}))
+    training = Training(teacher, student)
+    training.spread = networks.deviations(training.lesson(first))
+    step = tf.Variable(0, dtype=tf.int64)
+    checkpoint = tf.train.Checkpoint(
+        student=student, average=training.average, optimizer=training.optimizer, step=step
     )
-    model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=0.02),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
-        metrics=["accuracy"],
-        jit_compile=False,  # oneDNN's convolutions are faster than XLA's on a CPU
-    )
-    keep = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: save(folded(model), options.out)
-    )
-    epochs = options.steps // SAVE_EVERY
-    model.fit(stream, epochs=epochs, steps_per_epoch=SAVE_EVERY, callbacks=[keep], verbose=2)
-    fresh = batches(patches, options.batch, options.window, options.seed + 1)
-    _, accuracy = model.evaluate(fresh, steps=100, verbose=0)
-    print(f"accuracy on fresh samples {accuracy:.3f}, saved to {options.out}")
+    manager = tf.train.CheckpointManager(checkpoint, options.work, max_to_keep=2)
+    if options.resume and manager.latest_checkpoint:
+        checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+    print(report(0, 0, training.explained(test)), flush=True)
+    began = time.monotonic()
+    for crops, lesson in lessons(training, images, options.seed + int(step)):
+        training.optimizer.learning_rate.assign(rate(int(step), options.steps, options.rate))
+        training.learn(crops, lesson)
+        step.assign_add(1)
+        if int(step) % EVERY == 0 or int(step) >= options.steps:
+            manager.save()
+            print(report(int(step), time.monotonic() - began, training.explained(test)), flush=True)
+            present = [v.numpy() for v in student.trainable_variables]
+            training.use_average()
+            save(exported(student), options.out)
+            for variable, value in zip(student.trainable_variables, present, strict=True):
+                variable.assign(value)
+        if int(step) >= options.steps:
+            return
+
+
+def report(step: int, seconds: float, explained: dict[str, float]) -> str:
+    """A line of progress."""
+    shares = "  ".join(f"{k[5]}_{k[-1]} {v:.3f}" for k, v in explained.items())
+    return f"step {step}  {seconds / 60:.1f} min  explained variance  {shares}"
 
 
 if __name__ == "__main__":

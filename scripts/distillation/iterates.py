@@ -1,0 +1,94 @@
+"""Pictures that the student is painting, as lessons: what it will have to judge is not photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from distillation.networks import Features, Student
+from nst.losses import gram_matrix, gram_sums
+
+STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
+CONTENT = ("block4_conv2",)
+RATE, MEMORY = 0.03, 0.9  # of a step in pixel values, and of its momentum
+LIFE = 120  # steps until a new pair takes the place of an iterate
+WEIGHT = (-1.0, 2.5)  # powers of ten between which the weight of style against content is drawn
+
+
+class Iterates:
+    """A few style transfers, each at another stage, that move as the student learns.
+
+    Args:
+        student: The network that judges them.
+        draw: Returns ``count`` pictures, RGB in [0, 1], ``[count, side, side, 3]``.
+        count: How many are painted at a time.
+        rng: Of starts, weights and ages.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        draw: Callable[[int], np.ndarray],
+        count: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self._student, self._draw, self._rng = student, draw, rng
+        self._ages = [LIFE * i // count for i in range(count)]
+        self._content, self._style = draw(count), draw(count)
+        self._images, self._momentum = self._content.copy(), np.zeros_like(self._content)
+        self._weights = 10 ** rng.uniform(*WEIGHT, count).astype(np.float32)
+
+    def step(self) -> np.ndarray:
+        """Moves each by a step and returns them, ``[count, side, side, 3]``."""
+        for i, age in enumerate(self._ages):
+            if age >= LIFE:
+                self._begin(i)
+        gradient = self._gradient(self._images, self._content, self._style, self._weights).numpy()
+        size = np.sqrt((gradient**2).mean((1, 2, 3), keepdims=True)) + 1e-12
+        self._momentum = MEMORY * self._momentum + (1 - MEMORY) * np.clip(gradient / size, -3, 3)
+        self._images = np.clip(self._images - RATE * self._momentum, 0, 1).astype(np.float32)
+        self._ages = [age + 1 for age in self._ages]
+        return self._images
+
+    def _begin(self, i: int) -> None:
+        self._content[i], self._style[i] = self._draw(2)
+        noise = self._rng.choice([0.0, 0.0, 1.0])
+        white = self._rng.random(self._content[i].shape, np.float32)
+        self._images[i] = (1 - noise) * self._content[i] + noise * white
+        self._momentum[i], self._ages[i] = 0.0, 0
+        self._weights[i] = 10 ** self._rng.uniform(*WEIGHT)
+
+    @tf.function(reduce_retracing=True)
+    def _gradient(
+        self, images: tf.Tensor, content: tf.Tensor, style: tf.Tensor, weights: tf.Tensor
+    ) -> tf.Tensor:
+        wanted = self._student.features(tf.concat([content, style], 0))
+        content_maps, style_maps = _split(wanted)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            maps = self._student.features(images)
+            kept = tf.add_n([_content_distance(maps[k], content_maps[k]) for k in CONTENT])
+            taken = tf.add_n([_style_distance(maps[k], style_maps[k]) for k in STYLE])
+            total = tf.reduce_sum(kept + weights * taken)
+        return tape.gradient(total, images)
+
+
+def _split(maps: Features) -> tuple[Features, Features]:
+    halves = {k: tf.split(f, 2) for k, f in maps.items()}
+    return {k: a for k, (a, _) in halves.items()}, {k: b for k, (_, b) in halves.items()}
+
+
+def _content_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.cast(maps - target, tf.float32) ** 2, (1, 2, 3))
+
+
+def _style_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Squared distance of Gram matrices over that of the target from nothing, a number a picture."""
+    gram, wanted = (
+        tf.map_fn(lambda f: gram_matrix(gram_sums(f[None])), tf.cast(f, tf.float32))
+        for f in (maps, target)
+    )
+    distance = tf.reduce_mean((gram - wanted) ** 2, (1, 2))
+    return distance / (tf.reduce_mean(wanted**2, (1, 2)) + 1e-12)
