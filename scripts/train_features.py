@@ -26,7 +26,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -84,9 +84,7 @@ class Training:
     def _errors(self, images: tf.Tensor, lesson: networks.Features) -> networks.Features:
         guesses = self.student.guesses(images)
         return {
-            k: tf.square(
-                tf.cast(guesses[k], tf.float32) - tf.cast(taught, tf.float32) / self.spread[k]
-            )
+            k: tf.square(guesses[k] - tf.cast(taught, tf.float32) / self.spread[k])
             for k, taught in lesson.items()
         }
 
@@ -149,14 +147,20 @@ def lessons(
             )
 
 
-def exported(student: Student) -> dict[str, np.ndarray]:
-    """The convolutions as `nst` reads them: `{layer/kernel, layer/bias}` in float16."""
+def exported(student: Student, spread: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The convolutions as `nst` reads them: `{layer/kernel, layer/bias, layer/lift}` in float16."""
     arrays: dict[str, np.ndarray] = {}
     for name, (kernel, bias) in student.filters.items():
         arrays[f"{name}/kernel"] = kernel.numpy() / (1.0 if arrays else networks.SCALE)
         arrays[f"{name}/bias"] = bias.numpy()
-    arrays |= {f"{name}/lift": lift.numpy() for name, lift in student.lifts.items()}
-    return {key: value.astype(np.float16) for key, value in arrays.items()}
+        arrays[f"{name}/lift"] = student.lifts[name].numpy() * spread[name]
+    return {key: rounded(value) for key, value in arrays.items()}
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """To float16 with eight bits behind the point, which compress to three quarters of the size."""
+    bits = values.astype(np.float16).view(np.uint16)
+    return ((bits + 2) & ~np.uint16(3)).view(np.float16)
 
 
 def save(arrays: dict[str, np.ndarray], path: Path) -> None:
@@ -211,7 +215,7 @@ def main() -> None:
             print(report(int(step), time.monotonic() - began, training.explained(test)), flush=True)
             present = [v.numpy() for v in student.trainable_variables]
             training.use_average()
-            save(exported(student), options.out)
+            save(exported(student, training.spread), options.out)
             for variable, value in zip(student.trainable_variables, present, strict=True):
                 variable.assign(value)
         if int(step) >= options.steps:

@@ -64,15 +64,18 @@ class Iterates:
     def _gradient(
         self, images: tf.Tensor, content: tf.Tensor, style: tf.Tensor, weights: tf.Tensor
     ) -> tf.Tensor:
-        wanted = self._student.features(tf.concat([content, style], 0))
-        content_maps, style_maps = _split(wanted)
+        content_maps, style_maps = _split(self._seen(tf.concat([content, style], 0)))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
-            maps = self._student.features(images)
+            maps = self._seen(images)
             kept = tf.add_n([_content_distance(maps[k], content_maps[k]) for k in CONTENT])
             taken = tf.add_n([_style_distance(maps[k], style_maps[k]) for k in STYLE])
             total = tf.reduce_sum(kept + weights * taken)
         return tape.gradient(total, images)
+
+    def _seen(self, images: tf.Tensor) -> Features:
+        """Feature maps in the teacher's channels: runs measure distances there, too."""
+        return self._student.guesses(images, (*STYLE, *CONTENT))
 
 
 def _split(maps: Features) -> tuple[Features, Features]:
@@ -81,14 +84,13 @@ def _split(maps: Features) -> tuple[Features, Features]:
 
 
 def _content_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.cast(maps - target, tf.float32) ** 2, (1, 2, 3))
+    """Squared distance over the target's own square, a number per picture."""
+    distance = tf.reduce_mean((maps - target) ** 2, (1, 2, 3))
+    return distance / (tf.reduce_mean(target**2, (1, 2, 3)) + 1e-12)
 
 
 def _style_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Squared distance of Gram matrices over that of the target from nothing, a number a picture."""
-    gram, wanted = (
-        tf.map_fn(lambda f: gram_matrix(gram_sums(f[None])), tf.cast(f, tf.float32))
-        for f in (maps, target)
-    )
+    """Squared distance of Gram matrices over that of the target from nothing, a number per picture."""
+    gram, wanted = (tf.map_fn(lambda f: gram_matrix(gram_sums(f[None])), f) for f in (maps, target))
     distance = tf.reduce_mean((gram - wanted) ** 2, (1, 2))
     return distance / (tf.reduce_mean(wanted**2, (1, 2)) + 1e-12)
