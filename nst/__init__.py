@@ -35,9 +35,7 @@ def stylize(
         ValueError: Wrong input; one line says what would be right.
     """
     # Here and not above, so that asking for the version or the help does not wait for TensorFlow.
-    from nst.cli.messages import USER_ERRORS, explain
-    from nst.config.composition import compose
-    from nst.config.validation import check
+    from nst.config import USER_ERRORS, check, compose, explain
     from nst.errors import InputError
     from nst.runs.replay import effective
 

@@ -1,4 +1,4 @@
-"""What a user did wrong, said in one line."""
+"""What a user did wrong, said in one line; and the exit statuses of every command."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import difflib
 from collections.abc import Iterable
 from typing import NoReturn
+
+COMPLETED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class InputError(ValueError):
@@ -24,16 +26,22 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message} (--help shows how)")
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Name the valid spelling that is nearest to a wrong one, whatever its case.
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """Find the valid spelling that is nearest to a wrong one, whatever its case.
 
     Args:
         name: What the user typed.
         valid: Every name that would have been right.
 
     Returns:
-        A sentence to append to a message, `" Did you mean 'starry'?"`, or "" when none is near.
+        None when none is near.
     """
     spelling = {candidate.lower(): candidate for candidate in valid}
-    found = difflib.get_close_matches(name.lower(), spelling, n=1)
-    return f" Did you mean '{spelling[found[0]]}'?" if found else ""
+    near = difflib.get_close_matches(name.lower(), spelling, n=1)
+    return spelling[near[0]] if near else None
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """Make a sentence of :func:`nearest` to append to a message; "" when none is near."""
+    near = nearest(name, valid)
+    return f" Did you mean '{near}'?" if near else ""

@@ -15,9 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nst.runs.folder import PACKAGES
-
 log = logging.getLogger(__name__)
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf", "tensorboard")
 
 
 def import_tensorflow() -> Any:
@@ -63,11 +63,16 @@ def environment() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "devices": [device.name for device in tf.config.list_physical_devices()],
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": versions(),
         "git_commit": _git_commit(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "command": sys.argv,
     }
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the packages that a picture depends on."""
+    return {package: version(package) for package in PACKAGES}
 
 
 def peak_memory() -> int:
@@ -94,15 +99,8 @@ def _processor() -> str:
 
 
 def _git_commit() -> str | None:
-    command = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
+    describe = ["describe", "--always", "--dirty", "--abbrev=40"]
+    command = ["git", "-C", str(Path(__file__).parent), *describe]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):  # no git here: an installed package has no commit

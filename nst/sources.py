@@ -15,21 +15,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from nst import images
-from nst.errors import InputError, nearest
+from nst.config.settings import influential
+from nst.errors import InputError, did_you_mean
 from nst.features import weights
 from nst.files.fetch import fetch_image
 from nst.runtime import native_bfloat16
 
 ASSET = "asset:"  # what ships with the package, the same on every machine
 WEB = ("https://", "http://")
-WITHOUT_INFLUENCE: dict[str, tuple[str, ...]] = {  # on the picture; () stands for the whole group
-    "observer": (),
-    "content": ("image",),
-    "style": ("image",),
-    "init": ("image",),
-    "network": ("weights", "url", "md5", "timeout"),
-    "runtime": ("threads", "gradient_every"),
-}
 
 
 @dataclass(frozen=True)
@@ -90,10 +83,7 @@ def identity(config: DictConfig, inputs: Inputs) -> str:
         config: As returned by :func:`resolved`; where files lie does not count, what is in them does.
         inputs: The pictures and the network.
     """
-    parts: Any = OmegaConf.to_container(config)
-    for group, keys in WITHOUT_INFLUENCE.items():
-        for key in keys or list(parts[group]):
-            parts[group].pop(key, None)
+    parts = influential(config)
     hashes = [inputs.base.sha256, inputs.network.sha256]
     return hashlib.sha256(json.dumps([parts, hashes], sort_keys=True).encode()).hexdigest()
 
@@ -111,7 +101,7 @@ def locate_image(name: str) -> Path:
     path = weights.ASSETS / name.removeprefix(ASSET)
     if not path.is_file():
         assets = [f"{ASSET}{p.relative_to(weights.ASSETS)}" for p in weights.ASSETS.glob("*/*.*")]
-        raise InputError(f"nothing called {name} ships with nst.{nearest(name, assets)}")
+        raise InputError(f"nothing called {name} ships with nst.{did_you_mean(name, assets)}")
     return path
 
 

@@ -12,11 +12,10 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from nst.cli.signals import SIGNALS
-from nst.errors import InputError, Parser
+from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser
 from nst.files import atomic as files
 from nst.runtime import import_tensorflow
 
-COMPLETED, WRONG_INPUT = 0, 2
 # Kept of each curve and picture: TensorBoard thins pictures to ten and curves to a thousand points by
 # itself, and its "0, all of them" shows none.
 SAMPLES = "images=1000,scalars=10000"

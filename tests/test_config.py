@@ -20,12 +20,11 @@ from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
 from PIL import Image
 
-import nst.config.composition
-from nst.cli.messages import groups, options
-from nst.config.composition import CONF_DIR, compose
+import nst
+from nst.config import CONF_DIR, check, compose, groups, options, schema
 from nst.config.names import label, stem
-from nst.config.settings import hparams
-from nst.config.validation import CHECKS, NODE_CHECKS, check
+from nst.config.settings import FEEDS, WITHOUT_INFLUENCE, hparams
+from nst.config.validation import CHECKS, NODE_CHECKS
 from nst.errors import InputError
 from nst.runs.replay import effective
 from nst.sources import gather
@@ -251,10 +250,9 @@ def readers(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping
 
 def consumed(key: str, readers: Mapping[str, set[str]]) -> bool:
     """Whether a key is read by something that neither checks, records nor shows it only."""
-    only = {"transfer._record_layer_weights", "inputs.resolved", "inputs.identity", "None"}
-    return any(
-        name not in only and not name.startswith(("checks.", "handles.")) for name in readers[key]
-    )
+    only = ("config.validation.", "config.settings.", "transfer._record", "None")
+    records = ("resolved", "identity")
+    return any(not name.startswith(only) and not name.endswith(records) for name in readers[key])
 
 
 def test_every_key_is_read_in_a_run(readers: Mapping[str, set[str]]) -> None:
@@ -265,6 +263,20 @@ def test_every_key_is_read_in_a_run(readers: Mapping[str, set[str]]) -> None:
     assert len(keys) > 20
     assert [key for key in keys if not consumed(key, readers)] == []
     assert sorted(through) == ["alpha", "beta"]
+
+
+def test_what_feeds_a_term_is_what_conf_says() -> None:
+    weights = re.findall(
+        r"^  (\w+):\n(?:    .*\n)*?    weight: \$\{(\w+)\}", OmegaConf.to_yaml(compose()), re.M
+    )
+    assert dict(weights) == FEEDS
+
+
+def test_keys_without_influence_are_keys() -> None:
+    config = compose(hydra=True)
+    for key in WITHOUT_INFLUENCE:
+        parent, _, last = key.rpartition(".")
+        assert last in (OmegaConf.select(config, parent) if parent else config), key
 
 
 def targets() -> list[tuple[str, str, tuple[str, ...]]]:
@@ -307,12 +319,12 @@ def attributes_of_terms() -> set[str]:
 
 
 def test_the_schema_holds_no_values() -> None:
-    schemas = [kind for kind in vars(nst.config.composition).values() if dataclasses.is_dataclass(kind)]
-    assert len(schemas) > 10
-    for schema in schemas:
-        for field in dataclasses.fields(schema):
+    nodes = [kind for kind in vars(schema).values() if dataclasses.is_dataclass(kind)]
+    assert len(nodes) > 10
+    for node in nodes:
+        for field in dataclasses.fields(node):
             value = field.default
-            assert value in (MISSING, None, dataclasses.MISSING), f"{schema.__name__}.{field.name}"
+            assert value in (MISSING, None, dataclasses.MISSING), f"{node.__name__}.{field.name}"
 
 
 def test_no_value_of_a_configuration_has_a_default_in_the_code() -> None:

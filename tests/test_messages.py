@@ -153,10 +153,12 @@ WRONG: dict[str, str] = {
     "alpha": "alpha: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)",
     "alpha=1e2,1e3": "alpha=1e2,1e3: a comma lists the values of a sweep, which needs -m. "
     "For a list write 'alpha=[1e2,1e3]', for a text with a comma \"alpha='1e2,1e3'\"",
-    "style.image=a=b.png": "style.image=a=b.png: a value with spaces, commas, =, brackets or "
-    f"quotes {QUOTES}: \"style.image='a=b.png'\"",
-    "style.image=b(1).png": "style.image=b(1).png: a value with spaces, commas, =, brackets or "
-    f"quotes {QUOTES}: \"style.image='b(1).png'\"",
+    "init.base=a=b": "init.base=a=b: a value with characters such as =, #, & or brackets "
+    f"{QUOTES}: \"init.base='a=b'\"",
+    # what follows a key that takes a path is a path
+    "style.image=a=b.png": "style.image: {folder}/a=b.png does not exist.",
+    "style.image=paint(1)ng.png": "style.image: {folder}/paint(1)ng.png does not exist. "
+    "Did you mean 'painting.png'?",
     "--halp": "--halp: there is no such option. Did you mean '--help'?",
     "--cfg jop": "argument --cfg/-c: invalid choice: 'jop' "
     "(choose from 'job', 'hydra', 'all') (--help shows how)",

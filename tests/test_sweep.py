@@ -387,7 +387,7 @@ def test_a_value_of_the_command_line_replaces_that_of_a_sweep_from_conf() -> Non
 def test_a_launcher_that_is_not_installed_says_what_to_install() -> None:
     from hydra.errors import MissingConfigException
 
-    from nst.cli.messages import explain
+    from nst.config import explain
 
     error = MissingConfigException("no", missing_cfg_file="hydra/launcher/joblib")
     assert "pip install 'nst[parallel]'" in explain(error)

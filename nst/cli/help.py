@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 import textwrap
 
-from nst.cli.messages import options
-from nst.config.composition import CONF_DIR
+from nst.config import CONF_DIR, options
 
 EXAMPLES = {
     "style=starry alpha=1e3": "the shipped town under the shipped night sky",
     "content.image=me.jpg style.image=painting.jpg size=768": "pictures of your own",
     "experiment=gatys2015 style=starry": "a published setting as a whole",
     "-m alpha=1e2,1e3,1e4 optimizer=adam,lbfgs": "a sweep: every combination, side by side",
-    "resume=outputs/2026-01-31/12-00-00-000000_harbour_starry": "go on with a run that was stopped",
+    "resume=outputs/2026-01-31/12-00-00-000000_harbour_starry": "resume a run that was stopped",
 }
 
 
 def page() -> str:
     """Writes the help page."""
     main = (CONF_DIR / "config.yaml").read_text("utf-8")
-    handles = re.findall(r"^(\w+): ([^#\n]*?) *# (.*)$", main, re.MULTILINE)
+    settings = re.findall(r"^(\w+): ([^#\n]*?) *# (.*)$", main, re.MULTILINE)
     groups = re.findall(r"^  - (\w+): ([^#\n]*?) *# (.*)$", main, re.MULTILINE)
     return "\n".join(
         [
@@ -29,8 +28,8 @@ def page() -> str:
             "",
             "  python -m nst.run [KEY=VALUE or GROUP=OPTION …]     (-m: every combination of a,b,c)",
             "",
-            "Handles, with their defaults",
-            *(f"  {f'{key}={value}':<18} {comment}" for key, value, comment in handles),
+            "Settings, with their defaults",
+            *(f"  {f'{key}={value}':<18} {comment}" for key, value, comment in settings),
             "  content.image=     a picture of your own, path or https address; likewise style.image=",
             "",
             "Groups, the default first",

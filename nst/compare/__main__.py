@@ -6,9 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nst.errors import InputError, Parser
-
-COMPLETED, WRONG_INPUT = 0, 2
+from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from nst.compare.reading import Run
-from nst.config.composition import CONF_DIR
-from nst.config.settings import Handles, Value, flat, handles
+from nst.config import CONF_DIR
+from nst.config.settings import FEEDS, Settings, Value, flat, settings
 
 IMAGES = ("content", "style")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
@@ -20,7 +20,7 @@ NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option m
 
 def with_handles(runs: Sequence[Run]) -> list[Run]:
     """Gives every run its handles: groups by their option's name, images by their file's."""
-    views = [handles(run.settings) for run in runs]
+    views = [settings(run.settings) for run in runs]
     for name in IMAGES:
         _name_images(name, runs, views)
     for group in NAMED_BY_OPTION:
@@ -80,7 +80,7 @@ def label(run: Run, keys: Sequence[str]) -> str:
     return " ".join(told) or run.name
 
 
-def _name_images(name: str, runs: Sequence[Run], views: Sequence[Handles]) -> None:
+def _name_images(name: str, runs: Sequence[Run], views: Sequence[Settings]) -> None:
     """Adds the start of the hash where two images are called the same."""
     hashes: dict[Value, set[Value]] = {}
     for run, view in zip(runs, views, strict=True):
@@ -91,7 +91,7 @@ def _name_images(name: str, runs: Sequence[Run], views: Sequence[Handles]) -> No
             view[name] = f"{view[name]} ({str(run.settings[f'{name}.sha256'])[:6]})"
 
 
-def _name_options(group: str, views: Sequence[Handles]) -> None:
+def _name_options(group: str, views: Sequence[Settings]) -> None:
     """Replaces a group's keys by the option's name, if every run has one of ``conf/`` unchanged."""
     options = {path.stem: _option(group, path.stem) for path in (CONF_DIR / group).glob("*.yaml")}
     told = [view for view in views if view]
@@ -108,7 +108,7 @@ def _name_options(group: str, views: Sequence[Handles]) -> None:
 
 
 @lru_cache
-def _option(group: str, name: str) -> Handles:
+def _option(group: str, name: str) -> Settings:
     """Reads what an option of ``conf/`` sets, flat and under the group's name."""
     config: Any = OmegaConf.to_container(OmegaConf.load(CONF_DIR / group / f"{name}.yaml"))
     return {f"{group}.{key}": value for key, value in flat(config) if key != "defaults"}
@@ -131,7 +131,7 @@ def _follows(key: str, runs: Sequence[Run]) -> bool:
             return True
     if group == "loss" and any(
         all(run.handles[key] == run.handles.get(handle) for run in told)
-        for handle in ("alpha", "beta")  # ${alpha} and ${beta}, resolved
+        for handle in FEEDS.values()  # ${alpha} and ${beta}, resolved
     ):
         return True
     if group == "loss" and rest.endswith(".layer_weights"):  # resolved to one for each layer

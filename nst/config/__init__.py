@@ -1,12 +1,20 @@
 """The configuration: composed, checked, named. Free of TensorFlow."""
 
-from nst.config.composition import (
-    CONF_DIR,
-    Config,
-    compose,
-    quoted,
-    with_path_quoted,
-    without_hydra,
-)
+from nst.config.composition import CONF_DIR, compose, groups, options, without_hydra
+from nst.config.messages import USER_ERRORS, explain
+from nst.config.overrides import quoted
+from nst.config.schema import Config
+from nst.config.validation import check
 
-__all__ = ["CONF_DIR", "Config", "compose", "quoted", "with_path_quoted", "without_hydra"]
+__all__ = [
+    "CONF_DIR",
+    "USER_ERRORS",
+    "Config",
+    "check",
+    "compose",
+    "explain",
+    "groups",
+    "options",
+    "quoted",
+    "without_hydra",
+]

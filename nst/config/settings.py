@@ -1,4 +1,4 @@
-"""The handles of a run: its configuration, flat, with names as people turn them. Free of TensorFlow."""
+"""The settings of a run: its configuration, flat, as people turn it. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,10 +11,26 @@ from omegaconf import DictConfig, OmegaConf
 from nst.config.names import stem
 
 Value = str | int | float | bool | tuple[str, ...] | None
-Handles = dict[str, Value]
+Settings = dict[str, Value]
 
-# Keys that cannot change a picture: they say what watches a run and where files come from.
-ASIDE = ("resume", "replay", "observer", "network.url", "network.md5", "network.timeout")
+FEEDS = {"content": "alpha", "style": "beta"}  # the root key that weighs a term of the loss
+
+# Keys that cannot change a picture, by what they are about. A group stands for all its keys.
+COMMAND = ("resume", "replay", "hydra")  # which run is meant, and where it goes
+WATCHING = ("observer",)
+ORIGIN = ("network.url", "network.md5", "network.timeout")  # where a file comes from
+FILES = ("content.image", "style.image", "init.image", "network.weights")  # their hashes count
+SPEED = ("runtime.threads", "runtime.gradient_every")
+WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED
+
+
+def influential(config: DictConfig) -> dict[str, Any]:
+    """Returns a configuration without the keys that cannot change the picture."""
+    parts: Any = OmegaConf.to_container(config)
+    for key in WITHOUT_INFLUENCE:
+        group, _, last = key.rpartition(".")
+        (parts[group] if group else parts).pop(last, None)
+    return dict(parts)
 
 
 def flat(node: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Value]]:
@@ -26,45 +42,47 @@ def flat(node: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Value
             yield f"{prefix}{key}", _value(value)
 
 
-def handles(settings: Mapping[str, Value]) -> Handles:
+def settings(config: Mapping[str, Value]) -> Settings:
     """Names groups by their option's name, images by their file's; leaves out what is aside.
 
     Args:
-        settings: A configuration, flat: ``{"style.image": "a/wave.jpg"}`` → ``{"style": "wave"}``.
+        config: A configuration, flat: ``{"style.image": "a/wave.jpg"}`` → ``{"style": "wave"}``.
     """
-    named: Handles = {}
-    for key, value in settings.items():
-        if key.startswith(ASIDE) or key.endswith((".sha256", "optimizer.name")):
+    named: Settings = {}
+    for key, value in config.items():
+        if key.startswith(COMMAND + WATCHING + ORIGIN) or key.endswith(
+            (".sha256", "optimizer.name")
+        ):
             continue
         if key in ("content.image", "style.image", "init.image"):
             key = key.removesuffix(".image") if key != "init.image" else key
             value = stem(str(value)) if value is not None else None
         elif key == "optimizer._target_":
-            key, value = "optimizer", str(settings.get("optimizer.name") or _class(value)).lower()
+            key, value = "optimizer", str(config.get("optimizer.name") or _class(value)).lower()
         elif key == "network.name":
             key = "network"
         elif key.endswith("._target_"):
             key, value = key.removesuffix("._target_"), _class(value)
         named[key] = value
-    terms = [key.split(".")[1] for key in settings if re.fullmatch(r"loss\.\w+\._target_", key)]
+    terms = [key.split(".")[1] for key in config if re.fullmatch(r"loss\.\w+\._target_", key)]
     return named | {"loss": "+".join(terms)} if terms else named
 
 
 def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:
-    """Makes the columns of a run in TensorBoard's table: every handle that has a value.
+    """Makes the columns of a run in TensorBoard's table: every setting that has a value.
 
     A column has one type in all runs and never None: a mixed one turns into words and hides rows.
-    What a run has not, such as the learning rate of L-BFGS, stays blank. Weights of terms that merely
+    What a run lacks, such as the learning rate of L-BFGS, stays blank. Weights of terms that merely
     pass alpha or beta on are left out, they would say it twice.
 
     Args:
         config: Resolved.
     """
-    settings: Any = OmegaConf.to_container(config, resolve=True)
-    named = handles(dict(flat(settings)))
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    named = settings(dict(flat(plain)))
     if named.get("pyramid.min_size") is None:  # a number where others have one
         named["pyramid.min_size"] = named["size"]
-    fed = {"loss.content.weight": "alpha", "loss.style.weight": "beta"}
+    fed = {f"loss.{term}.weight": key for term, key in FEEDS.items()}
     return {
         key: " ".join(value) if isinstance(value, tuple) else value
         for key, value in named.items()

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from nst.errors import InputError, nearest
+from nst.errors import InputError, did_you_mean
 from nst.features.weights import CONVOLUTIONS, layer_channels
 
 Check = Callable[[Any], str | None]  # returns what a value must be, or None where it is right
@@ -33,7 +33,9 @@ def at_least(low: float) -> Check:
 
 def one_of(*names: str) -> Check:
     """Makes a check for one of a few words."""
-    return lambda x: None if x in names else f"one of {', '.join(names)}.{nearest(str(x), names)}"
+    return lambda x: (
+        None if x in names else f"one of {', '.join(names)}.{did_you_mean(str(x), names)}"
+    )
 
 
 CHECKS: dict[str, Check] = {
@@ -119,7 +121,7 @@ def check_keys(config: DictConfig) -> None:
         known = list(map(str, node)) if schema is dict else [field.name for field in fields(schema)]
         for key in map(str, node):
             if key not in known:
-                raise InputError(f"{path}{key}: nothing reads this key.{nearest(key, known)}")
+                raise InputError(f"{path}{key}: nothing reads this key.{did_you_mean(key, known)}")
 
 
 def _typed_nodes(config: DictConfig, path: str = "") -> Iterator[tuple[str, DictConfig]]:
@@ -160,7 +162,7 @@ def _check_layers(key: str, layers: Sequence[str], valid: Sequence[str], network
             keras_name = re.sub(r"^(?:conv|relu)(\d)_(\d)$", r"block\1_conv\2", layer)
             raise InputError(
                 f"{key}: {network} has no layer {layer}."
-                f"{nearest(keras_name, valid) or nearest(layer, valid)} Valid: {', '.join(valid)}"
+                f"{did_you_mean(keras_name, valid) or did_you_mean(layer, valid)} Valid: {', '.join(valid)}"
             )
     if len(set(layers)) < len(layers):
         raise InputError(f"{key}: a layer is named twice in {layers}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nst.errors import InputError, nearest
+from nst.errors import InputError, did_you_mean
 from nst.files.fetch import FetchError, fetch
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -149,7 +149,7 @@ def load(source: Source) -> list[Layer]:
 def _user_file(name: str, path: Path) -> Source:
     if not path.is_file():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"network.weights: no file {path}.{nearest(path.name, siblings)}")
+        raise InputError(f"network.weights: no file {path}.{did_you_mean(path.name, siblings)}")
     if path.suffix != ".h5":
         raise InputError(f"network.weights: {path} is no Keras weights file (.weights.h5 or .h5)")
     return _source(name, path)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from nst.errors import InputError, nearest
+from nst.errors import InputError, did_you_mean
 
 
 def read(path: Path, most: int) -> bytes:
@@ -64,7 +64,7 @@ def folder(path: Path) -> Path:
         raise InputError(f"{path} is a file; give the folder of a run or of a sweep")
     beside = path.absolute().parent
     names = [p.name for p in beside.iterdir()] if beside.is_dir() else []
-    raise InputError(f"{path} does not exist.{nearest(path.name, names)}")
+    raise InputError(f"{path} does not exist.{did_you_mean(path.name, names)}")
 
 
 def _missing(path: Path) -> str:
@@ -75,7 +75,7 @@ def _missing(path: Path) -> str:
         names = os.listdir(folder)
     except OSError:  # a folder may be passable and yet not readable
         names = []
-    return f"{path.absolute()} does not exist.{nearest(path.name, names)}"
+    return f"{path.absolute()} does not exist.{did_you_mean(path.name, names)}"
 
 
 @contextmanager

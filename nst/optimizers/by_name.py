@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from nst.errors import InputError, nearest
+from nst.errors import InputError, did_you_mean
 
 Options = tuple[tuple[str, Any], ...]  # named arguments, hashable
 
@@ -36,7 +36,7 @@ def keras_class(name: str) -> type:
     by_lower = {spelling.lower(): value for spelling, value in known.items()}
     if name.lower() not in by_lower:
         raise InputError(
-            f"optimizer.name: Keras has no optimizer {name}.{nearest(name, known)} "
+            f"optimizer.name: Keras has no optimizer {name}.{did_you_mean(name, known)} "
             f"Valid: {', '.join(known)}"
         )
     return by_lower[name.lower()]
@@ -53,7 +53,7 @@ def make(kind: type, learning_rate: float, options: Mapping[str, Any]) -> Any:
         if option not in known:
             raise InputError(
                 f"optimizer.options: Keras' {kind.__name__} has no option {option}."
-                f"{nearest(option, known)} Valid: {', '.join(sorted(known))}"
+                f"{did_you_mean(option, known)} Valid: {', '.join(sorted(known))}"
             )
     try:
         return kind(learning_rate=learning_rate, **options)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,12 @@ import numpy.typing as npt
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from nst import __version__
-from nst.errors import InputError, nearest
+from nst import __version__, runtime
+from nst.errors import InputError, did_you_mean
 from nst.files.atomic import replacing, write_atomic
 from nst.images.io import read_text
 
 CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
-PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf", "tensorboard")
 RESULT, ENVIRONMENT, CHECKPOINT = "result.png", "environment.json", "checkpoints/latest.npz"
 
 
@@ -64,7 +62,7 @@ class RunFolder:
             near = (
                 [p.name for p in self.path.parent.glob("*/")] if self.path.parent.is_dir() else []
             )
-            hint = nearest(self.path.name, near) or " Run folders lie under outputs/."
+            hint = did_you_mean(self.path.name, near) or " Run folders lie under outputs/."
             raise InputError(f"{self.path} is not a run folder: it holds no {CONFIG}.{hint}")
         return _parsed((self.path / CONFIG).read_text("utf-8"), self.path / CONFIG)
 
@@ -183,7 +181,7 @@ def provenance(config: str, seed: int) -> dict[str, str]:
         "Software": f"nst {__version__}",
         "config": config,
         "seed": str(seed),
-        "versions": json.dumps({name: version(name) for name in PACKAGES}),
+        "versions": json.dumps(runtime.versions()),
     }
 
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.cli.messages import explain, groups
-from nst.config.composition import Config, compose
+from nst.config import Config, explain, groups
+from nst.config.overrides import parse
+from nst.config.settings import COMMAND, FEEDS
 from nst.config.validation import check_keys
 from nst.errors import InputError
 from nst.runs.folder import RunFolder, recorded_config
 
 WITH_CLASSES = ("loss", "optimizer", "observer")  # their keys are the arguments of classes
-CARRIED_ALONG = (
-    "resume",
-    "replay",
-    "hydra",
-)  # first parts of keys that do not change a recorded run
 
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -37,9 +32,7 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     Raises:
         InputError: The folder or picture carries no configuration, or the two words are misused.
     """
-    changes = [
-        o for o in overrides if o.lstrip("+~").split("=")[0].split(".")[0] not in CARRIED_ALONG
-    ]
+    changes = [o.input_line for o in parse(overrides) if not o.key_or_group.startswith(COMMAND)]
     if config.resume is not None:
         if changes or config.replay is not None:
             beside = " ".join(changes or [f"replay={config.replay}"])
@@ -81,8 +74,8 @@ def _sound(recorded: DictConfig, source: Path) -> DictConfig:
 def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str]) -> DictConfig:
     """Lays changes over a recorded configuration; ``composed`` holds their values, checked."""
     check_keys(composed)
-    _link(recorded, compose())
-    for change in OverridesParser.create().parse_overrides(list(changes)):
+    _link(recorded)
+    for change in parse(changes):
         key = change.key_or_group
         if key == "experiment":
             raise InputError(
@@ -98,10 +91,8 @@ def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str])
     return recorded
 
 
-def _link(recorded: DictConfig, default: DictConfig) -> None:
+def _link(recorded: DictConfig) -> None:
     """Puts interpolations such as ``${alpha}`` back where the recorded value still equals them."""
-    for name, term in default.loss.items():
-        if name in recorded.loss and OmegaConf.is_interpolation(term, "weight"):
-            handle = str(term._get_node("weight")._value()).strip("${}")
-            if recorded.loss[name].weight == recorded[handle]:
-                recorded.loss[name].weight = f"${{{handle}}}"
+    for name, key in FEEDS.items():
+        if name in recorded.loss and recorded.loss[name].weight == recorded[key]:
+            recorded.loss[name].weight = f"${{{key}}}"

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from nst.config.composition import compose, quoted, without_hydra
+from nst.config import compose, groups, without_hydra
+from nst.config.overrides import drawn, multiplied, parse
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
 
@@ -21,7 +20,7 @@ class Job:
     """One job of a sweep.
 
     Attributes:
-        overrides: What is told to it alone, and what all are told.
+        overrides: Its own, and those of all jobs.
         folder: Where it runs.
         config: As composed.
     """
@@ -38,12 +37,12 @@ class Sweep:
     Attributes:
         folder: Holds a folder for each job.
         jobs: In the order of their numbers.
-        naming: An override that leaves out of the folders' names what is the same in all jobs.
+        overrides: What Hydra's sweeper makes these very jobs from.
     """
 
     folder: Path
     jobs: Sequence[Job]
-    naming: str
+    overrides: Sequence[str]
 
     def busy(self) -> bool:
         """Tells whether any process, this one included, is at work on one of the jobs."""
@@ -55,22 +54,42 @@ def is_sweep(composed: DictConfig, multirun: bool) -> bool:
     return multirun or composed.hydra.mode == RunMode.MULTIRUN
 
 
+def of_all_jobs(overrides: Sequence[str]) -> list[str]:
+    """Returns the overrides that hold for all jobs, whatever option a job has of a swept group."""
+    return [
+        o for o in overrides if not parse([o])[0].is_sweep_override() and not _depends(o, overrides)
+    ]
+
+
 def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
-    """Lists the jobs of a sweep as Hydra's sweeper is going to, in the folders that it will name.
+    """Lists the jobs of a sweep in the folders that Hydra will name.
 
     Args:
-        composed: The configuration with its node ``hydra``, sweep values left out.
+        composed: The configuration with its node ``hydra``, of what :func:`of_all_jobs` returns.
         overrides: Of the command line; they win over those of an experiment.
 
     Raises:
         HydraException: A job does not compose.
+        InputError: A job asks for a sweep of its own.
     """
     params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
-    parsed = OverridesParser.create().parse_overrides([*params, *overrides])
-    jobs = BasicSweeper.split_arguments(parsed, None)[0]
+    values = drawn([*params, *overrides])
+    # Hydra composes the constant ones without any job: there a key of a swept option is unknown.
+    values = [f"++{o.lstrip('+')}" if _depends(o, overrides) else o for o in values]
+    jobs = multiplied(values)
     naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs)}"
     folder = Path(composed.hydra.sweep.dir)
-    return Sweep(folder, [_job(folder, n, job, naming) for n, job in enumerate(jobs)], naming)
+    planned = [_job(composed, folder, n, [*job, naming]) for n, job in enumerate(jobs)]
+    return Sweep(folder, planned, [*values, naming])
+
+
+def _depends(override: str, overrides: Sequence[str]) -> bool:
+    """Tells whether a key may exist in some jobs only, because of the options they have."""
+    key = parse([override])[0].key_or_group
+    swept = {o.key_or_group for o in parse(overrides) if o.is_sweep_override()} & set(groups())
+    if override.startswith("~") or key in groups() or key.startswith("hydra"):
+        return False
+    return "experiment" in swept or key.partition(".")[0] in swept
 
 
 def _constant_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
@@ -79,43 +98,16 @@ def _constant_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
         for override in job:
             key, _, value = override.partition("=")
             values.setdefault(key, set()).add(value)
-    return [key for key, found in values.items() if len(found) == 1]
+    return [key for key, distinct in values.items() if len(distinct) == 1]
 
 
-def _job(folder: Path, number: int, overrides: Sequence[str], naming: str) -> Job:
-    config = compose([*overrides, naming, f"hydra.job.num={number}"], hydra=True)
+def _job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:
+    config = compose([*overrides, f"hydra.job.num={number}"], hydra=True)
+    for node in ("launcher", "sweeper"):
+        if config.hydra[node] != composed.hydra[node]:
+            raise InputError(
+                f"{' '.join(overrides[:-1])}: this asks for a {node} of its own, which holds for a "
+                f"whole sweep: name it once, not among the values of a sweep"
+            )
     path = folder / str(config.hydra.sweep.subdir)
-    return Job(overrides, RunFolder(path), without_hydra(config))
-
-
-def report(sweep: Sweep) -> list[str]:
-    """Shows how every job of a sweep ended, and writes the comparison of those that started.
-
-    Returns:
-        The state of each job: completed, interrupted, failed, or not run.
-    """
-    if any(job.folder.path.is_dir() for job in sweep.jobs):
-        _compare(sweep.folder)
-    states = [_state(job.folder) for job in sweep.jobs]
-    for job, state in zip(sweep.jobs, states, strict=True):
-        if state == "not run":
-            print(f"not run: {job.folder.path.name}")
-    if set(states) != {"completed"}:
-        print(f"To go on: the same command with hydra.sweep.dir={quoted(sweep.folder)}")
-    return states
-
-
-def _compare(folder: Path) -> None:
-    from nst.compare.__main__ import main  # not above: it draws, and --help need not wait
-
-    try:
-        main([str(folder)])
-    except Exception as error:  # the jobs have ended as they have, whatever becomes of their report
-        print(f"nst: the comparison failed: {error} (python -m nst.compare '{folder}' shows where)")
-
-
-def _state(folder: RunFolder) -> str:
-    try:
-        return str(folder.status.get("status", "not run"))
-    except InputError:  # damaged: the comparison says so
-        return "failed"
+    return Job(overrides[:-1], RunFolder(path), without_hydra(config))

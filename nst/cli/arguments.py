@@ -1,0 +1,47 @@
+"""Reads the options of ``nst.run``; overrides may stand anywhere between them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser  # Hydra offers its parser nowhere else
+
+from nst.config.overrides import quoted, with_paths_quoted
+from nst.errors import InputError, did_you_mean
+
+OPTIONS = ("--help", "--multirun", "--cfg", "--package", "--resolve", "--config-dir")
+
+
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Reads options and overrides in any order.
+
+    Raises:
+        InputError: There is no such option, or it goes past the checks.
+    """
+    parser: argparse.ArgumentParser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        parsed, unknown = parser.parse_known_intermixed_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise InputError(f"{error} (--help shows how)") from error
+    if unknown:
+        raise InputError(
+            f"{unknown[0]}: there is no such option.{did_you_mean(unknown[0], OPTIONS)}"
+        )
+    if parsed.config_path or parsed.config_name or parsed.experimental_rerun:
+        raise InputError(
+            "--config-path, --config-name and --experimental-rerun go past the checks: "
+            "replay=RUN_FOLDER repeats a run, --config-dir=FOLDER adds options of your own"
+        )
+    return parsed
+
+
+def overrides_of(parsed: argparse.Namespace) -> list[str]:
+    """Returns the overrides in Hydra's grammar, the folder of ``--config-dir`` among them."""
+    overrides = [with_paths_quoted(override) for override in parsed.overrides]
+    if parsed.config_dir:
+        folder = quoted(f"file://{Path(parsed.config_dir).absolute()}")
+        overrides.append(f"hydra.searchpath=[{folder}]")
+    return overrides

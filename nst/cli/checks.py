@@ -1,0 +1,68 @@
+"""Checks of a command before its work begins, images, weights and folders included."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from nst.cli.job import completed_before
+from nst.config import check, quoted, without_hydra
+from nst.errors import InputError
+from nst.runs.folder import STATUS, RunFolder
+from nst.runs.replay import effective
+from nst.sources import Inputs, gather
+from nst.sweeps.plan import Sweep
+
+
+def check_run(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
+    """Checks a single run.
+
+    Returns:
+        What a resumed or replayed run adds to the overrides.
+    """
+    folder = Path(composed.hydra.run.dir)
+    config, _ = _checked(without_hydra(composed), overrides)
+    if composed.resume is not None:  # in the same folder, its .hydra left as it is
+        folder = Path(composed.resume).expanduser().absolute()
+        return [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"]
+    _check_folder("hydra.run.dir", folder)
+    if (folder / STATUS).exists():
+        raise InputError(
+            f"hydra.run.dir: {folder} holds a run already; resume={folder} resumes it, "
+            f"another folder starts anew"
+        )
+    if composed.replay is not None:  # so that the folder is named after its images
+        images = {key: OmegaConf.select(config, key) for key in ("content.image", "style.image")}
+        return [f"{key}={quoted(image)}" for key, image in images.items()]
+    return []
+
+
+def check_sweep(sweep: Sweep) -> None:
+    """Checks every job, and that what may be in its folder is the same job."""
+    _check_folder("hydra.sweep.dir", sweep.folder)
+    _check_free(RunFolder(sweep.folder))
+    for job in sweep.jobs:
+        config, inputs = _checked(job.config, job.overrides)
+        _check_free(job.folder)
+        completed_before(job.folder, config, inputs)
+
+
+def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig, Inputs]:
+    config = effective(composed, overrides)
+    check(config)
+    return config, gather(config)
+
+
+def _check_free(folder: RunFolder) -> None:
+    if folder.busy():
+        raise InputError(f"another process is at work in {folder.path}")
+
+
+def _check_folder(key: str, folder: Path) -> None:
+    """Finds out before the work whether a folder can be made."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise InputError(f"{key}: {folder} cannot be made: {existing} is no folder to write into")

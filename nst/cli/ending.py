@@ -1,0 +1,62 @@
+"""How a command ends: what it says, and its exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from nst.config import USER_ERRORS, explain, quoted
+from nst.errors import COMPLETED, FAILED, INTERRUPTED, WRONG_INPUT, InputError
+from nst.runs.folder import RunFolder
+from nst.sweeps.plan import Sweep
+
+log = logging.getLogger(__name__)
+
+
+def say(error: BaseException) -> int:
+    """Says in one line on the terminal what went wrong, and returns the exit status."""
+    if isinstance(error, USER_ERRORS):
+        status, text = WRONG_INPUT, explain(error)
+    elif isinstance(error, KeyboardInterrupt):
+        status, text = INTERRUPTED, "interrupted; the picture so far is in the run folder"
+    else:
+        log.error("the run failed; its run.log says where", exc_info=error)
+        status, text = FAILED, f"the run failed: {' '.join(str(error).split())}"
+    print(f"nst: {text}", file=sys.stderr)
+    return status
+
+
+def report(sweep: Sweep) -> int:
+    """Shows how every job of a sweep ended, and writes the comparison of those that started.
+
+    Returns:
+        The exit status.
+    """
+    if any(job.folder.path.is_dir() for job in sweep.jobs):
+        _compare(sweep.folder)
+    states = [_state(job.folder) for job in sweep.jobs]
+    for job, state in zip(sweep.jobs, states, strict=True):
+        if state == "not run":
+            print(f"not run: {job.folder.path.name}")
+    if set(states) == {"completed"}:
+        return COMPLETED
+    print(f"To go on: the same command with hydra.sweep.dir={quoted(sweep.folder)}")
+    return FAILED
+
+
+def _compare(folder: Path) -> None:
+    from nst.compare.__main__ import main  # not above: it draws, and --help need not wait
+
+    try:
+        main([str(folder)])
+    except Exception as error:  # the jobs have ended as they have, whatever becomes of their report
+        print(f"nst: the comparison failed: {error} (python -m nst.compare '{folder}' shows where)")
+
+
+def _state(folder: RunFolder) -> str:
+    """Says completed, interrupted, failed or not run."""
+    try:
+        return str(folder.status.get("status", "not run"))
+    except InputError:  # damaged: the comparison says so
+        return "failed"

@@ -1,0 +1,85 @@
+"""One job as Hydra starts it: a single run, or one of a sweep, perhaps in a worker process."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from nst.cli.ending import say
+from nst.cli.signals import in_worker, working
+from nst.config import CONF_DIR
+from nst.runs.folder import RESULT, RunFolder
+from nst.runs.replay import effective
+from nst.sources import Inputs, gather, identity, resolved
+
+log = logging.getLogger(__name__)
+
+
+@hydra.main(config_path=str(CONF_DIR), config_name="config", version_base="1.3")
+def task(config: DictConfig) -> float:
+    """Runs one job. In a sweep one that fails is recorded, and the others go on.
+
+    Returns:
+        The sum of both evaluation distances, for sweepers that optimise; NaN for a failed job.
+    """
+    context = HydraConfig.get()
+    folder = RunFolder(Path(context.runtime.output_dir))
+    sweeping = context.mode == RunMode.MULTIRUN
+    try:
+        with folder.locked(), folder.telling(), working():
+            metrics = _metrics(effective(config, context.overrides.task), folder, sweeping)
+    except (Exception, KeyboardInterrupt) as error:
+        if not sweeping:
+            sys.exit(say(error))  # were it raised, Hydra would put a line of its own before ours
+        if isinstance(error, KeyboardInterrupt):
+            if in_worker():  # the command got the signal as well, or goes on without this job
+                return math.nan
+            raise
+        log.exception("this job failed, the sweep goes on: %s", error)
+        return math.nan
+    log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])
+    if not sweeping:
+        log.info("Compare: python -m nst.tensorboard%s", _beside(folder.path))
+    return float(metrics["content_distance"] + metrics["style_distance"])
+
+
+def completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> dict[str, Any]:
+    """Finds the metrics of the same job; empty where it has not come to its end.
+
+    Raises:
+        InputError: The folder holds another run, or a damaged one.
+    """
+    config = resolved(config, inputs)
+    folder.check(identity(config, inputs), config)
+    return folder.metrics if folder.status.get("status") == "completed" else {}
+
+
+def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str, Any]:
+    if sweeping and (metrics := completed_before(folder, config, gather(config))):
+        log.info("completed before, so it is not run again")
+        return metrics
+    from nst.runtime import import_tensorflow
+
+    import_tensorflow()
+    from nst.transfer import stylize
+
+    return stylize(config, folder.path).metrics
+
+
+def _beside(folder: Path) -> str:
+    """Names the folder that shows a run among others; nothing for ``outputs``, the default."""
+    return "" if Path("outputs").absolute() in folder.parents else f" {_shown(folder.parent)}"
+
+
+def _shown(path: Path) -> str:
+    """Shortens a path to one that can be typed from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,144 @@
+"""Turns what Hydra and OmegaConf raise into one line for people. Free of TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nst.config.composition import CONF_DIR, compose, groups, options
+from nst.errors import InputError, did_you_mean, nearest
+
+LAUNCHERS = {"joblib": "parallel", "submitit_slurm": "cluster", "submitit_local": "cluster"}
+USER_ERRORS = (InputError, HydraException, OmegaConfBaseException)
+
+
+def explain(error: Exception) -> str:
+    """Says what is wrong, where, and what would be right.
+
+    Args:
+        error: One of :data:`USER_ERRORS`.
+    """
+    raised = [error, *filter(None, [error.__cause__])]
+    text = "\n".join(str(e).strip() for e in raised)
+    for kind, pattern, say in LINES:
+        found = re.match(pattern, text, re.DOTALL)
+        of_kind = [e for e in raised if isinstance(e, kind)]
+        if found and of_kind:
+            return say(of_kind[0], found)
+    return " ".join(str(error).split())
+
+
+def _missing_option(error: Any, __: re.Match[str]) -> str:
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    if group == "hydra/launcher" and option in LAUNCHERS:
+        return f"{group}={option}: it needs a package: pip install 'nst[{LAUNCHERS[option]}]'"
+    valid = options(group)
+    hint = did_you_mean(option, valid)
+    if group in ("content", "style"):
+        hint += f" For a picture of your own write {group}.image=PATH."
+    return f"{group}={option}: there is no such option.{hint} Valid: {', '.join(valid)}"
+
+
+def _unparsable(error: Any, _: re.Match[str]) -> str:
+    key, equals, value = str(error.override).partition("=")
+    if not equals:
+        return f"{key}: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)"
+    return (
+        f"{key}={value}: a value with characters such as =, #, & or brackets needs quotes of its "
+        f"own inside the shell's: \"{key}='{value}'\""
+    )
+
+
+def _unknown_key(_: Any, found: re.Match[str]) -> str:
+    key = found[1].lstrip("+~")
+    group, _, rest = key.partition(".")
+    having = [option for option in options(group) if rest in _keys(_option(group, option))]
+    if having:
+        return f"{key}: what is chosen of {group} has no such key; {group}={having[0]} has it"
+    valid = [*_keys(compose(hydra=True)), *groups()]
+    valid += [f"{g}.{k}" for g in groups() for o in options(g) for k in _keys(_option(g, o))]
+    hint = did_you_mean(key, valid)
+    if not hint:  # perhaps the last part alone is right, under another parent
+        by_last = {full.rsplit(".", 1)[-1]: full for full in valid}
+        near = nearest(key.rsplit(".", 1)[-1], by_last)
+        hint = f" Did you mean '{by_last[near]}'?" if near else ""
+    return f"{key}: there is no such key.{hint} `python -m nst.run --help` shows them all"
+
+
+def _wrong_value(error: Any, _: re.Match[str]) -> str:
+    key, reason = getattr(error, "full_key", None), str(error.msg or error).splitlines()[0]
+    for sentence, words in WORDS.items():
+        reason = re.sub(sentence, words, reason)
+    return f"{key}: {reason}" if key else reason
+
+
+def _comma(_: Any, found: re.Match[str]) -> str:
+    key, _, value = found[1].partition("=")
+    return (
+        f"{found[1]}: a comma lists the values of a sweep, which needs -m. For a list write "
+        f"'{key}=[{value}]', for a text with a comma \"{key}='{value}'\""
+    )
+
+
+# Kind of error, how its text (and that of its cause) begins, and what is said instead. The first
+# line that fits counts.
+LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], ...] = (
+    (InputError, "", lambda error, _: str(error)),
+    (MissingConfigException, "", _missing_option),
+    (OverrideParseException, "", _unparsable),
+    (
+        InstantiationException,
+        r"Error locating target '([\w.]+)'.*full_key: ([\w.]+)",
+        lambda _, found: f"{found[2]}._target_: there is no {found[1]}",
+    ),
+    (
+        HydraException,
+        r"Could not (?:override|append|delete).*?'([^'=]+).*not in",
+        _unknown_key,
+    ),
+    (OmegaConfBaseException, "", _wrong_value),
+    (ValueError, "", lambda error, _: str(error)),  # of a class that a configuration names
+    (
+        HydraException,
+        r"Multiple values for (\w+)",
+        lambda _, found: (
+            f"+{found[1]}: an option is chosen already; write {found[1]}=… without the +"
+        ),
+    ),
+    (HydraException, r"Ambiguous value[^']*'([^']*)'", _comma),
+)
+WORDS = {  # of OmegaConf's commonest sentences
+    r"Value '(.*)' of type '.*' could not be converted to Float": r"\1 is not a number",
+    r"Value '(.*)' of type '.*' could not be converted to Integer": r"\1 is not a whole number",
+    r"Value '(.*)' .* could not be converted to Boolean": r"\1 is neither true nor false",
+    r"Value '(.*)' is not a valid bool.*": r"\1 is neither true nor false",
+    r"field '.*' is not Optional": "it needs a value",
+    r"Incompatible value 'None' for field of type '.*'": "it needs a value",
+    r"Key '.*' not in '.*'": "there is no such key",
+    r".* does not support deletion": "it cannot be left out",
+    r"Invalid value assigned: \w+ is not a ListConfig.*": "it takes a list: [first,second]",
+}
+
+
+def _option(group: str, option: str) -> DictConfig:
+    config = OmegaConf.load(CONF_DIR / group / f"{option}.yaml")
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
+    for key in map(str, config):
+        yield f"{prefix}{key}"
+        node = config._get_node(key)
+        if isinstance(node, DictConfig):
+            yield from _keys(node, f"{prefix}{key}.")

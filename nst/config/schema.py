@@ -1,0 +1,182 @@
+"""The schema of the configuration: keys and types. Free of TensorFlow.
+
+Values and their comments are in ``conf/``. What no type can say (ranges, layer names, files) is
+checked in :mod:`nst.config.validation`. ``conf/`` names a schema without its ending:
+``/schema/FeatureTerm``.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class ImageConf:
+    """A content or style image: a path, ``asset:`` name or https address, and its hash if known."""
+
+    image: str = MISSING
+    sha256: Optional[str] = None
+
+
+@dataclass
+class StyleImageConf(ImageConf):
+    """A style image and the scale of its strokes."""
+
+    scale: float = MISSING
+
+
+@dataclass
+class InitConf:
+    """The initial image: ``(1 - noise) * base + noise * white noise``."""
+
+    base: str = MISSING
+    image: Optional[str] = None
+    noise: float = MISSING
+
+
+@dataclass
+class NetworkConf:
+    """The network whose feature maps are compared, and where its weights come from."""
+
+    name: str = MISSING
+    weights: Optional[str] = None
+    url: Optional[str] = None
+    md5: Optional[str] = None
+    timeout: float = MISSING
+    pooling: str = MISSING
+    padding: str = MISSING
+    normalize: bool = MISSING
+
+
+@dataclass
+class TermConf:
+    """A term of the loss; own terms extend it."""
+
+    _target_: str = MISSING
+    weight: float = MISSING
+
+
+@dataclass
+class FeatureTermConf(TermConf):
+    """A term that compares feature maps layer by layer."""
+
+    layers: List[str] = MISSING
+    layer_weights: Optional[List[float]] = None
+
+
+@dataclass
+class OptimizerConf:
+    """Base of the optimizers' schemas."""
+
+    _target_: str = MISSING
+
+
+@dataclass
+class FirstOrderConf(OptimizerConf):
+    """Any optimizer of Keras."""
+
+    name: str = MISSING
+    learning_rate: float = MISSING
+    average: float = MISSING
+    levels: int = MISSING
+    growth: float = MISSING
+    options: Dict[str, Any] = MISSING
+
+
+@dataclass
+class LBFGSConf(OptimizerConf):
+    """Limited-memory BFGS."""
+
+    history: int = MISSING
+    max_evaluations: int = MISSING
+    bounded: bool = MISSING
+
+
+@dataclass
+class PyramidConf:
+    """The scales, coarse to fine."""
+
+    min_size: Optional[int] = None
+    factor: float = MISSING
+    exponent: float = MISSING
+
+
+@dataclass
+class ObserverConf:
+    """Base of the observers' schemas."""
+
+    _target_: str = MISSING
+
+
+@dataclass
+class EveryConf(ObserverConf):
+    """An observer that acts every so many steps."""
+
+    every: int = MISSING
+
+
+@dataclass
+class TensorBoardConf(ObserverConf):
+    """The event file."""
+
+    scalars_every: int = MISSING
+    images_every: int = MISSING
+
+
+@dataclass
+class ProgressConf(ObserverConf):
+    """The progress bar."""
+
+    seconds: float = MISSING
+
+
+@dataclass
+class RuntimeConf:
+    """How TensorFlow computes."""
+
+    precision: str = MISSING
+    deterministic: bool = MISSING
+    threads: Optional[int] = None
+    gradient_every: int = MISSING
+
+
+@dataclass
+class Config:
+    """The root of the configuration."""
+
+    alpha: float = MISSING
+    beta: float = MISSING
+    size: int = MISSING
+    margin: int = MISSING
+    steps: int = MISSING
+    seed: int = MISSING
+    resume: Optional[str] = None
+    replay: Optional[str] = None
+    content: ImageConf = field(default_factory=ImageConf)
+    style: StyleImageConf = field(default_factory=StyleImageConf)
+    init: InitConf = field(default_factory=InitConf)
+    network: NetworkConf = field(default_factory=NetworkConf)
+    loss: Dict[str, TermConf] = field(default_factory=dict)
+    optimizer: OptimizerConf = field(default_factory=OptimizerConf)
+    pyramid: PyramidConf = field(default_factory=PyramidConf)
+    observer: Dict[str, ObserverConf] = field(default_factory=dict)
+    runtime: RuntimeConf = field(default_factory=RuntimeConf)
+
+
+def register() -> None:
+    """Registers the schemas; safe to call again."""
+    store = ConfigStore.instance()
+    store.store(name="config_schema", node=Config)
+    nodes = (
+        TermConf,
+        FeatureTermConf,
+        FirstOrderConf,
+        LBFGSConf,
+        EveryConf,
+        TensorBoardConf,
+        ProgressConf,
+    )
+    for node in nodes:
+        store.store(group="schema", name=node.__name__.removesuffix("Conf"), node=node)
