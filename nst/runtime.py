@@ -15,18 +15,37 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nst.errors import InputError
+
 log = logging.getLogger(__name__)
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf", "tensorboard")
 
 
 def import_tensorflow() -> Any:
-    """Imports TensorFlow with its start-up lines kept out of sight, unless the import fails."""
+    """Imports TensorFlow with its start-up lines kept out of sight, unless the import fails.
+
+    Raises:
+        InputError: The program that uses nst has set TensorFlow or Keras up in a way that cannot work.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "keras" not in sys.modules:  # a setting or keras.json of the user's may name another one
+        os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}
     with _hidden_stderr():
+        import keras
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # the search for GPUs has lines of its own
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"this process runs Keras on {keras.backend.backend()}, and nst needs TensorFlow: set "
+            f"KERAS_BACKEND=tensorflow before Keras is imported"
+        )
+    if not tensorflow.executing_eagerly():
+        raise InputError(
+            "TensorFlow's eager execution is off here, and nst needs it: call stylize() outside of "
+            "tf.Graph and tf.function, and without disable_eager_execution()"
+        )
     return tensorflow
 
 

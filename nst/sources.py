@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -97,7 +98,7 @@ def locate_image(name: str) -> Path:
     if name.startswith(WEB):
         return fetch_image(name)
     if not name.startswith(ASSET):
-        return Path(name).expanduser().absolute()
+        return Path(os.path.expanduser(name)).absolute()
     path = weights.ASSETS / name.removeprefix(ASSET)
     if not path.is_file():
         assets = [f"{ASSET}{p.relative_to(weights.ASSETS)}" for p in weights.ASSETS.glob("*/*.*")]

@@ -1,8 +1,8 @@
 """Stops by signals: of the command, and of the jobs in worker processes of a parallel sweep.
 
-Ctrl-C and the SIGTERM of a scheduler become a `KeyboardInterrupt`, so that picture and status are
-written. Workers need more than that: libraries that lend them kill them as soon as the command
-ends, so the command tells them first and waits until they have written.
+Ctrl-C, the SIGTERM of a scheduler and the SIGHUP of a closed terminal become a `KeyboardInterrupt`,
+so that picture and status are written. Workers need more than that: libraries that lend them kill
+them as soon as the command ends, so the command tells them first and waits until they have written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Ctrl-C, a scheduler, and a terminal that is closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Process:
@@ -35,8 +36,9 @@ def commanding(busy: Callable[[], bool]) -> Iterator[None]:
     """
 
     def stop(*_: Any) -> None:
-        for number in SIGNALS:  # whoever does not want to wait says so twice
+        for number in SIGNALS:  # a second Ctrl-C or SIGTERM does not wait
             signal.signal(number, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closing terminal may send it twice
         workers = multiprocessing.active_children()
         for worker in workers:
             os.kill(worker.pid or 0, signal.SIGTERM)
@@ -44,13 +46,13 @@ def commanding(busy: Callable[[], bool]) -> Iterator[None]:
             time.sleep(0.05)
         raise KeyboardInterrupt
 
-    before = [signal.signal(number, stop) for number in SIGNALS]
+    before = {number: signal.signal(number, stop) for number in obeyed()}
     _Process.commands = True
     try:
         yield
     finally:
         _Process.commands = False
-        for number, handler in zip(SIGNALS, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 
@@ -62,7 +64,7 @@ def working() -> Iterator[None]:
         KeyboardInterrupt: The signal came, perhaps before the job began.
     """
     if not _Process.commands:
-        for number in SIGNALS:
+        for number in obeyed():
             signal.signal(number, _stop_worker)
     if _Process.told:
         raise KeyboardInterrupt
@@ -76,6 +78,13 @@ def working() -> Iterator[None]:
 def in_worker() -> bool:
     """Tells whether this process works for a command that runs in another one."""
     return not _Process.commands
+
+
+def obeyed() -> Iterator[signal.Signals]:
+    """Yields the signals that stop; ``nohup`` has asked not to be stopped by SIGHUP."""
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            yield number
 
 
 def _stop_worker(*_: Any) -> None:

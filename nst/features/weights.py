@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -77,7 +78,7 @@ def locate(
         InputError: The file is missing, or a named network cannot be fetched.
     """
     if weights is not None:
-        return _user_file("vgg19" if name == "auto" else name, Path(weights).expanduser())
+        return _user_file("vgg19" if name == "auto" else name, Path(os.path.expanduser(weights)))
     if name == "bundled":
         return _source("bundled", ASSETS / "bundled.npz")
     if url is None:
@@ -105,8 +106,10 @@ def locate(
 
 
 def keras_home() -> Path:
-    """Returns the folder in which Keras keeps its downloads."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    """Returns the folder in which Keras keeps its downloads, without a home the one Keras takes."""
+    home = Path(os.path.expanduser("~"))
+    base = home if home.is_absolute() else Path(tempfile.gettempdir())
+    return Path(os.environ.get("KERAS_HOME", base / ".keras"))
 
 
 def load(source: Source) -> list[Layer]:

@@ -57,7 +57,7 @@ def folder(path: Path) -> Path:
     Raises:
         InputError: It does not exist (the nearest name beside it is named), or is a file.
     """
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))
     if path.is_dir():
         return path
     if path.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import expanduser
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -40,10 +41,10 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
                 f"resume= goes on with a run as it was, so it cannot take {beside}; "
                 f"replay={config.resume} does it again with changes"
             )
-        return _stopped(Path(config.resume).expanduser())
+        return _stopped(Path(expanduser(config.resume)))
     if config.replay is None:
         return config
-    source = Path(config.replay).expanduser()
+    source = Path(expanduser(config.replay))
     return _changed(_sound(recorded_config(source), source), config, changes)
 
 
