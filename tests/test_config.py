@@ -5,16 +5,21 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import random
 import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -23,6 +28,7 @@ from PIL import Image
 import nst
 from nst.config import CONF_DIR, check, compose, groups, options, schema
 from nst.config.names import label, stem
+from nst.config.overrides import PATHS, drawn, multiplied, parse, with_paths_quoted
 from nst.config.settings import FEEDS, WITHOUT_INFLUENCE, hparams
 from nst.config.validation import CHECKS, NODE_CHECKS
 from nst.errors import InputError
@@ -436,3 +442,110 @@ def test_label_names_a_job_by_its_changes() -> None:
     assert label("alpha=1000.0,style=wave") == "alpha=1000_style=wave"
     assert label("style.image=a/b c.jpg,loss.tv.weight=0.5") == "style=b_c_weight=0.5"
     assert len(label(",".join(f"key{i}={i}" for i in range(50)))) <= 60
+
+
+@pytest.mark.parametrize(
+    ("override", "name"),
+    [
+        ("content.image=my\\ dog.png", "content=my_dog"),  # as Hydra escapes it
+        ("content.image='my dog.png'", "content=my_dog"),
+        ("content.image=a\\,b.png", "content=a_b"),
+    ],
+)
+def test_label_keeps_the_whole_name_of_an_image(override: str, name: str) -> None:
+    assert label(override) == name
+
+
+# --- overrides --------------------------------------------------------------------------------
+
+NAMES = ["Gemälde.png", "花.png", "a#b.png", "me&you.png", "a~1.png", "wow!.png", "été 1.png"]
+NAMES += ["photo (1).png", "a=b.png", "a,b.png", "it's.png", 'so "called".png', "1e3", "true"]
+NAMES += ["[x].png", "{y}.png", "back\\slash.png", "end\\", "Künstler/me;you.png", "choice(a)"]
+
+
+@pytest.fixture
+def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder, which is the home as well, with a file of every name."""
+    (tmp_path / "Künstler").mkdir()
+    for name in NAMES:
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("before", ["", "~/", "./", "{here}/"])
+def test_an_existing_path_is_that_path_as_it_is_typed(name: str, before: str, named: Path) -> None:
+    path = before.replace("{here}", str(named)) + name
+    for key in (*PATHS, "+init.image", "++init.image"):
+        (parsed,) = parse([with_paths_quoted(f"{key}={path}")])
+        assert (parsed.is_sweep_override(), parsed.value()) == (False, path)
+
+
+def test_existing_paths_are_listed_as_they_are_typed(named: Path) -> None:
+    names = [name for name in NAMES if not name.endswith("\\")]  # no grammar for it in a list
+    listed = with_paths_quoted(f"content.image={','.join(names)}")
+    jobs = multiplied(drawn([listed]))
+    assert [parse(job)[0].value() for job in jobs] == names
+
+
+def test_a_path_that_may_come_is_taken_too(named: Path) -> None:
+    for path in ("~/new#1", "Künstler/new & good"):
+        assert parse([with_paths_quoted(f"hydra.run.dir={path}")])[0].value() == path
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("content.image=1.png,2.png", "content.image=choice('花.png','me.png')", "resume=null"),
+        *("content.image='quoted already.png'", "style=wave", "alpha=1e3", "~style", "no equals"),
+    ],
+)
+def test_what_the_grammar_takes_is_left_to_it(override: str, named: Path) -> None:
+    assert with_paths_quoted(override) == override
+
+
+@pytest.mark.parametrize(
+    ("override", "values"),
+    [
+        ("seed=1,2", [1, 2]),
+        ("seed=range(1,4)", [1, 2, 3]),
+        ("content.image=choice('花.png','a b.png')", ["花.png", "a b.png"]),
+        ("content.image='a,b','c=d'", ["a,b", "c=d"]),
+        ("loss=[content],[content,style]", [["content"], ["content", "style"]]),
+        ("alpha=choice(1)", [1]),
+    ],
+)
+def test_a_sweep_is_written_out(override: str, values: list[Any]) -> None:
+    assert [parse(job)[0].value() for job in multiplied(drawn([override]))] == values
+
+
+def test_the_same_command_shuffles_alike() -> None:
+    state = random.getstate()
+    first, again = drawn(["seed=shuffle(range(20))"]), drawn(["seed=shuffle(range(20))"])
+    assert random.getstate() == state, "the process's own random numbers are left alone"
+    assert first == again
+    seeds = [int(seed) for seed in first[0].removeprefix("seed=").split(",")]
+    assert seeds != sorted(seeds) == list(range(20))
+
+
+# --- guests in a program that uses Hydra itself -----------------------------------------------
+
+
+def test_compose_leaves_the_hydra_of_the_program_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "theirs.yaml").write_text("a: 1\n")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        before = GlobalHydra.instance()
+        running = before.hydra
+        assert compose().alpha == 1e3
+        with pytest.raises(HydraException):
+            compose(["alhpa=1"])
+        assert GlobalHydra.instance() is before and before.hydra is running is not None
+        assert hydra_compose("theirs") == {"a": 1}
+
+
+def test_threads_compose_at_the_same_time() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda n: compose([f"seed={n}"]).seed, range(16)))
+    assert found == list(range(16))

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nst import __version__
+from nst.config import groups
 from nst.features.weights import layer_channels
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +26,21 @@ VALID = f"Valid: {', '.join(layer_channels('bundled'))}"
 NOT_ALLOWED = "is not valid: it must be"
 PICTURE = "For a picture of your own write style.image=PATH."
 HELP = "`python -m nst.run --help` shows them all"
+ONCE = (
+    "of its own, which is set once for a whole sweep: give it by itself, not among the values of "
+)
+ONCE += "a sweep"
 QUOTES = "needs quotes of its own inside the shell's"
+
+DAMAGED = {  # files of one's own: bytes, line and what is wrong with it
+    "tab": (b"image: s.png\n\tscale: 1\n", 2, "found character '\\t' that cannot start any token"),
+    "latin": ("image: s.png\n# Gemälde\n".encode("cp1252"), 2, "it is not UTF-8; save it as UTF-8"),
+    "utf16": ("image: s.png\n".encode("utf-16"), 1, "it is not UTF-8; save it as UTF-8"),
+    "colon": (b"image: s.png\nscale 1\n", 3, "could not find expected ':'"),
+    "twice": (b"image: s.png\nimage: t.png\n", 2, "found duplicate key image"),
+    "windows": (b'image: "C:\\Users\\me"\n', 1, "expected escape sequence of 8 hexadecimal"
+    " numbers, but found 's'"),
+}  # fmt: skip
 
 # Arguments, and the line (without "nst: "); {folder} is where the command is given.
 WRONG: dict[str, str] = {
@@ -159,10 +175,34 @@ WRONG: dict[str, str] = {
     "style.image=a=b.png": "style.image: {folder}/a=b.png does not exist.",
     "style.image=paint(1)ng.png": "style.image: {folder}/paint(1)ng.png does not exist. "
     "Did you mean 'painting.png'?",
+    "content=photo.png": "content=photo.png: content= takes the name of an option. "
+    "For a picture of your own write content.image=photo.png",
+    "style=odd/a#b.png": "style=odd/a#b.png: style= takes the name of an option. "
+    "For a picture of your own write style.image=odd/a#b.png",
+    "hydra/sweeper=optuna": "hydra/sweeper=optuna: neither Hydra nor an installed package has "
+    "such an option",
+    # files of one's own
+    "--config-dir nowhere": "--config-dir: there is no folder nowhere",
+    "--config-dir Pete's style=mine alpha=-1": f"alpha=-1.0 {NOT_ALLOWED} a number of 0 or more",
+    **{
+        f"{more}--config-dir Pete's style={name}": f"{{folder}}/Pete's/style/{name}.yaml, "
+        f"line {line}: {problem}"
+        for more in ("", "--cfg job ")
+        for name, (_, line, problem) in DAMAGED.items()
+    },
     "--halp": "--halp: there is no such option. Did you mean '--help'?",
     "--cfg jop": "argument --cfg/-c: invalid choice: 'jop' "
     "(choose from 'job', 'hydra', 'all') (--help shows how)",
     # a sweep of which one job is wrong
+    "-m optimizer=adam,lbfgs optimizer.history=5": "optimizer.history: what is chosen of optimizer "
+    "has no such key; optimizer=lbfgs has it",
+    "-m optimizer=lbfgs,lbfgs_unbounded optimizer.histroy=5": "optimizer.histroy: there is no such "
+    f"key. Did you mean 'optimizer.history'? {HELP}",
+    "-m experiment=sweep_alpha_beta,sweep_layers": "0_experiment=sweep_alpha_beta asks for a sweeper "
+    f"{ONCE}",
+    "-m runtime=default,parallel": f"1_runtime=parallel asks for a launcher {ONCE}",
+    "-m style=glob(*)": "style=glob(*): list the values, with commas between them",
+    "-m alpha=interval(0,1)": "alpha=interval(0,1): list the values, with commas between them",
     "-m alpha=1e2,-3": f"alpha=-3.0 {NOT_ALLOWED} a number of 0 or more",
     "-m style=starry,stary": "style=stary: there is no such option. Did you mean 'starry'? ",
     "-m init.image=photo.png,phot.png init=file": "init.image: {folder}/phot.png does not exist. "
@@ -215,6 +255,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "text.jpg").write_text("no picture")
     (folder / "empty.png").touch()
     (folder / "folder").mkdir()
+    (folder / "odd").mkdir()
+    (folder / "odd" / "a#b.png").touch()
+    (folder / "Pete's" / "style").mkdir(parents=True)
+    for name, (data, _, _) in DAMAGED.items():
+        (folder / "Pete's" / "style" / f"{name}.yaml").write_bytes(data)
+    (folder / "Pete's" / "style" / "mine.yaml").write_text("image: painting.png\nscale: 1\n")
     return folder
 
 
@@ -222,7 +268,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answers(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """What the commands answer, all from one process: TensorFlow would show in it."""
     cases = {case: [*own(case), *case.split(" ")] for case in WRONG}
-    cases |= {case: case.split(" ") for case in ("--help", "--cfg job", "--cfg job -p loss")}
+    cases |= {
+        case: case.split(" ") for case in ("--help", "--version", "--cfg job", "--cfg job -p loss")
+    }
     done = python(["-c", ASK], folder, json.dumps(cases))
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -258,12 +306,19 @@ def test_help_is_a_page_for_people(answers: Mapping[str, Mapping[str, Any]]) -> 
     page = answer["out"]
     for handle in ("alpha=1e3", "beta=", "size=", "steps=", "seed=0", "content.image="):
         assert f"  {handle}" in page
-    for group in (path.name for path in (ROOT / "conf").iterdir() if path.is_dir()):
+    for group in groups():
         assert f"\n  {group} " in page
         for option in (ROOT / "conf" / group).glob("*.yaml"):
             assert option.stem in page
     assert page.count("\n  python -m nst.run ") >= 5
     assert max(map(len, page.splitlines())) <= 110
+
+
+def test_version_is_that_of_nst(answers: Mapping[str, Mapping[str, Any]]) -> None:
+    assert (answers["--version"]["status"], answers["--version"]["out"]) == (
+        0,
+        f"nst {__version__}\n",
+    )
 
 
 def test_the_examples_of_the_help_compose(answers: Mapping[str, Mapping[str, Any]]) -> None:

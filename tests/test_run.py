@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,8 +22,11 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from nst import images, sources
+from nst.cli.signals import obeyed
 from nst.config.composition import compose
+from nst.errors import InputError
 from nst.runs.folder import RunFolder
+from nst.runtime import import_tensorflow
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300  # s
@@ -134,6 +138,7 @@ def stopped(here: Path) -> Iterator[Mapping[str, tuple[Command, Path]]]:
     chosen = {
         "SIGINT": ["steps=100000"],
         "SIGTERM": ["steps=100000"],
+        "SIGHUP": ["steps=100000"],
         "NaN": ["beta=3e38"],
     }
     # A name with a space and a dot: what is asked for is obeyed to the letter.
@@ -143,7 +148,7 @@ def stopped(here: Path) -> Iterator[Mapping[str, tuple[Command, Path]]]:
         for name, more in chosen.items()
     }
     try:
-        for name in ("SIGINT", "SIGTERM"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             until(paths[name] / "checkpoints" / "latest.npz", commands[name])
             commands[name].process.send_signal(getattr(signal, name))
         yield {name: (command.wait(), paths[name]) for name, command in commands.items()}
@@ -266,7 +271,7 @@ def test_a_taken_folder_is_refused_and_left_alone(folders: list[Path], here: Pat
     done = begin(here, f"hydra.run.dir={folder}").wait()
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        f"nst: hydra.run.dir: {folder} holds a run already; resume={folder} goes on with it, "
+        f"nst: hydra.run.dir: {folder} holds a run already; resume={folder} resumes it, "
         "another folder starts anew\n"
     )
     assert contents(folders[0]) == before
@@ -337,7 +342,7 @@ def test_a_resumed_run_keeps_the_command_that_began_it(killed: dict[str, Any]) -
 # --- runs that are stopped, and one that fails ------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_leaves_picture_and_reason(
     name: str, stopped: Mapping[str, tuple[Command, Path]]
 ) -> None:
@@ -352,6 +357,15 @@ def test_a_signal_leaves_picture_and_reason(
     assert images.read_text(folder / "result.png")["config"] == (folder / "config.yaml").read_text()
     assert not (folder / "metrics.json").exists(), "it did not come to its end"
     assert RunFolder(folder).history()
+
+
+def test_nohup_is_obeyed() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert set(obeyed()) == {signal.SIGINT, signal.SIGTERM}
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGHUP in obeyed()
 
 
 def test_a_run_that_diverges_fails_in_a_line(stopped: Mapping[str, tuple[Command, Path]]) -> None:
@@ -372,10 +386,111 @@ def test_a_run_that_diverges_fails_in_a_line(stopped: Mapping[str, tuple[Command
 def test_the_folder_asked_for_is_obeyed_to_the_letter(
     stopped: Mapping[str, tuple[Command, Path]], here: Path
 ) -> None:
-    expected = {"by.SIGINT", "by.SIGTERM", "by.NaN"}
+    expected = {"by.SIGINT", "by.SIGTERM", "by.SIGHUP", "by.NaN"}
     assert {path.name for path in (here / "stopped runs").iterdir()} == expected
     outputs = [path for path in (here / "outputs").glob("*/*")]
     assert len(outputs) in (0, 2), "only the twins write there"
+
+
+# --- odd places -------------------------------------------------------------------------------
+
+NO_HOME = """
+import os, pwd
+
+def unknown(*_):
+    raise KeyError
+
+pwd.getpwuid = pwd.getpwnam = unknown
+os.environ.pop("HOME", None)
+"""
+PLACES = {
+    "chdir": (["content.image=Künstler/a#b, c.png", "hydra.job.chdir=true"], {}),
+    "home": (["content.image=~/me.png"], {"PYTHONIOENCODING": "ascii"}),
+    "no home": (
+        ["content.image=content.png", "network=auto", "network.timeout=2", "network.url=https://127.0.0.1:9/x"],
+        {},
+    ),
+    "keras": (
+        ["content.image=content.png", "hydra/job_logging=disabled"],
+        {"KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1"},
+    ),
+    "closed": (["content.image=content.png", "hydra/job_logging=stdout"], {}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def places(here: Path) -> dict[str, tuple[int, str, dict[str, Any]]]:
+    """Short runs with paths, streams and surroundings that are legal and unusual, all at once."""
+    home, stranger = here / "home", here / "no home"
+    for folder in (home, stranger, here / "Künstler"):
+        folder.mkdir()
+    shutil.copy(here / "content.png", home / "me.png")
+    shutil.copy(here / "content.png", here / "Künstler" / "a#b, c.png")
+    (stranger / "sitecustomize.py").write_text(NO_HOME)
+    started = {}
+    for name, (overrides, more) in PLACES.items():
+        own = [o for o in OWN if o.split("=")[0] not in ("content.image", "steps", "network")]
+        target = f"hydra.run.dir=~/runs/{name}" if name == "home" else f"hydra.run.dir=at {name}"
+        path = f"{stranger}:{ROOT}" if name == "no home" else str(ROOT)
+        command = [sys.executable, "-m", "nst.run", "network=bundled", *own, "steps=2", *overrides]
+        silent = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh"] if name == "closed" else []
+        started[name] = subprocess.Popen(
+            [*silent, *command, target],
+            cwd=here, env={**os.environ, "HOME": str(home), "PYTHONPATH": path, **more}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    found = {}
+    for name, process in started.items():
+        said, _ = process.communicate(timeout=PATIENCE)
+        folder = home / "runs" / name if name == "home" else here / f"at {name}"
+        found[name] = (process.returncode, said, contents(folder))
+    return found
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_run_works_in_an_odd_place(
+    name: str, places: Mapping[str, tuple[int, str, dict[str, Any]]]
+) -> None:
+    status, said, files = places[name]
+    assert status == 0, said
+    assert json.loads(files["status.json"])["status"] == "completed"
+    assert files["result.png"]
+    assert "Traceback" not in said and "Logging error" not in said
+
+
+def test_hydra_s_own_logging_is_obeyed(
+    places: Mapping[str, tuple[int, str, dict[str, Any]]],
+) -> None:
+    assert places["keras"][1] == "" and "run.log" not in places["keras"][2]
+    assert "step 2/2" in places["chdir"][1] and "step 2/2" in places["chdir"][2]["run.log"].decode()
+    assert "run.log" not in places["closed"][2], "job_logging=stdout writes none"
+
+
+def test_paths_are_shown_from_where_the_command_was_given(
+    places: Mapping[str, tuple[int, str, dict[str, Any]]], here: Path
+) -> None:
+    assert "\nat chdir/result.png  (" in places["chdir"][1]
+    assert "\nhome/runs/home/result.png  (" in places["home"][1]
+    config = OmegaConf.create(places["chdir"][2]["config.yaml"].decode())
+    assert config.content.image == str(here / "Künstler" / "a#b, c.png")
+
+
+def test_a_page_that_is_not_read_to_its_end_is_no_failure() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "nst.run", "--help"], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=write, stderr=subprocess.PIPE, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_graph_mode_is_refused_in_a_line() -> None:
+    import tensorflow as tf
+
+    with tf.Graph().as_default(), pytest.raises(InputError, match="eager execution is off here"):
+        import_tensorflow()
 
 
 # --- odd pictures -----------------------------------------------------------------------------

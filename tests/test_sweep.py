@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from PIL import Image
 
 from nst.config.composition import compose
+from nst.config.overrides import parse
 from nst.runs.folder import RunFolder
-from nst.sweeps.plan import plan_sweep
+from nst.sweeps.plan import of_all_jobs, plan_sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 300  # s
@@ -247,6 +249,20 @@ def test_ctrl_c_ends_the_jobs_of_all_workers(to: str, here: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_a_reader_that_goes_away_stops_nothing(here: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "nst.run", "-m", *OWN, "steps=2", "seed=1,2", "hydra.sweep.dir=unread"],
+        cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write,
+        stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(states(here / "unread").values()) == {"completed"}
+    assert (here / "unread" / "comparison" / "report.html").is_file()
+
+
 def test_sweeps_of_the_same_moment_have_folders_of_their_own(here: Path) -> None:
     twins = [begin(here, "seed=1,2", "init=noise", "steps=2") for _ in range(2)]
     assert [end(twin)[0] for twin in twins] == [0, 0]
@@ -352,8 +368,12 @@ def test_an_old_folder_that_does_not_fit_is_refused_and_left_alone(
 
 def planned(*overrides: str) -> list[tuple[str, Any]]:
     """The folder and the configuration of each job."""
-    values = [o for o in overrides if "," not in o or "[" in o]
-    sweep = plan_sweep(compose(values, hydra=True), overrides)
+    sweep = plan_sweep(compose(of_all_jobs(overrides), hydra=True), overrides)
+    # What Hydra's own sweeper makes of it are the jobs that are planned, and so it can compose it.
+    (hydra,) = BasicSweeper.split_arguments(parse(sweep.overrides), None)
+    plain = [[o.lstrip("+") for o in job if not o.startswith("hydra.job.config")] for job in hydra]
+    assert plain == [list(job.overrides) for job in sweep.jobs]
+    compose(of_all_jobs(sweep.overrides))
     return [(job.folder.path.name, job.config) for job in sweep.jobs]
 
 
@@ -382,6 +402,21 @@ def test_a_value_of_the_command_line_replaces_that_of_a_sweep_from_conf() -> Non
     jobs = planned("experiment=sweep_alpha_beta", "beta=1e3", "alpha=1,2")
     assert [path for path, _ in jobs] == ["0_alpha=1", "1_alpha=2"]
     assert [(config.alpha, config.beta) for _, config in jobs] == [(1.0, 1e3), (2.0, 1e3)]
+
+
+def test_a_shuffled_sweep_runs_as_it_was_planned() -> None:
+    jobs = planned("seed=shuffle(range(6))", "init=noise")
+    assert sorted(config.seed for _, config in jobs) == list(range(6))
+    assert [path for path, _ in jobs] == [f"{n}_seed={c.seed}" for n, (_, c) in enumerate(jobs)]
+    assert jobs == planned("seed=shuffle(range(6))", "init=noise"), "or it could not be resumed"
+
+
+def test_a_key_of_all_swept_options_may_be_set() -> None:
+    jobs = planned("optimizer=lbfgs,lbfgs_unbounded", "optimizer.history=5", "alpha=2")
+    assert [path for path, _ in jobs] == ["0_optimizer=lbfgs", "1_optimizer=lbfgs_unbounded"]
+    assert [(config.optimizer.history, config.alpha) for _, config in jobs] == [(5, 2.0)] * 2
+    jobs = planned("experiment=gatys2015,gatys2016", "optimizer.history=5", "size=99")
+    assert [(config.optimizer.history, config.size) for _, config in jobs] == [(5, 99)] * 2
 
 
 def test_a_launcher_that_is_not_installed_says_what_to_install() -> None:

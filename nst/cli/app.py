@@ -16,12 +16,14 @@ from nst.cli.job import task
 from nst.cli.signals import commanding
 from nst.config import compose, quoted
 from nst.errors import COMPLETED
+from nst.files.streams import keep_streams
 from nst.runs.folder import RunFolder
 from nst.sweeps.plan import Sweep, is_sweep, of_all_jobs, plan_sweep
 
 
 def main() -> None:
     """Entry of the command line; exits with 0, 1 (failed), 2 (wrong input) or 130 (interrupted)."""
+    keep_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -36,7 +38,9 @@ def run(arguments: Sequence[str]) -> int:
             print(page())
             return COMPLETED
         if options.cfg or options.info or options.hydra_help or options.shell_completion:
-            _hand_over([a for a in arguments if a not in options.overrides] + options.overrides)
+            overrides = overrides_of(options)
+            compose(of_all_jobs(overrides))  # its errors are in one line, Hydra's are not
+            _hand_over([a for a in arguments if a not in options.overrides] + overrides)
             return COMPLETED
         return _run_jobs(overrides_of(options), options.multirun)
     except SystemExit as end:

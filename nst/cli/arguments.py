@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser  # Hydra offers its parser nowhere else
 
+from nst import __version__
 from nst.config.overrides import quoted, with_paths_quoted
 from nst.errors import InputError, did_you_mean
 
@@ -22,6 +23,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """
     parser: argparse.ArgumentParser = get_args_parser()
     parser.exit_on_error = False
+    (version,) = (action for action in parser._actions if action.dest == "version")
+    version.version = f"nst {__version__}"  # type: ignore[attr-defined]
     try:
         parsed, unknown = parser.parse_known_intermixed_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -42,6 +45,8 @@ def overrides_of(parsed: argparse.Namespace) -> list[str]:
     """Returns the overrides in Hydra's grammar, the folder of ``--config-dir`` among them."""
     overrides = [with_paths_quoted(override) for override in parsed.overrides]
     if parsed.config_dir:
+        if not Path(parsed.config_dir).is_dir():
+            raise InputError(f"--config-dir: there is no folder {parsed.config_dir}")
         folder = quoted(f"file://{Path(parsed.config_dir).absolute()}")
         overrides.append(f"hydra.searchpath=[{folder}]")
     return overrides

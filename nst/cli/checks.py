@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from os.path import expanduser
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -23,10 +24,11 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
     Returns:
         What a resumed or replayed run adds to the overrides.
     """
-    folder = Path(composed.hydra.run.dir)
+    asked = str(composed.hydra.run.dir)
+    folder = Path(expanduser(asked))
     config, _ = _checked(without_hydra(composed), overrides)
     if composed.resume is not None:  # in the same folder, its .hydra left as it is
-        folder = Path(composed.resume).expanduser().absolute()
+        folder = Path(expanduser(composed.resume)).absolute()
         return [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"]
     _check_folder("hydra.run.dir", folder)
     if (folder / STATUS).exists():
@@ -34,10 +36,11 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
             f"hydra.run.dir: {folder} holds a run already; resume={folder} resumes it, "
             f"another folder starts anew"
         )
+    more = {"hydra.run.dir": folder} if asked.startswith("~") else {}
     if composed.replay is not None:  # so that the folder is named after its images
-        images = {key: OmegaConf.select(config, key) for key in ("content.image", "style.image")}
-        return [f"{key}={quoted(image)}" for key, image in images.items()]
-    return []
+        for key in ("content.image", "style.image"):
+            more[key] = OmegaConf.select(config, key)
+    return [f"{key}={quoted(value)}" for key, value in more.items()]
 
 
 def check_sweep(sweep: Sweep) -> None:

@@ -11,14 +11,15 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from nst.cli.ending import say
 from nst.cli.signals import in_worker, working
 from nst.config import CONF_DIR
+from nst.config.overrides import PATHS
 from nst.runs.folder import RESULT, RunFolder
 from nst.runs.replay import effective
-from nst.sources import Inputs, gather, identity, resolved
+from nst.sources import ASSET, WEB, Inputs, gather, identity, resolved
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +32,12 @@ def task(config: DictConfig) -> float:
         The sum of both evaluation distances, for sweepers that optimise; NaN for a failed job.
     """
     context = HydraConfig.get()
+    here = Path(context.runtime.cwd)  # where the command was given; hydra.job.chdir leaves it
     folder = RunFolder(Path(context.runtime.output_dir))
     sweeping = context.mode == RunMode.MULTIRUN
     try:
         with folder.locked(), folder.telling(), working():
-            metrics = _metrics(effective(config, context.overrides.task), folder, sweeping)
+            metrics = _metrics(_meant(config, here), folder, sweeping)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:
             sys.exit(say(error))  # were it raised, Hydra would put a line of its own before ours
@@ -45,9 +47,9 @@ def task(config: DictConfig) -> float:
             raise
         log.exception("this job failed, the sweep goes on: %s", error)
         return math.nan
-    log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])
+    log.info("%s  (%.0f s)", _shown(folder.path / RESULT, here), metrics["seconds"])
     if not sweeping:
-        log.info("Compare: python -m nst.tensorboard%s", _beside(folder.path))
+        log.info("Compare: python -m nst.tensorboard%s", _beside(folder.path, here))
     return float(metrics["content_distance"] + metrics["style_distance"])
 
 
@@ -74,12 +76,20 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
     return stylize(config, folder.path).metrics
 
 
-def _beside(folder: Path) -> str:
+def _meant(config: DictConfig, here: Path) -> DictConfig:
+    """Returns the configuration that the command means; relative paths begin where it was given."""
+    for key in PATHS:
+        name = None if key.startswith("hydra") else OmegaConf.select(config, key)
+        if name and Path.cwd() != here and not name.startswith((*WEB, ASSET, "~")):
+            OmegaConf.update(config, key, str(here / name))
+    return effective(config, HydraConfig.get().overrides.task)
+
+
+def _beside(folder: Path, here: Path) -> str:
     """Names the folder that shows a run among others; nothing for ``outputs``, the default."""
-    return "" if Path("outputs").absolute() in folder.parents else f" {_shown(folder.parent)}"
+    return "" if here / "outputs" in folder.parents else f" {_shown(folder.parent, here)}"
 
 
-def _shown(path: Path) -> str:
-    """Shortens a path to one that can be typed from here."""
-    here = Path.cwd()
+def _shown(path: Path, here: Path) -> str:
+    """Shortens a path to one that can be typed from where the command was given."""
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser
+from nst.files.streams import keep_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,4 +54,5 @@ def _compared(folders: Sequence[Path], out: Path | None) -> Path:
 
 
 if __name__ == "__main__":
+    keep_streams()
     sys.exit(main())

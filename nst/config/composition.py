@@ -38,12 +38,17 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
 
     Raises:
         HydraException: An override, a key or a type is wrong.
+        YAMLError: A file of the user's own is no YAML.
+        InputError: It is not UTF-8, or a group is given a value.
     """
     _check_groups(overrides)
     with _own_hydra(), initialize_config_dir(str(CONF_DIR), job_name="nst", version_base="1.3"):
-        config: DictConfig = hydra_compose(
-            "config", overrides=list(overrides), return_hydra_config=hydra
-        )
+        try:
+            config: DictConfig = hydra_compose(
+                "config", overrides=list(overrides), return_hydra_config=hydra
+            )
+        except UnicodeDecodeError as error:
+            raise InputError(_not_utf8(error, overrides)) from error
         return config
 
 
@@ -78,6 +83,18 @@ def _own_hydra() -> Iterator[None]:
         finally:
             instance.hydra = running
             GlobalHydra.set_instance(instance)
+
+
+def _not_utf8(error: UnicodeDecodeError, overrides: Sequence[str]) -> str:
+    """Finds the file that Hydra could not decode; the error holds its bytes and not its name."""
+    folders = [o.value() for o in parse(overrides) if o.key_or_group == "hydra.searchpath"]
+    for folder in [str(name).removeprefix("file://") for names in folders for name in names]:
+        for path in sorted(Path(folder).rglob("*.yaml")):
+            before, found, _ = path.read_bytes().partition(error.object)
+            if found:
+                line = (before + error.object[: error.start]).count(b"\n") + 1
+                return f"{path}, line {line}: it is not UTF-8; save it as UTF-8"
+    return f"a file of --config-dir is not UTF-8: {error}"
 
 
 def _check_groups(overrides: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from os.path import exists, expanduser
 from typing import Any
 
 from hydra.errors import (
@@ -14,12 +15,14 @@ from hydra.errors import (
 )
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from nst.config.composition import CONF_DIR, compose, groups, options
 from nst.errors import InputError, did_you_mean, nearest
 
 LAUNCHERS = {"joblib": "parallel", "submitit_slurm": "cluster", "submitit_local": "cluster"}
-USER_ERRORS = (InputError, HydraException, OmegaConfBaseException)
+PICTURES = ("content", "style")  # groups that name a picture
+USER_ERRORS = (InputError, HydraException, OmegaConfBaseException, MarkedYAMLError)
 
 
 def explain(error: Exception) -> str:
@@ -38,14 +41,20 @@ def explain(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _missing_option(error: Any, __: re.Match[str]) -> str:
-    group, _, option = str(error.missing_cfg_file).rpartition("/")
+def _missing_option(error: Any, found: re.Match[str]) -> str:
+    missing = str(error.missing_cfg_file)
+    group = next((g for g in groups() if missing.startswith(f"{g}/")), missing.rpartition("/")[0])
+    option = missing.removeprefix(f"{group}/")
     if group == "hydra/launcher" and option in LAUNCHERS:
         return f"{group}={option}: it needs a package: pip install 'nst[{LAUNCHERS[option]}]'"
+    if group.startswith("hydra/"):
+        return f"{group}={option}: neither Hydra nor an installed package has such an option"
+    if _is_picture(group, option):
+        return f"{group}={option}: {group}= takes the name of an option. {_own(group, option)}"
     valid = options(group)
     hint = did_you_mean(option, valid)
-    if group in ("content", "style"):
-        hint += f" For a picture of your own write {group}.image=PATH."
+    if group in PICTURES:
+        hint += f" {_own(group, 'PATH')}."
     return f"{group}={option}: there is no such option.{hint} Valid: {', '.join(valid)}"
 
 
@@ -53,10 +62,25 @@ def _unparsable(error: Any, _: re.Match[str]) -> str:
     key, equals, value = str(error.override).partition("=")
     if not equals:
         return f"{key}: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)"
+    if _is_picture(key, value):
+        return f"{key}={value}: {key}= takes the name of an option. {_own(key, value)}"
     return (
         f"{key}={value}: a value with characters such as =, #, & or brackets needs quotes of its "
         f"own inside the shell's: \"{key}='{value}'\""
     )
+
+
+def _is_picture(group: str, value: str) -> bool:
+    return group in PICTURES and exists(expanduser(value))
+
+
+def _own(group: str, path: str) -> str:
+    return f"For a picture of your own write {group}.image={path}"
+
+
+def _not_yaml(error: Any, _: re.Match[str]) -> str:
+    mark = error.problem_mark or error.context_mark
+    return f"{mark.name}, line {mark.line + 1}: {error.problem}"
 
 
 def _unknown_key(_: Any, found: re.Match[str]) -> str:
@@ -94,6 +118,7 @@ def _comma(_: Any, found: re.Match[str]) -> str:
 # line that fits counts.
 LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], ...] = (
     (InputError, "", lambda error, _: str(error)),
+    (MarkedYAMLError, "", _not_yaml),
     (MissingConfigException, "", _missing_option),
     (OverrideParseException, "", _unparsable),
     (

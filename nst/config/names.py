@@ -36,6 +36,7 @@ def _short_key(key: str) -> str:
 
 
 def _short_value(key: str, value: str) -> str:
+    value = re.sub(r"\\(\W)", r"\1", value)  # as Hydra escapes blanks and other characters
     if key.endswith("image"):
         return stem(value)
     return re.sub(r"^(-?\d+)\.0$", r"\1", value.strip("[]").replace(",", "+"))

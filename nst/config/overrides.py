@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from itertools import product
 from os.path import exists, expanduser
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString, Transformer
+from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString, Transformer
 from hydra.errors import OverrideParseException
 
 from nst.errors import InputError
@@ -38,7 +39,7 @@ def quoted(value: object) -> str:
 def with_paths_quoted(override: str) -> str:
     """Quotes what follows a key that takes a path, unless Hydra's grammar takes it as it is."""
     key, _, value = override.partition("=")
-    if key.lstrip("+") not in PATHS or not value:
+    if key.lstrip("+") not in PATHS or value in ("", "null"):
         return override
     paths = _paths(value)
     if _parses(value) and all(_is_bare(path) or not exists(expanduser(path)) for path in paths):
@@ -47,31 +48,39 @@ def with_paths_quoted(override: str) -> str:
 
 
 def drawn(overrides: Iterable[str]) -> list[str]:
-    """Writes the values of every sweep out, so that a shuffle is drawn once for plan and run."""
-    return [
-        f"{o.get_key_element()}={','.join(_values(o))}" if o.is_sweep_override() else o.input_line
+    """Writes the values of every sweep out, so that plan and run have the same ones.
+
+    A later override of a key replaces an earlier one in its place. The same command shuffles alike:
+    a sweep that was stopped finds its jobs again.
+    """
+    written = {
+        o.get_key_element(): f"{o.get_key_element()}={','.join(_values(o))}"
+        if o.is_sweep_override()
+        else str(o.input_line)
         for o in parse(overrides)
-    ]
+    }
+    return list(written.values())
 
 
 def multiplied(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     """Lists the overrides of each job of a sweep, as Hydra's own sweeper does."""
-    values: dict[str, list[str]] = {}  # a later override replaces an earlier one in its place
-    for override in parse(overrides):
-        key = override.get_key_element()
-        sweep = override.is_sweep_override()
-        several = _values(override) if sweep else [override.get_value_element_as_str()]
-        values[key] = [f"{key}={value}" for value in several]
-    return list(product(*values.values()))
+    several = [
+        [f"{o.get_key_element()}={value}" for value in _values(o)]
+        if o.is_sweep_override()
+        else [f"{o.get_key_element()}={o.get_value_element_as_str()}"]
+        for o in parse(overrides)
+    ]
+    return list(product(*several))
 
 
 def _values(override: Override) -> list[str]:
-    if override.value_type is not None and override.value_type.name == "GLOB_CHOICE_SWEEP":
-        raise InputError(f"{override.input_line}: name the options, with commas between them")
-    return [
-        _bare(value) if isinstance(value, str) else Transformer.str(value)
-        for value in override.sweep_iterator()
-    ]
+    if not override.is_discrete_sweep() or isinstance(override.value(), Glob):
+        raise InputError(f"{override.input_line}: list the values, with commas between them")
+    state = random.getstate()
+    random.seed(override.input_line)  # Hydra shuffles with the process's own generator
+    values = list(override.sweep_iterator())
+    random.setstate(state)
+    return [_bare(v) if isinstance(v, str) else Transformer.str(v) for v in values]
 
 
 def _paths(value: str) -> list[str]:

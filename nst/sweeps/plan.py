@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import expanduser
 from pathlib import Path
 
+from hydra.core.override_parser.types import OverrideType
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from nst.config import compose, groups, without_hydra
 from nst.config.overrides import drawn, multiplied, parse
@@ -55,9 +57,13 @@ def is_sweep(composed: DictConfig, multirun: bool) -> bool:
 
 
 def of_all_jobs(overrides: Sequence[str]) -> list[str]:
-    """Returns the overrides that hold for all jobs, whatever option a job has of a swept group."""
+    """Returns the overrides that compose whatever options a job has of the groups that are swept."""
+    parsed = parse(overrides)
+    swept = {o.key_or_group for o in parsed if o.is_sweep_override()} & set(groups())
     return [
-        o for o in overrides if not parse([o])[0].is_sweep_override() and not _depends(o, overrides)
+        str(o.input_line)
+        for o in parsed
+        if not o.is_sweep_override() and not (swept and _may_depend(o.key_or_group, swept))
     ]
 
 
@@ -74,22 +80,29 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
     """
     params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
     values = drawn([*params, *overrides])
-    # Hydra composes the constant ones without any job: there a key of a swept option is unknown.
-    values = [f"++{o.lstrip('+')}" if _depends(o, overrides) else o for o in values]
     jobs = multiplied(values)
     naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs)}"
-    folder = Path(composed.hydra.sweep.dir)
+    folder = Path(expanduser(composed.hydra.sweep.dir))
     planned = [_job(composed, folder, n, [*job, naming]) for n, job in enumerate(jobs)]
-    return Sweep(folder, planned, [*values, naming])
+    return Sweep(folder, planned, [*(_forced(o, composed) for o in values), naming])
 
 
-def _depends(override: str, overrides: Sequence[str]) -> bool:
-    """Tells whether a key may exist in some jobs only, because of the options they have."""
-    key = parse([override])[0].key_or_group
-    swept = {o.key_or_group for o in parse(overrides) if o.is_sweep_override()} & set(groups())
-    if override.startswith("~") or key in groups() or key.startswith("hydra"):
+def _may_depend(key: str, swept: set[str]) -> bool:
+    """Tells whether a key may exist with some options of the swept groups only."""
+    if key in groups() or key.startswith("hydra"):
         return False
     return "experiment" in swept or key.partition(".")[0] in swept
+
+
+def _forced(override: str, composed: DictConfig) -> str:
+    """Adds a key that jobs alone have; Hydra composes the overrides without a job first."""
+    (parsed,) = parse([override])
+    key, change = parsed.key_or_group, parsed.type == OverrideType.CHANGE
+    parent, _, last = key.rpartition(".")
+    known = last in (OmegaConf.select(composed, parent) or () if parent else composed)
+    if known or not change or parsed.is_sweep_override() or not _may_depend(key, {"experiment"}):
+        return override
+    return f"++{override}"
 
 
 def _constant_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
@@ -97,17 +110,17 @@ def _constant_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
     for job in jobs:
         for override in job:
             key, _, value = override.partition("=")
-            values.setdefault(key, set()).add(value)
+            values.setdefault(key.lstrip("+~"), set()).add(value)
     return [key for key, distinct in values.items() if len(distinct) == 1]
 
 
 def _job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:
     config = compose([*overrides, f"hydra.job.num={number}"], hydra=True)
+    path = folder / str(config.hydra.sweep.subdir)
     for node in ("launcher", "sweeper"):
         if config.hydra[node] != composed.hydra[node]:
             raise InputError(
-                f"{' '.join(overrides[:-1])}: this asks for a {node} of its own, which holds for a "
-                f"whole sweep: name it once, not among the values of a sweep"
+                f"{path.name} asks for a {node} of its own, which is set once for a whole sweep: "
+                f"give it by itself, not among the values of a sweep"
             )
-    path = folder / str(config.hydra.sweep.subdir)
     return Job(overrides[:-1], RunFolder(path), without_hydra(config))
