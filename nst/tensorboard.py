@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 
-from nst.cli.signals import SIGNALS
+from nst.cli.signals import obeyed
 from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser
 from nst.files import atomic as files
+from nst.files.streams import keep_streams
 from nst.runtime import import_tensorflow
 
 # Kept of each curve and picture: TensorBoard thins pictures to ten and curves to a thousand points by
@@ -39,14 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--port", type=int, metavar="N", help="to serve at (default: the first free one from 6006)"
     )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--host", metavar="NAME", help="to serve at (default: this machine alone)")
+    where.add_argument(
+        "--bind_all", action="store_true", help="serve to every machine that can reach this one"
+    )
     try:
         parsed = parser.parse_args(arguments)
-        address = serve(parsed.folder, parsed.port)
+        address = serve(parsed.folder, parsed.port, parsed.host, bind_all=parsed.bind_all)
     except InputError as error:
         print(f"nst: {error}", file=sys.stderr)
         return WRONG_INPUT
     # A script's background job inherits SIGINT as ignored, and SIGTERM would leave the data server behind.
-    for number in SIGNALS:
+    for number in obeyed():
         signal.signal(number, signal.default_int_handler)
     print(f"TensorBoard shows {parsed.folder} at {address} (Ctrl-C ends it)", flush=True)
     try:
@@ -56,18 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return COMPLETED
 
 
-def serve(folder: Path, port: int | None = None) -> str:
+def serve(
+    folder: Path, port: int | None = None, host: str | None = None, *, bind_all: bool = False
+) -> str:
     """Starts TensorBoard in a thread of its own, which ends with the process.
 
     Args:
         folder: With event files, however deep.
         port: 1 to 65535, 0 for any free one, None for the first free one from 6006 on.
+        host: Name or address to serve at; None for this machine alone.
+        bind_all: Whether to serve to every machine that can reach this one.
 
     Returns:
         The address to open.
 
     Raises:
-        InputError: There is nothing to show, or the port is taken.
+        InputError: There is nothing to show, the port is taken, or the host is not of this machine.
     """
     folder = files.folder(folder)
     if not any(folder.rglob("events.out.tfevents.*")):
@@ -79,16 +89,23 @@ def serve(folder: Path, port: int | None = None) -> str:
     from tensorboard import program
 
     board = program.TensorBoard()
-    chosen = [] if port is None else [f"--port={port}"]
+    chosen = [
+        f"--{name}={value}" for name, value in (("port", port), ("host", host)) if value is not None
+    ]
+    chosen += ["--bind_all"] if bind_all else []
     options = [f"--logdir={folder}", f"--samples_per_plugin={SAMPLES}", *chosen]
+    said = io.StringIO()
     try:
-        with redirect_stderr(io.StringIO()):  # a note about how it loads data
+        with redirect_stderr(said):  # a note about how it loads data
             board.configure(argv=["tensorboard", *options])
             address: str = board.launch()
-    except program.TensorBoardServerException as error:
-        raise InputError(f"--port={port or 6006}: {error.msg}") from error
+    except (program.TensorBoardServerException, SystemExit) as error:
+        asked = f"--port={port or 6006}" if host is None else f"--host={host}"
+        reason = getattr(error, "msg", None) or said.getvalue().strip()
+        raise InputError(f"{asked}: {reason}") from error
     return address
 
 
 if __name__ == "__main__":
+    keep_streams()
     sys.exit(main())

@@ -23,9 +23,10 @@ import pytest
 from PIL import Image
 
 from nst.config.composition import compose
-from nst.tensorboard import main
+from nst.tensorboard import main, serve
 from nst.transfer import stylize
 
+OWN = ("127.0.0.1", "127.0.0.2")  # addresses of this machine that differ
 STEPS = 14  # and a picture each: TensorBoard by itself would keep ten
 RUNS = {
     "monday/0_alpha=1_optimizer=adam": ("alpha=1", "optimizer=adam"),
@@ -147,7 +148,7 @@ def test_raw_losses_of_all_runs_stand_side_by_side(board: Board) -> None:
             assert len(curves[f"loss_raw/{term}"]) == STEPS + 1
 
 
-def test_swept_handles_and_final_metrics_open_the_table(board: Board) -> None:
+def test_swept_settings_and_final_metrics_open_the_table(board: Board) -> None:
     settled(board)
     experiment = board.ask("plugin/hparams/experiment", experimentName="")
     differing = [info for info in experiment["hparamInfos"] if info["differs"]]
@@ -183,6 +184,11 @@ def test_the_table_has_a_row_a_run_and_sorts(board: Board, outputs: Path) -> Non
         (["file.txt"], "file.txt is a file"),
         (["outputs", "--port", "70000"], "--port=70000: a port is a number from 1 to 65535"),
         (["outputs", "--port", "x"], "argument --port: invalid int value: 'x'"),
+        (
+            ["outputs", "--host", "x", "--bind_all"],
+            "argument --bind_all: not allowed with argument",
+        ),
+        (["outputs", "--host", "no.such.host.invalid"], "--host=no.such.host.invalid: "),
         (["outputs", "--prot", "1"], "unrecognized arguments: --prot 1"),
     ],
 )
@@ -210,3 +216,20 @@ def test_a_taken_port_is_named(outputs: Path, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().err
     assert said.startswith(f"nst: --port={port}: ") and "already in use" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "reached"),
+    [({}, ("127.0.0.1",)), ({"host": "127.0.0.2"}, ("127.0.0.2",)), ({"bind_all": True}, OWN)],
+)
+def test_it_serves_where_it_is_asked_to(
+    asked: dict[str, Any], reached: tuple[str, ...], outputs: Path
+) -> None:
+    address = serve(outputs, 0, **asked)
+    port = int(address.rstrip("/").rsplit(":", 1)[1])
+    assert tuple(name for name in OWN if reachable(name, port)) == reached
+
+
+def reachable(name: str, port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex((name, port)) == 0
