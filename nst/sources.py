@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst import images
 from nst.config.settings import influential
+from nst.config.validation import LONG_SIDE
 from nst.errors import InputError, did_you_mean
 from nst.features import weights
 from nst.files.fetch import fetch_image
@@ -65,6 +66,7 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     """Replaces interpolations, relative paths and ``auto`` by what they came to."""
     plain = DictConfig(OmegaConf.to_container(config, resolve=True))
     plain.resume = plain.replay = None
+    plain.size = _long_side(plain.size, max(inputs.content.rgb.shape[:2]))
     for node, picture in ((plain.content, inputs.content), (plain.style, inputs.style)):
         node.image, node.sha256 = _recorded_name(node.image), picture.sha256
     if plain.init.image is not None:
@@ -104,6 +106,18 @@ def locate_image(name: str) -> Path:
         assets = [f"{ASSET}{p.relative_to(weights.ASSETS)}" for p in weights.ASSETS.glob("*/*.*")]
         raise InputError(f"nothing called {name} ships with nst.{did_you_mean(name, assets)}")
     return path
+
+
+def _long_side(size: int | str, content: int) -> int:
+    """Turns ``content`` and ``50%`` into px; ``content`` is the long side of the content image."""
+    if isinstance(size, int):
+        return size
+    pixels = content if size == "content" else round(content * float(size.rstrip("%")) / 100)
+    if not LONG_SIDE[0] <= pixels <= LONG_SIDE[1]:
+        raise InputError(
+            f"size={size}: that is {pixels} px here; the long side is {LONG_SIDE[0]} to {LONG_SIDE[1]}"
+        )
+    return pixels
 
 
 def _recorded_name(name: str) -> str:

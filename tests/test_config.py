@@ -33,7 +33,7 @@ from nst.config.settings import FEEDS, WITHOUT_INFLUENCE, hparams
 from nst.config.validation import CHECKS, NODE_CHECKS
 from nst.errors import InputError
 from nst.runs.replay import effective
-from nst.sources import gather
+from nst.sources import gather, resolved
 
 SOURCE = Path(nst.__file__).parent
 SEVERAL = ("loss", "observer")  # groups of which several options are chosen at once
@@ -395,6 +395,16 @@ def test_numbers_are_read_as_people_write_them() -> None:
     assert (config.alpha, config.beta, config.loss.tv.weight) == (1000.0, 100.0, 0.5)
     assert isinstance(config.beta, float) and config.seed == 2**32 - 1
     assert config.loss.content.weight == 1000.0 and config.loss.style.weight == 100.0
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels"), [("content", 32), ("50%", 16), ("212.5%", 68), ("20", 20)]
+)
+def test_size_may_follow_the_content_image(size: str, pixels: int, pictures: Path) -> None:
+    images = [f"{node}.image={pictures / 'photo.png'}" for node in ("content", "style")]
+    config = compose([*images, "network=bundled", f"size={size}"])
+    check(config)
+    assert resolved(config, gather(config)).size == pixels
 
 
 # --- hparams and names ------------------------------------------------------------------------

@@ -30,6 +30,7 @@ ONCE = (
     "of its own, which is set once for a whole sweep: give it by itself, not among the values of "
 )
 ONCE += "a sweep"
+SIZES = "a whole number from 16 to 8000, content, or a share such as 50%"
 QUOTES = "needs quotes of its own inside the shell's"
 
 DAMAGED = {  # files of one's own: bytes, line and what is wrong with it
@@ -107,8 +108,12 @@ WRONG: dict[str, str] = {
     "alpha=-1": f"alpha=-1.0 {NOT_ALLOWED} a number of 0 or more",
     "alpha=nan": f"alpha=nan {NOT_ALLOWED} a number of 0 or more",
     "beta=inf": f"beta=inf {NOT_ALLOWED} a number of 0 or more",
-    "size=15": f"size=15 {NOT_ALLOWED} a number from 16 to 8000",
-    "size=9000": f"size=9000 {NOT_ALLOWED} a number from 16 to 8000",
+    "size=15": f"size=15 {NOT_ALLOWED} {SIZES}",
+    "size=contents": f"size=contents {NOT_ALLOWED} {SIZES}",
+    "size=0%": f"size=0% {NOT_ALLOWED} {SIZES}",
+    "size=20%": "size=20%: that is 5 px here; the long side is 16 to 8000",
+    "-m size=content,20%": "size=20%: that is 5 px here; the long side is 16 to 8000",
+    "size=9000": f"size=9000 {NOT_ALLOWED} {SIZES}",
     "margin=257": f"margin=257 {NOT_ALLOWED} a number from 0 to 256",
     "steps=0": f"steps=0 {NOT_ALLOWED} a number of 1 or more",
     "seed=-1": f"seed=-1 {NOT_ALLOWED} a number from 0 to 4294967295",

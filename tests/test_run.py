@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +23,8 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+import nst.cli.app
+import nst.run
 from nst import images, sources
 from nst.cli.signals import obeyed
 from nst.config.composition import compose
@@ -412,7 +416,7 @@ PLACES = {
     ),
     "keras": (
         ["content.image=content.png", "hydra/job_logging=disabled"],
-        {"KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1"},
+        {"KERAS_BACKEND": "jax", "TF_USE_LEGACY_KERAS": "1", "KERAS_HOME": "keras"},
     ),
     "closed": (["content.image=content.png", "hydra/job_logging=stdout"], {}),
 }  # fmt: skip
@@ -426,6 +430,8 @@ def places(here: Path) -> dict[str, tuple[int, str, dict[str, Any]]]:
         folder.mkdir()
     shutil.copy(here / "content.png", home / "me.png")
     shutil.copy(here / "content.png", here / "Künstler" / "a#b, c.png")
+    (here / "keras").mkdir()
+    (here / "keras" / "keras.json").write_text('{"backend": "theano", "floatx": "float16"}')
     (stranger / "sitecustomize.py").write_text(NO_HOME)
     started = {}
     for name, (overrides, more) in PLACES.items():
@@ -456,6 +462,19 @@ def test_a_run_works_in_an_odd_place(
     assert json.loads(files["status.json"])["status"] == "completed"
     assert files["result.png"]
     assert "Traceback" not in said and "Logging error" not in said
+
+
+def test_keras_settings_change_no_picture(
+    places: Mapping[str, tuple[int, str, dict[str, Any]]],
+) -> None:
+    pictures = [io.BytesIO(places[name][2]["result.png"]) for name in ("keras", "closed")]
+    assert np.array_equal(*(np.asarray(Image.open(picture)) for picture in pictures))
+
+
+def test_the_console_script_is_the_module() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["scripts"]["nst"] == "nst.run:main"
+    assert nst.run.main is nst.cli.app.main
 
 
 def test_hydra_s_own_logging_is_obeyed(

@@ -14,7 +14,7 @@ from nst.config import check, quoted, without_hydra
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
 from nst.runs.replay import effective
-from nst.sources import Inputs, gather
+from nst.sources import Inputs, gather, resolved
 from nst.sweeps.plan import Sweep
 
 
@@ -56,7 +56,9 @@ def check_sweep(sweep: Sweep) -> None:
 def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig, Inputs]:
     config = effective(composed, overrides)
     check(config)
-    return config, gather(config)
+    inputs = gather(config)
+    resolved(config, inputs)  # what the pictures decide may be out of range
+    return config, inputs
 
 
 def _check_free(folder: RunFolder) -> None:

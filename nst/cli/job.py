@@ -71,6 +71,9 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
+    import keras
+
+    keras.config.set_floatx("float32")  # a keras.json of the user's is no setting of the run
     from nst.transfer import stylize
 
     return stylize(config, folder.path).metrics

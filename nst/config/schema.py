@@ -6,7 +6,7 @@ checked in :mod:`nst.config.validation`. ``conf/`` names a schema without its en
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
@@ -148,7 +148,7 @@ class Config:
 
     alpha: float = MISSING
     beta: float = MISSING
-    size: int = MISSING
+    size: Union[int, str] = MISSING
     margin: int = MISSING
     steps: int = MISSING
     seed: int = MISSING

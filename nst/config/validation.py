@@ -13,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from nst.errors import InputError, did_you_mean
 from nst.features.weights import CONVOLUTIONS, layer_channels
 
+LONG_SIDE = (16, 8000)  # of the result, px
+
 Check = Callable[[Any], str | None]  # returns what a value must be, or None where it is right
 
 
@@ -38,10 +40,21 @@ def one_of(*names: str) -> Check:
     )
 
 
+def long_side(size: int | str) -> str | None:
+    """Checks a long side: px, ``content`` for that of the content image, or a share of it."""
+    if isinstance(size, str):
+        share = re.fullmatch(r"content|(\d+(?:\.\d+)?)%", size)
+        right = share is not None and (share[1] is None or float(share[1]) > 0)
+    else:
+        right = between(*LONG_SIDE)(size) is None
+    words = f"a whole number from {LONG_SIDE[0]} to {LONG_SIDE[1]}, content, or a share such as 50%"
+    return None if right else words
+
+
 CHECKS: dict[str, Check] = {
     "alpha": at_least(0),
     "beta": at_least(0),
-    "size": between(16, 8000),
+    "size": long_side,
     "margin": between(0, 256),
     "steps": at_least(1),
     "seed": between(0, 2**32 - 1),
