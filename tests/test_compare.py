@@ -25,10 +25,10 @@ from nst.compare import compare
 from nst.compare.__main__ import main
 from nst.compare.comparison import Comparison, gather
 from nst.compare.effects import effects, number, seed_noise, spread
-from nst.compare.front import fronts, marks, pareto
+from nst.compare.figures.labels import around
+from nst.compare.figures.pareto import fronts, marks, pareto
 from nst.compare.handles import shown
 from nst.compare.layout import pages
-from nst.compare.placing import around
 from nst.compare.portraits import portray
 from nst.compare.reading import read
 from nst.config.composition import compose

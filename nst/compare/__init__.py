@@ -78,13 +78,14 @@ def write(comparison: Comparison, out: Path) -> Path:
     Raises:
         InputError: They cannot be written.
     """
-    from nst.compare import front, report, sheet
+    from nst.compare import report
+    from nst.compare.figures import pareto, sheet
     from nst.compare.layout import pages
     from nst.compare.portraits import jpeg
     from nst.compare.table import csv_text
 
     laid_out = pages(comparison.runs, comparison.keys)
-    chart = front.draw(comparison.runs, comparison.keys, comparison.gallery)
+    chart = pareto.draw(comparison.runs, comparison.keys, comparison.gallery)
     heading = f"{comparison.title}; below each picture its centre at 100 %"
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from nst.compare.charts import curves, main_effects
 from nst.compare.comparison import Comparison
 from nst.compare.effects import METRICS, Effect, by_setting, spread
+from nst.compare.figures.curves import curves, main_effects
 from nst.compare.handles import all_differences, ordered, short, shown
 from nst.compare.layout import Page, axes_of
 from nst.compare.markup import escape, image, metric, setting, table, td

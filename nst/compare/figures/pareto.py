@@ -17,10 +17,10 @@ from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
 from nst.compare.captions import INK, PALE, exemplar
-from nst.compare.charts import PALETTE, colour
 from nst.compare.effects import Setting, by_setting
+from nst.compare.figures.curves import PALETTE, colour
+from nst.compare.figures.labels import Points, along, around
 from nst.compare.handles import IMAGES, label
-from nst.compare.placing import Points, along, around
 from nst.compare.portraits import Gallery, fitted
 from nst.compare.reading import Run
 
