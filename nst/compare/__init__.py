@@ -78,10 +78,10 @@ def write(comparison: Comparison, out: Path) -> Path:
     Raises:
         InputError: They cannot be written.
     """
-    from nst.compare import report
     from nst.compare.figures import pareto, sheet
     from nst.compare.layout import pages
     from nst.compare.portraits import jpeg
+    from nst.compare.report import page as report_page
     from nst.compare.table import csv_text
 
     laid_out = pages(comparison.runs, comparison.keys)
@@ -95,7 +95,7 @@ def write(comparison: Comparison, out: Path) -> Path:
         _remove_old_pages(out, len(laid_out))
         write_atomic(out / FRONT, _png(chart))
         write_atomic(out / TABLE, csv_text(comparison).encode())
-        html = report.build(comparison, laid_out, jpeg(chart), out)
+        html = report_page.build(comparison, laid_out, jpeg(chart), out)
         write_atomic(out / REPORT, html.encode())
     except OSError as error:
         raise InputError(

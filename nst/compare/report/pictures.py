@@ -10,9 +10,9 @@ from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
 from nst.compare.comparison import Comparison
 from nst.compare.effects import METRICS, number
 from nst.compare.layout import Cell, Page
-from nst.compare.markup import escape, image, link
 from nst.compare.portraits import Portrait, jpeg
 from nst.compare.reading import Run
+from nst.compare.report.markup import escape, image, link
 
 
 def contents(comparison: Comparison) -> list[Portrait]:

@@ -1,84 +1,22 @@
-"""``report.html``: one file that holds everything and opens anywhere, without a network."""
+"""The numbers of the report: tables of runs and settings, effects, curves, differences."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from string import Template
 
 from nst.compare.comparison import Comparison
 from nst.compare.effects import METRICS, Effect, by_setting, spread
 from nst.compare.figures.curves import curves, main_effects
 from nst.compare.handles import all_differences, ordered, short, shown
-from nst.compare.layout import Page, axes_of
-from nst.compare.markup import escape, image, metric, setting, table, td
-from nst.compare.portraits import data_uri, fitted, jpeg
-from nst.compare.report_pictures import contents, inputs, run_sections, sheet_pages
+from nst.compare.layout import axes_of
+from nst.compare.portraits import fitted, jpeg
+from nst.compare.report.markup import escape, image, metric, setting, table, td
 
-HERE = Path(__file__).parent
 THUMBNAIL = (88, 88)  # in the table, px
 
 
-def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path) -> str:
-    """Writes the report.
-
-    Args:
-        comparison: The runs.
-        pages: Of the contact sheet.
-        front: The chart of distances, JPEG.
-        out: The folder where the report will lie; links to the runs start there.
-    """
-    sections = {
-        "sheet": ("Contact sheet", sheet_pages(comparison, pages)),
-        "front": ("Content distance against style distance", _front(front)),
-        "table": ("All runs", _runs_table(comparison)),
-        "settings": ("Settings, over their seeds", _settings(comparison)),
-        "effects": ("What each key does", _effects(comparison.effects)),
-        "curves": ("Loss curves", _curves(comparison)),
-        "differences": ("What differs in the configurations", _differences(comparison)),
-        "runs": ("Every run, before and after", run_sections(comparison, out)),
-    }
-    told = {name: section for name, section in sections.items() if section[1]}
-    parts = [f'<h2 id="{name}">{title}</h2>\n{body}' for name, (title, body) in told.items()]
-    links = " ".join(f'<a href="#{name}">{title}</a>' for name, (title, _) in told.items())
-    css = "".join(
-        f'.before-{index} {{ background-image: url("{data_uri(portrait.large)}"); }}\n'
-        for index, portrait in enumerate(contents(comparison))
-    )
-    return Template((HERE / "report.html").read_text("utf-8")).substitute(
-        title=escape(comparison.title),
-        css=(HERE / "report.css").read_text("utf-8"),
-        pictures=css,
-        js=(HERE / "report.js").read_text("utf-8"),
-        body="\n".join([_header(comparison), f"<nav>{links}</nav>", *parts]),
-    )
-
-
-def _header(comparison: Comparison) -> str:
-    states = Counter(run.state for run in comparison.runs)
-    counts = ", ".join(f"{count} {escape(state)}" for state, count in states.most_common())
-    told = [
-        f"<b>{escape(short(key))}</b> ({escape(', '.join(map(shown, values)))})"
-        for key, values in comparison.values.items()
-    ]
-    differ = f"What differs: {'; '.join(told)}." if told else "No key differs between these runs."
-    words = f"<h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>"
-    return f"<header>{words}{inputs(comparison)}</header>"
-
-
-def _front(front: bytes) -> str:
-    words = (
-        "Both distances are measured in the same way for every run, whatever it optimised. What is "
-        "on the front is beaten by nothing in both; several seeds of a setting are shown as their "
-        "mean ± standard deviation."
-    )
-    chart = image(front, "Pareto chart of all runs")
-    linked = f'<a id="chart" href="#chart" title="full size">{chart}</a>'
-    return f'<p>{words}</p><div class="card">{linked}</div>'
-
-
-def _runs_table(comparison: Comparison) -> str:
+def runs_table(comparison: Comparison) -> str:
+    """Lists every run with its state, differing keys and metrics."""
     rows = []
     for index, run in enumerate(comparison.runs, start=1):
         portrait = comparison.gallery.results.get(run.folder)
@@ -98,7 +36,8 @@ def _runs_table(comparison: Comparison) -> str:
     return table(headings, rows)
 
 
-def _settings(comparison: Comparison) -> str:
+def settings_table(comparison: Comparison) -> str:
+    """Averages each setting over its seeds; empty where no seed differs."""
     if "seed" not in comparison.keys:
         return ""
     done = [run for run in comparison.runs if run.state == "completed"]
@@ -120,7 +59,8 @@ def _settings(comparison: Comparison) -> str:
     return f"<p>{words}</p>{table([*map(short, handles), 'runs', *METRICS.values()], rows)}"
 
 
-def _effects(effects: Sequence[Effect]) -> str:
+def effect_tables(effects: Sequence[Effect]) -> str:
+    """Shows what each key does to the metrics."""
     if not effects:
         return ""
     parts = [
@@ -150,7 +90,8 @@ def _footing(effect: Effect) -> str:
     )
 
 
-def _curves(comparison: Comparison) -> str:
+def loss_curves(comparison: Comparison) -> str:
+    """Draws the history of every run, by evaluations and by seconds."""
     keys = axes_of(comparison.runs, comparison.keys)
     drawn = {axis: curves(comparison.runs, keys, axis) for axis in ("evaluations", "seconds")}
     if not any(drawn.values()):
@@ -162,7 +103,8 @@ def _curves(comparison: Comparison) -> str:
     return f"<p>{words}</p>{''.join(parts)}"
 
 
-def _differences(comparison: Comparison) -> str:
+def differences(comparison: Comparison) -> str:
+    """Lists every key of the resolved configurations that differs, and in which runs."""
     rows = []
     for key in all_differences(comparison.runs):
         values = ordered(run.settings.get(key) for run in comparison.runs if run.resolved)
