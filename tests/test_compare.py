@@ -29,8 +29,8 @@ from nst.compare.figures.labels import around
 from nst.compare.figures.pareto import fronts, marks, pareto
 from nst.compare.handles import shown
 from nst.compare.layout import pages
-from nst.compare.portraits import portray
-from nst.compare.reading import read
+from nst.compare.load import read
+from nst.compare.thumbnails import shrink
 from nst.config.composition import compose
 from nst.images.io import from_array, load
 from nst.runs.folder import RunFolder
@@ -539,12 +539,12 @@ def test_a_second_comparison_leaves_no_page_of_the_first(
 
 def test_pictures_keep_to_the_budget() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
-    portrait = portray(from_array(noise), 60_000)
-    assert len(portrait.large) <= 60_000
-    assert portrait.size == (400, 300)
-    assert portrait.large_size[0] / portrait.large_size[1] == pytest.approx(4 / 3, abs=0.02)
-    assert portrait.crop.size == (320, 160)
-    assert (np.asarray(portrait.crop) == noise[70:230, 40:360]).all()  # pixel by pixel
+    thumbnail = shrink(from_array(noise), 60_000)
+    assert len(thumbnail.large) <= 60_000
+    assert thumbnail.size == (400, 300)
+    assert thumbnail.large_size[0] / thumbnail.large_size[1] == pytest.approx(4 / 3, abs=0.02)
+    assert thumbnail.crop.size == (320, 160)
+    assert (np.asarray(thumbnail.crop) == noise[70:230, 40:360]).all()  # pixel by pixel
 
 
 # The command

@@ -54,7 +54,7 @@ def target(folders: Sequence[Path], out: str | Path | None) -> Path:
     Raises:
         InputError: It is a run folder or inside one.
     """
-    from nst.compare.reading import is_run
+    from nst.compare.load import is_run
 
     chosen = Path(out).expanduser() if out is not None else None
     if chosen is None and len(folders) == 1 and not is_run(folders[0]):
@@ -80,9 +80,9 @@ def write(comparison: Comparison, out: Path) -> Path:
     """
     from nst.compare.figures import pareto, sheet
     from nst.compare.layout import pages
-    from nst.compare.portraits import jpeg
     from nst.compare.report import page as report_page
     from nst.compare.table import csv_text
+    from nst.compare.thumbnails import jpeg
 
     laid_out = pages(comparison.runs, comparison.keys)
     chart = pareto.draw(comparison.runs, comparison.keys, comparison.gallery)

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 from nst.compare.effects import number, spread
 from nst.compare.handles import shown
-from nst.compare.portraits import Gallery
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
+from nst.compare.thumbnails import Gallery
 
 PALE, INK, ALARM = "#f3f3f1", "#1b1b1b", "#b33a00"  # ground, text, and what needs attention
 
 
-def exemplar(runs: Sequence[Run], gallery: Gallery) -> Run | None:
+def exemplar(runs: Sequence[RunRecord], gallery: Gallery) -> RunRecord | None:
     """Chooses the run whose picture stands for several: the first completed, else any with one."""
     pictured = [run for run in runs if run.folder in gallery.results]
     done = [run for run in pictured if run.state == "completed"]
     return next(iter([*done, *pictured]), None)
 
 
-def metric_lines(runs: Sequence[Run]) -> list[str]:
+def metric_lines(runs: Sequence[RunRecord]) -> list[str]:
     """Writes both distances, as mean ± standard deviation where there are several runs."""
     done = [run for run in runs if {"content_distance", "style_distance"} <= run.metrics.keys()]
     if not done:
@@ -31,7 +31,7 @@ def metric_lines(runs: Sequence[Run]) -> list[str]:
     return [" · ".join(words)] if len(done) == 1 else words
 
 
-def seed_line(runs: Sequence[Run], example: Run | None) -> str:
+def seed_line(runs: Sequence[RunRecord], example: RunRecord | None) -> str:
     """Says which of several runs is shown."""
     if len(runs) < 2 or example is None:
         return ""
@@ -42,7 +42,7 @@ def seed_line(runs: Sequence[Run], example: Run | None) -> str:
     return f"{len(seeds)} seeds, shown: {shown_seed}"
 
 
-def state_line(runs: Sequence[Run]) -> str:
+def state_line(runs: Sequence[RunRecord]) -> str:
     """Says how runs stand unless all are completed; "not run" where there are none."""
     if not runs:
         return "not run"
@@ -53,7 +53,7 @@ def state_line(runs: Sequence[Run]) -> str:
     return f"{done} of {len(runs)} completed; {others}" if others else ""
 
 
-def state(run: Run) -> str:
+def state(run: RunRecord) -> str:
     """Writes the state of a run, with the step that an unfinished one came to."""
     steps = run.metrics.get("steps")
     came_to = steps is not None and run.state not in ("completed", "damaged")

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from nst.compare import portraits
 from nst.compare.effects import Effect, effects
 from nst.compare.handles import differing, label, ordered, with_handles
-from nst.compare.portraits import Gallery
-from nst.compare.reading import Run, find, names, read
+from nst.compare.load import RunRecord, find, names, read
+from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
 
 
@@ -25,7 +24,7 @@ class Comparison:
         gallery: All pictures.
     """
 
-    runs: Sequence[Run]
+    runs: Sequence[RunRecord]
     keys: Sequence[str]
     gallery: Gallery
 
@@ -47,13 +46,13 @@ class Comparison:
         """The main effects."""
         return effects(self.runs, self.keys)
 
-    def label(self, run: Run) -> str:
+    def label(self, run: RunRecord) -> str:
         """Names a run by what tells it apart, and by its folder where that is not enough."""
         words = label(run, self.keys)
         twins = sum(label(other, self.keys) == words for other in self.runs)
         return words if twins == 1 or words == run.name else f"{words} ({run.name})"
 
-    def number(self, run: Run) -> int:
+    def number(self, run: RunRecord) -> int:
         """Counts runs from 1."""
         return self.runs.index(run) + 1
 
@@ -69,7 +68,7 @@ def gather(folders: Sequence[Path]) -> Comparison:
     """
     found = find(folders)
     runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
-    gallery = portraits.gather(runs)
+    gallery = load_gallery(runs)
     notes = gallery.notes
     runs = [
         replace(run, state="damaged", reason=notes[run.folder]) if run.folder in notes else run

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev, variance
 
 from nst.compare.handles import ordered, short, shown
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 from nst.config.settings import Value
 
 METRICS = {
@@ -69,15 +69,15 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(fmean(sample), stdev(sample) if len(sample) > 1 else None, len(sample))
 
 
-def by_setting(runs: Iterable[Run], keys: Sequence[str]) -> dict[Setting, list[Run]]:
+def by_setting(runs: Iterable[RunRecord], keys: Sequence[str]) -> dict[Setting, list[RunRecord]]:
     """Groups runs by all differing keys but the seed."""
-    groups: dict[Setting, list[Run]] = {}
+    groups: dict[Setting, list[RunRecord]] = {}
     for run in runs:
         groups.setdefault(tuple(run.handles.get(k) for k in keys if k != "seed"), []).append(run)
     return groups
 
 
-def effects(runs: Sequence[Run], keys: Sequence[str]) -> list[Effect]:
+def effects(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Effect]:
     """Computes the main effect of every key but the seed, over completed runs.
 
     Where some combinations are missing, those that every value of a key has been tried with are
@@ -91,7 +91,7 @@ def effects(runs: Sequence[Run], keys: Sequence[str]) -> list[Effect]:
     return [effect for effect in found if len(effect.values) > 1]
 
 
-def _effect(index: int, key: str, groups: dict[Setting, list[Run]]) -> Effect:
+def _effect(index: int, key: str, groups: dict[Setting, list[RunRecord]]) -> Effect:
     values = ordered(setting[index] for setting in groups)
     others = [{_without(s, index) for s in groups if s[index] == value} for value in values]
     common = set.intersection(*others) if others else set()
@@ -121,11 +121,11 @@ def _without(setting: Setting, index: int) -> Setting:
     return setting[:index] + setting[index + 1 :]
 
 
-def _mean(group: Iterable[Run], metric: str) -> float:
+def _mean(group: Iterable[RunRecord], metric: str) -> float:
     return fmean(run.metrics[metric] for run in group)
 
 
-def seed_noise(groups: Iterable[Sequence[Run]], metric: str) -> tuple[float, int]:
+def seed_noise(groups: Iterable[Sequence[RunRecord]], metric: str) -> tuple[float, int]:
     """Pools the deviation between seeds of one setting over all settings.
 
     Returns:
@@ -144,7 +144,7 @@ def seed_noise(groups: Iterable[Sequence[Run]], metric: str) -> tuple[float, int
 def _verdict(
     key: str,
     values: Sequence[Value],
-    kept: Sequence[dict[Setting, list[Run]]],
+    kept: Sequence[dict[Setting, list[RunRecord]]],
     metric: str,
     noise: tuple[float, int],
 ) -> str:
@@ -166,7 +166,7 @@ def _verdict(
     )
 
 
-def _error_share(groups: Iterable[Sequence[Run]]) -> float:
+def _error_share(groups: Iterable[Sequence[RunRecord]]) -> float:
     """Variance of a mean of settings' means, in units of a single run's."""
     sizes = [len({run.handles.get("seed") for run in group}) for group in groups]
     return sum(1 / size for size in sizes) / len(sizes) ** 2

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 from nst.config.composition import CONF_DIR
 from nst.config.settings import Handles, Value, flat, handles
 
@@ -18,7 +18,7 @@ IMAGES = ("content", "style")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
 
 
-def with_handles(runs: Sequence[Run]) -> list[Run]:
+def with_handles(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Gives every run its handles: groups by their option's name, images by their file's."""
     views = [handles(run.settings) for run in runs]
     for name in IMAGES:
@@ -28,7 +28,7 @@ def with_handles(runs: Sequence[Run]) -> list[Run]:
     return [replace(run, handles=view) for run, view in zip(runs, views, strict=True)]
 
 
-def differing(runs: Sequence[Run]) -> list[str]:
+def differing(runs: Sequence[RunRecord]) -> list[str]:
     """Finds the handles that differ between runs and do not merely follow from another one.
 
     Args:
@@ -43,7 +43,7 @@ def differing(runs: Sequence[Run]) -> list[str]:
     return sorted(kept, key=lambda key: key == "seed")
 
 
-def all_differences(runs: Sequence[Run]) -> list[str]:
+def all_differences(runs: Sequence[RunRecord]) -> list[str]:
     """Lists every key of the resolved configurations that differs, followers included."""
     whole = [run for run in runs if run.resolved]
     keys = _keys(run.settings for run in whole)
@@ -74,13 +74,13 @@ def short(key: str) -> str:
     return re.sub(r"^(loss|optimizer)\.", "", key)
 
 
-def label(run: Run, keys: Sequence[str]) -> str:
+def label(run: RunRecord, keys: Sequence[str]) -> str:
     """Names a run by what tells it apart: ``alpha=1000 style=starry``; else by its folder."""
     told = [f"{short(key)}={shown(run.handles[key])}" for key in keys if key in run.handles]
     return " ".join(told) or run.name
 
 
-def _name_images(name: str, runs: Sequence[Run], views: Sequence[Handles]) -> None:
+def _name_images(name: str, runs: Sequence[RunRecord], views: Sequence[Handles]) -> None:
     """Adds the start of the hash where two images are called the same."""
     hashes: dict[Value, set[Value]] = {}
     for run, view in zip(runs, views, strict=True):
@@ -118,11 +118,11 @@ def _keys(mappings: Iterable[Mapping[str, Value]]) -> list[str]:
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))
 
 
-def _varies(key: str, runs: Sequence[Run]) -> bool:
+def _varies(key: str, runs: Sequence[RunRecord]) -> bool:
     return len({run.handles.get(key) for run in runs if run.resolved or key in run.handles}) > 1
 
 
-def _follows(key: str, runs: Sequence[Run]) -> bool:
+def _follows(key: str, runs: Sequence[RunRecord]) -> bool:
     group, _, rest = key.partition(".")
     told = [run for run in runs if key in run.handles]
     if group in ("optimizer", "network") and rest:
@@ -142,14 +142,14 @@ def _follows(key: str, runs: Sequence[Run]) -> bool:
     return by_option and len({run.handles[key] for run in told}) == 1
 
 
-def _default(group: str, run: Run, key: str) -> Value:
+def _default(group: str, run: RunRecord, key: str) -> Value:
     """Looks up what ``conf/`` gives the run's option; optimizers without a file are ``keras``."""
     known = {path.stem for path in (CONF_DIR / group).glob("*.yaml")}
     name = next((n for n in (str(run.handles.get(group)), "keras") if n in known), None)
     return _option(group, name).get(key) if name else None
 
 
-def _determined(key: str, causes: Sequence[str], runs: Sequence[Run]) -> bool:
+def _determined(key: str, causes: Sequence[str], runs: Sequence[RunRecord]) -> bool:
     found: dict[tuple[Value, ...], set[Value]] = {}
     for run in runs:
         cause = tuple(run.handles.get(name) for name in causes)

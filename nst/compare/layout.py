@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 
 from nst.compare.handles import label, ordered, short, shown
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 from nst.config.settings import Value
 
 MOST_COLUMNS = 8  # of a grid; a key with more values makes the rows
@@ -20,7 +20,7 @@ class Cell:
     """Runs of one setting: one, several seeds, or none where the sweep has a gap."""
 
     caption: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Page:
     rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
 
 
-def pages(runs: Sequence[Run], keys: Sequence[str]) -> list[Page]:
+def pages(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Page]:
     """Lays out runs.
 
     Args:
@@ -55,14 +55,14 @@ def pages(runs: Sequence[Run], keys: Sequence[str]) -> list[Page]:
     )
 
 
-def axes_of(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
+def axes_of(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[str]:
     """Orders keys by how many values they take; seeds are an axis only where there is room."""
     counts = {key: len({run.handles.get(key) for run in runs}) for key in keys}
     axes = sorted((key for key in keys if key != "seed"), key=lambda key: -counts[key])
     return [*axes, "seed"] if "seed" in keys and len(axes) < 2 else axes
 
 
-def _grids(runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
+def _grids(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Page]:
     values = {key: ordered(run.handles[key] for run in runs) for key in axes}
     across, down, *further = axes
     if len(values[across]) > MOST_COLUMNS:
@@ -84,8 +84,8 @@ def _grids(runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
     return made
 
 
-def _list(title: str, runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
-    groups: dict[str, list[Run]] = {}
+def _list(title: str, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Page]:
+    groups: dict[str, list[RunRecord]] = {}
     for run in sorted(runs, key=lambda run: _rank(run, runs, axes)):
         groups.setdefault(label(run, axes), []).append(run)
     cells = iter([Cell(caption, tuple(group)) for caption, group in groups.items()])
@@ -99,7 +99,7 @@ def _list(title: str, runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
     return made
 
 
-def _rank(run: Run, runs: Sequence[Run], axes: Sequence[str]) -> list[int]:
+def _rank(run: RunRecord, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[int]:
     return [ordered(r.handles.get(key) for r in runs).index(run.handles.get(key)) for key in axes]
 
 

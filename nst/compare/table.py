@@ -14,7 +14,7 @@ from nst.compare.captions import state
 from nst.compare.comparison import Comparison
 from nst.compare.effects import METRICS, number
 from nst.compare.handles import short, shown
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 
 
 def csv_text(comparison: Comparison) -> str:
@@ -61,7 +61,7 @@ def two(comparison: Comparison) -> Table:
     return table
 
 
-def _change(first: Run, second: Run, name: str) -> str:
+def _change(first: RunRecord, second: RunRecord, name: str) -> str:
     """Writes by how much a metric differs, in percent of the first run's."""
     before, after = first.metrics.get(name), second.metrics.get(name)
     if not before or after is None or before == after:
@@ -73,7 +73,7 @@ def _plain(value: object) -> object:
     return " ".join(value) if isinstance(value, tuple) else value
 
 
-def _metric(run: Run, name: str) -> str:
+def _metric(run: RunRecord, name: str) -> str:
     return number(run.metrics[name]) if name in run.metrics else ""
 
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import LogLocator
 
 from nst.compare.effects import METRICS, Effect
 from nst.compare.handles import label, ordered, short, shown
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 from nst.config.settings import Value
 
 # From Okabe and Ito's palette, what is told apart by all eyes, on light and on dark.
@@ -36,7 +36,7 @@ AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 
 
 @style.context(["default", PAGE_STYLE])
-def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
+def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
     """Draws the raw terms and the total of every run.
 
     Colours tell the values of the first key apart, dashes those of the second; each line also
@@ -143,7 +143,7 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _styles(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[Any, str]]:
+def _styles(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[tuple[Any, str]]:
     first, second = [*keys, None, None][:2]
     colours, dashes = (
         ordered(run.handles.get(key or "") for run in runs) for key in (first, second)
@@ -164,7 +164,7 @@ def colour(index: int, count: int) -> Any:
     return matplotlib.colormaps["viridis"](0.1 + 0.8 * index / (count - 1))
 
 
-def _legend(figure: Figure, runs: Sequence[Run], keys: Sequence[str]) -> None:
+def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> None:
     entries: dict[str, Any] = {}
     for key, fixed in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
         values: list[Value] = ordered(run.handles.get(key) for run in runs)

@@ -21,8 +21,8 @@ from nst.compare.effects import Setting, by_setting
 from nst.compare.figures.curves import PALETTE, colour
 from nst.compare.figures.labels import Points, along, around
 from nst.compare.handles import IMAGES, label
-from nst.compare.portraits import Gallery, fitted
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
+from nst.compare.thumbnails import Gallery, fitted
 
 DPI = 100
 THUMBNAIL = (136, 136)  # box of a picture, px
@@ -66,7 +66,7 @@ class Mark:
 
 
 @style.context("default")
-def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Image.Image:
+def draw(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Image.Image:
     """Draws the chart; runs without both distances are counted above it.
 
     Args:
@@ -90,7 +90,7 @@ def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Image.Im
     return Image.open(file).convert("RGB")
 
 
-def marks(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
+def marks(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
     """Makes a mark for each setting of which some run has both distances."""
     placed = [run for run in runs if _place(run) is not None]
     return [_mark(group, keys, gallery) for group in by_setting(placed, keys).values()]
@@ -110,7 +110,7 @@ def tasks(marks: Sequence[Mark]) -> list[Setting]:
     return list(dict.fromkeys(mark.task for mark in marks))
 
 
-def _mark(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Mark:
+def _mark(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Mark:
     example = exemplar(runs, gallery)
     told = [key for key in keys if key != "seed" or len(runs) == 1]
     words = _lines(label(runs[0], told))
@@ -155,7 +155,7 @@ def _pin(figure: Figure, axes: Axes, marks: Sequence[Mark], box: tuple[float, fl
         axes.plot(*mark.mean, "o", color=look, mec="white", ms=9, zorder=9)
 
 
-def _place(run: Run) -> tuple[float, float] | None:
+def _place(run: RunRecord) -> tuple[float, float] | None:
     place = tuple(run.metrics.get(f"{name}_distance", math.nan) for name in ("content", "style"))
     return (place[0], place[1]) if all(map(math.isfinite, place)) else None
 

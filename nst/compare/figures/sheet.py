@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nst.compare.captions import ALARM, INK, PALE, exemplar, metric_lines, seed_line, state_line
 from nst.compare.layout import Cell, Page
-from nst.compare.portraits import CELL, Gallery
+from nst.compare.thumbnails import CELL, Gallery
 
 WIDTH = CELL[0]  # of a column, px
 GAP, LINE = 16, 22  # between cells; from one line of text to the next, px
@@ -65,15 +65,15 @@ def draw(page: Page, heading: str, gallery: Gallery) -> Image.Image:
 
 def _tile(cell: Cell, gallery: Gallery) -> Tile:
     example = exemplar(cell.runs, gallery)
-    portrait = gallery.results[example.folder] if example else None
+    thumbnail = gallery.results[example.folder] if example else None
     state = state_line(cell.runs)
-    if portrait is None:  # the box says it all
+    if thumbnail is None:  # the box says it all
         reason = next((run.reason for run in cell.runs), "")
         words = [*_wrap(state or "no picture", WIDTH - GAP), *_wrap(reason, WIDTH - GAP)]
         return Tile(None, None, tuple(words[:6]), tuple(_wrap(cell.caption, WIDTH)))
     lines = [cell.caption, *metric_lines(cell.runs), seed_line(cell.runs, example)]
     wrapped = [part for line in lines if line for part in _wrap(line, WIDTH)]
-    return Tile(portrait.cell, portrait.crop, tuple(_wrap(state, WIDTH)), tuple(wrapped))
+    return Tile(thumbnail.cell, thumbnail.crop, tuple(_wrap(state, WIDTH)), tuple(wrapped))
 
 
 def _place(

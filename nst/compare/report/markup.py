@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from nst.compare.effects import Spread, number
 from nst.compare.handles import shown
-from nst.compare.portraits import data_uri
+from nst.compare.thumbnails import data_uri
 from nst.config.settings import Value
 
 __all__ = ["escape", "image", "link", "metric", "setting", "table", "td"]

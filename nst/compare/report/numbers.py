@@ -9,8 +9,8 @@ from nst.compare.effects import METRICS, Effect, by_setting, spread
 from nst.compare.figures.curves import curves, main_effects
 from nst.compare.handles import all_differences, ordered, short, shown
 from nst.compare.layout import axes_of
-from nst.compare.portraits import fitted, jpeg
 from nst.compare.report.markup import escape, image, metric, setting, table, td
+from nst.compare.thumbnails import fitted, jpeg
 
 THUMBNAIL = (88, 88)  # in the table, px
 
@@ -19,8 +19,8 @@ def runs_table(comparison: Comparison) -> str:
     """Lists every run with its state, differing keys and metrics."""
     rows = []
     for index, run in enumerate(comparison.runs, start=1):
-        portrait = comparison.gallery.results.get(run.folder)
-        small = image(jpeg(fitted(portrait.cell, THUMBNAIL)), "") if portrait else ""
+        thumbnail = comparison.gallery.results.get(run.folder)
+        small = image(jpeg(fitted(thumbnail.cell, THUMBNAIL)), "") if thumbnail else ""
         alarm = "" if run.state == "completed" else ' class="alarm"'
         rows.append(
             [

@@ -10,7 +10,6 @@ from string import Template
 from nst.compare.comparison import Comparison
 from nst.compare.handles import short, shown
 from nst.compare.layout import Page
-from nst.compare.portraits import data_uri
 from nst.compare.report.markup import escape, image
 from nst.compare.report.numbers import (
     differences,
@@ -20,6 +19,7 @@ from nst.compare.report.numbers import (
     settings_table,
 )
 from nst.compare.report.pictures import contents, inputs, run_sections, sheet_pages
+from nst.compare.thumbnails import data_uri
 
 HERE = Path(__file__).parent
 
@@ -47,8 +47,8 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
     parts = [f'<h2 id="{name}">{title}</h2>\n{body}' for name, (title, body) in told.items()]
     links = " ".join(f'<a href="#{name}">{title}</a>' for name, (title, _) in told.items())
     css = "".join(
-        f'.before-{index} {{ background-image: url("{data_uri(portrait.large)}"); }}\n'
-        for index, portrait in enumerate(contents(comparison))
+        f'.before-{index} {{ background-image: url("{data_uri(thumbnail.large)}"); }}\n'
+        for index, thumbnail in enumerate(contents(comparison))
     )
     return Template((HERE / "page.html").read_text("utf-8")).substitute(
         title=escape(comparison.title),

@@ -10,29 +10,29 @@ from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
 from nst.compare.comparison import Comparison
 from nst.compare.effects import METRICS, number
 from nst.compare.layout import Cell, Page
-from nst.compare.portraits import Portrait, jpeg
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 from nst.compare.report.markup import escape, image, link
+from nst.compare.thumbnails import Thumbnail, jpeg
 
 
-def contents(comparison: Comparison) -> list[Portrait]:
+def contents(comparison: Comparison) -> list[Thumbnail]:
     """Lists the content images, each once."""
     return list(dict.fromkeys(comparison.gallery.contents.values()))
 
 
 def inputs(comparison: Comparison) -> str:
     """Shows the content and style images of all runs."""
-    figures: dict[Portrait, str] = {}
+    figures: dict[Thumbnail, str] = {}
     for run in comparison.runs:
         for role, found in (
             ("content", comparison.gallery.contents),
             ("style", comparison.gallery.styles),
         ):
             if run.folder in found:
-                portrait, words = found[run.folder], f"{role}: {run.handles[role]}"
-                shown = image(jpeg(portrait.cell), words)
+                thumbnail, words = found[run.folder], f"{role}: {run.handles[role]}"
+                shown = image(jpeg(thumbnail.cell), words)
                 figures.setdefault(
-                    portrait, f"<figure>{shown}<figcaption>{escape(words)}</figcaption></figure>"
+                    thumbnail, f"<figure>{shown}<figcaption>{escape(words)}</figcaption></figure>"
                 )
     return f'<div class="inputs">{"".join(figures.values())}</div>' if figures else ""
 
@@ -72,10 +72,10 @@ def _cell(cell: Cell | None, comparison: Comparison) -> str:
         reason = escape(next((run.reason for run in cell.runs), ""))
         target = f"#run-{comparison.number(cell.runs[0])}" if cell.runs else "#sheet"
         return f'<td><div class="none">{alarm}<a href="{target}">{reason}</a></div>{words}</td>'
-    portrait = comparison.gallery.results[example.folder]
+    thumbnail = comparison.gallery.results[example.folder]
     name = comparison.label(example)
-    pictures = image(jpeg(portrait.cell), name) + image(
-        jpeg(portrait.crop), f"centre of {name}", "crop"
+    pictures = image(jpeg(thumbnail.cell), name) + image(
+        jpeg(thumbnail.crop), f"centre of {name}", "crop"
     )
     return f'<td><a href="#run-{comparison.number(example)}">{pictures}</a>{words}{alarm}</td>'
 
@@ -100,12 +100,12 @@ def run_sections(comparison: Comparison, out: Path) -> str:
     return f'<div class="runs">{"".join(parts)}</div>'
 
 
-def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
-    portrait = comparison.gallery.results.get(run.folder)
-    if portrait is None:
+def _before_after(run: RunRecord, comparison: Comparison, content: int | None) -> str:
+    thumbnail = comparison.gallery.results.get(run.folder)
+    if thumbnail is None:
         return '<p class="pale">There is no picture.</p>'
-    result = image(portrait.large, comparison.label(run))
-    style = f"--aspect: {portrait.size[0] / portrait.size[1]:.4f}"
+    result = image(thumbnail.large, comparison.label(run))
+    style = f"--aspect: {thumbnail.size[0] / thumbnail.size[1]:.4f}"
     if content is None:
         layer, control = (
             "",
@@ -124,16 +124,16 @@ def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
     return f'<div class="look" style="{style}">{slider}{control}</div>'
 
 
-def _facts(run: Run, comparison: Comparison, out: Path) -> str:
+def _facts(run: RunRecord, comparison: Comparison, out: Path) -> str:
     facts = {name: number(run.metrics[key]) for key, name in METRICS.items() if key in run.metrics}
-    portrait = comparison.gallery.results.get(run.folder)
+    thumbnail = comparison.gallery.results.get(run.folder)
     folder = Path(os.path.relpath(run.folder, out)).as_posix()
     told = {name: escape(value) for name, value in facts.items()}
-    if portrait and run.picture:
+    if thumbnail and run.picture:
         file = Path(os.path.relpath(run.picture, out)).as_posix()
-        told["picture"] = link(file, "{} × {} px".format(*portrait.size))
-        if portrait.large_size != portrait.size:
-            told["picture"] += " (here {} × {})".format(*portrait.large_size)
+        told["picture"] = link(file, "{} × {} px".format(*thumbnail.size))
+        if thumbnail.large_size != thumbnail.size:
+            told["picture"] += " (here {} × {})".format(*thumbnail.large_size)
     told["folder"] = link(f"{folder}/", run.name)
     pairs = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in told.items())
     return f"<dl>{pairs}</dl>"

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class RunRecord:
     """What is known of one run.
 
     Attributes:
@@ -107,7 +107,7 @@ def _natural(path: Path) -> tuple[int, str]:
     return (int(number) if number.isdecimal() else -1, path.name)
 
 
-def read(folder: Path, name: str) -> Run:
+def read(folder: Path, name: str) -> RunRecord:
     """Reads a run folder; nothing in it can make this fail."""
     wrong: list[str] = []
 
@@ -129,7 +129,7 @@ def read(folder: Path, name: str) -> Run:
     state, reason = _state(run, status)
     if wrong:
         state, reason = "damaged", "; ".join(wrong)
-    return Run(folder, name, state, reason, settings, resolved, metrics, history)
+    return RunRecord(folder, name, state, reason, settings, resolved, metrics, history)
 
 
 def names(folders: Sequence[Path]) -> list[str]:

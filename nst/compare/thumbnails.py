@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 from nst.config.settings import Value
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
@@ -26,7 +26,7 @@ PATIENCE = 3.0  # for a content image that has left the cache, s
 
 
 @dataclass(frozen=True, eq=False)
-class Portrait:
+class Thumbnail:
     """One picture.
 
     Attributes:
@@ -50,39 +50,39 @@ class Gallery:
 
     Attributes:
         results: What the runs made.
-        contents: The content images; runs with the same one share a portrait.
+        contents: The content images; runs with the same one share a thumbnail.
         styles: Likewise.
         notes: Why a result is missing.
     """
 
-    results: Mapping[Path, Portrait]
-    contents: Mapping[Path, Portrait]
-    styles: Mapping[Path, Portrait]
+    results: Mapping[Path, Thumbnail]
+    contents: Mapping[Path, Thumbnail]
+    styles: Mapping[Path, Thumbnail]
     notes: Mapping[Path, str]
 
 
-def gather(runs: Sequence[Run]) -> Gallery:
+def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
     """Loads the results and their content and style images, as far as they can be found."""
     budget = max(LEAST_BYTES, REPORT_BYTES // max(1, len(runs)))
     results, notes = {}, {}
     for run in runs:
         if run.picture is not None:
             try:
-                results[run.folder] = portray(load(run.picture), budget)
+                results[run.folder] = shrink(load(run.picture), budget)
             except InputError as error:
                 notes[run.folder] = str(error)
     contents, styles = (_sources(runs, role, budget) for role in ("content", "style"))
     return Gallery(results, contents, styles, notes)
 
 
-def portray(picture: Picture, most_bytes: int) -> Portrait:
+def shrink(picture: Picture, most_bytes: int) -> Thumbnail:
     """Makes all sizes of a picture."""
     image = to_pil(picture.rgb)
     left, top = (max(0, side - most) // 2 for side, most in zip(image.size, CROP, strict=True))
     right, bottom = left + min(CROP[0], image.width), top + min(CROP[1], image.height)
     large, data = _within(image, most_bytes)
     crop = image.crop((left, top, right, bottom))
-    return Portrait(image.size, fitted(image, CELL), crop, data, large.size)
+    return Thumbnail(image.size, fitted(image, CELL), crop, data, large.size)
 
 
 def fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
@@ -115,24 +115,24 @@ def _within(image: Image.Image, most_bytes: int) -> tuple[Image.Image, bytes]:
         side = round(0.8 * side)
 
 
-def _sources(runs: Sequence[Run], role: str, budget: int) -> dict[Path, Portrait]:
+def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, Thumbnail]:
     """Finds the content or style image of each run, if it is still the one that was used."""
-    found: dict[Path, Portrait] = {}
-    portraits: dict[Value, tuple[Portrait, str] | None] = {}
+    found: dict[Path, Thumbnail] = {}
+    thumbnails: dict[Value, tuple[Thumbnail, str] | None] = {}
     for run in runs:
         name, used = run.settings.get(f"{role}.image"), run.settings.get(f"{role}.sha256")
-        if name not in portraits:
-            portraits[name] = _source(str(name), budget) if name else None
-        source = portraits[name]
+        if name not in thumbnails:
+            thumbnails[name] = _source(str(name), budget) if name else None
+        source = thumbnails[name]
         if source is not None and used in (None, source[1]):
             found[run.folder] = source[0]
     return found
 
 
-def _source(name: str, budget: int) -> tuple[Portrait, str] | None:
+def _source(name: str, budget: int) -> tuple[Thumbnail, str] | None:
     try:
         path = fetch_image(name, timeout=PATIENCE) if name.startswith(WEB) else locate_image(name)
         picture = load(path)
     except InputError:
         return None  # moved, or on another machine
-    return portray(picture, budget), picture.sha256
+    return shrink(picture, budget), picture.sha256
