@@ -24,12 +24,12 @@ from PIL import Image
 from nst.compare import compare
 from nst.compare.__main__ import main
 from nst.compare.comparison import Comparison, gather
-from nst.compare.effects import effects, number, seed_noise, spread
 from nst.compare.figures.labels import around
 from nst.compare.figures.pareto import fronts, marks, pareto
-from nst.compare.handles import shown
 from nst.compare.layout import pages
 from nst.compare.load import read
+from nst.compare.settings import shown
+from nst.compare.statistics import effects, number, seed_noise, spread
 from nst.compare.thumbnails import shrink
 from nst.config.composition import compose
 from nst.images.io import from_array, load
@@ -365,7 +365,7 @@ def test_main_effects_by_hand(tmp_path: Path, images: dict[str, Path]) -> None:
 def test_seed_noise_is_pooled() -> None:
     class One:
         def __init__(self, seed: int, value: float) -> None:
-            self.handles, self.metrics = {"seed": seed}, {"x": value}
+            self.settings, self.metrics = {"seed": seed}, {"x": value}
 
     groups: Any = [
         [One(0, 1.0), One(1, 3.0)],

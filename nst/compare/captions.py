@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nst.compare.effects import number, spread
-from nst.compare.handles import shown
 from nst.compare.load import RunRecord
+from nst.compare.settings import shown
+from nst.compare.statistics import number, spread
 from nst.compare.thumbnails import Gallery
 
 PALE, INK, ALARM = "#f3f3f1", "#1b1b1b", "#b33a00"  # ground, text, and what needs attention
@@ -35,8 +35,8 @@ def seed_line(runs: Sequence[RunRecord], example: RunRecord | None) -> str:
     """Says which of several runs is shown."""
     if len(runs) < 2 or example is None:
         return ""
-    seeds = {run.handles.get("seed") for run in runs}
-    shown_seed = shown(example.handles.get("seed"))
+    seeds = {run.settings.get("seed") for run in runs}
+    shown_seed = shown(example.settings.get("seed"))
     if len(seeds) < 2:
         return f"{len(runs)} runs of the same setting"
     return f"{len(seeds)} seeds, shown: {shown_seed}"

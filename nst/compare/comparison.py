@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from nst.compare.effects import Effect, effects
-from nst.compare.handles import differing, label, ordered, with_handles
 from nst.compare.load import RunRecord, find, names, read
+from nst.compare.settings import differing, label, ordered, with_settings
+from nst.compare.statistics import Effect, effects
 from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
 
@@ -19,8 +19,8 @@ class Comparison:
     """What is compared.
 
     Attributes:
-        runs: With their handles, in the order of the folders.
-        keys: The handles that differ, in the order of the configuration, ``seed`` last.
+        runs: With their settings, in the order of the folders.
+        keys: The settings that differ, in the order of the configuration, ``seed`` last.
         gallery: All pictures.
     """
 
@@ -37,7 +37,7 @@ class Comparison:
     def values(self) -> dict[str, list[Value]]:
         """What each differing key took."""
         return {
-            key: ordered(run.handles[key] for run in self.runs if key in run.handles)
+            key: ordered(run.settings[key] for run in self.runs if key in run.settings)
             for key in self.keys
         }
 
@@ -74,5 +74,5 @@ def gather(folders: Sequence[Path]) -> Comparison:
         replace(run, state="damaged", reason=notes[run.folder]) if run.folder in notes else run
         for run in runs
     ]
-    runs = with_handles(runs)
+    runs = with_settings(runs)
     return Comparison(runs, differing(runs), gallery)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from nst.compare.handles import label, ordered, short, shown
 from nst.compare.load import RunRecord
+from nst.compare.settings import label, ordered, short, shown
 from nst.config.settings import Value
 
 MOST_COLUMNS = 8  # of a grid; a key with more values makes the rows
@@ -36,17 +36,17 @@ def pages(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Page]:
     """Lays out runs.
 
     Args:
-        runs: With their handles.
-        keys: That differ, see :func:`nst.compare.handles.differing`.
+        runs: With their settings.
+        keys: That differ, see :func:`nst.compare.settings.differing`.
 
     Returns:
         At least one page. A grid, if its cells are at least half full, else a plain list; several
         seeds of a setting share a cell where two other keys want the rows and columns.
     """
     axes = axes_of(runs, keys)
-    placed = [run for run in runs if all(key in run.handles for key in axes)]
-    settings = {tuple(run.handles[key] for key in axes) for run in placed}
-    cells = math.prod(len(ordered(run.handles[key] for run in placed)) for key in axes)
+    placed = [run for run in runs if all(key in run.settings for key in axes)]
+    settings = {tuple(run.settings[key] for key in axes) for run in placed}
+    cells = math.prod(len(ordered(run.settings[key] for run in placed)) for key in axes)
     if len(axes) < 2 or 2 * len(settings) < cells:
         return _list("", runs, axes)
     others = [run for run in runs if run not in placed]
@@ -57,19 +57,19 @@ def pages(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Page]:
 
 def axes_of(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[str]:
     """Orders keys by how many values they take; seeds are an axis only where there is room."""
-    counts = {key: len({run.handles.get(key) for run in runs}) for key in keys}
+    counts = {key: len({run.settings.get(key) for run in runs}) for key in keys}
     axes = sorted((key for key in keys if key != "seed"), key=lambda key: -counts[key])
     return [*axes, "seed"] if "seed" in keys and len(axes) < 2 else axes
 
 
 def _grids(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Page]:
-    values = {key: ordered(run.handles[key] for run in runs) for key in axes}
+    values = {key: ordered(run.settings[key] for run in runs) for key in axes}
     across, down, *further = axes
     if len(values[across]) > MOST_COLUMNS:
         across, down = down, across
 
     def cell(setting: dict[str, Value]) -> Cell:
-        here = tuple(run for run in runs if all(run.handles[k] == v for k, v in setting.items()))
+        here = tuple(run for run in runs if all(run.settings[k] == v for k, v in setting.items()))
         return Cell("", here)
 
     made = []
@@ -100,7 +100,7 @@ def _list(title: str, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Pa
 
 
 def _rank(run: RunRecord, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[int]:
-    return [ordered(r.handles.get(key) for r in runs).index(run.handles.get(key)) for key in axes]
+    return [ordered(r.settings.get(key) for r in runs).index(run.settings.get(key)) for key in axes]
 
 
 def _title(key: str, value: Value) -> str:

@@ -45,22 +45,22 @@ class RunRecord:
         state: As ``status.json`` says; ``stopped`` where it says running and no process is at work,
             ``damaged`` where a file cannot be read.
         reason: Why, as far as known.
-        settings: The configuration, flat: ``{"loss.tv.weight": 100.0}``.
+        config: The configuration, flat: ``{"loss.tv.weight": 100.0}``.
         resolved: Whether ``auto`` has been decided in it.
         metrics: Every finite number of ``metrics.json``, flat; else what the history says.
         history: Up to ``RECORDS`` lines of ``metrics.jsonl``, first and last included.
-        handles: The settings as people turn them, see :mod:`nst.compare.handles`.
+        settings: What people set, see :mod:`nst.compare.settings`; empty until it is filled in.
     """
 
     folder: Path
     name: str
     state: str
     reason: str
-    settings: Mapping[str, Value]
+    config: Mapping[str, Value]
     resolved: bool
     metrics: Mapping[str, float]
     history: Sequence[Mapping[str, Any]]
-    handles: Mapping[str, Value] = field(default_factory=dict)
+    settings: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def picture(self) -> Path | None:
@@ -121,15 +121,15 @@ def read(folder: Path, name: str) -> RunRecord:
     run = RunFolder(folder)
     status = part(lambda: run.status) or {}
     resolved = (folder / CONFIG).is_file()
-    settings = part(lambda: _settings(folder / (CONFIG if resolved else PLANNED), resolved)) or {}
+    config = part(lambda: _config(folder / (CONFIG if resolved else PLANNED), resolved)) or {}
     history = part(lambda: _history(folder / HISTORY)) or []
     metrics = _so_far(history) | (part(lambda: _numbers(run.metrics)) or {})
-    if not settings and status.get("status") in (None, "completed"):
+    if not config and status.get("status") in (None, "completed"):
         wrong.append("it holds no configuration")
     state, reason = _state(run, status)
     if wrong:
         state, reason = "damaged", "; ".join(wrong)
-    return RunRecord(folder, name, state, reason, settings, resolved, metrics, history)
+    return RunRecord(folder, name, state, reason, config, resolved, metrics, history)
 
 
 def names(folders: Sequence[Path]) -> list[str]:
@@ -150,7 +150,7 @@ def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
         return "running", "a process is at work in it"
 
 
-def _settings(path: Path, resolved: bool) -> dict[str, Value]:
+def _config(path: Path, resolved: bool) -> dict[str, Value]:
     if not path.is_file():
         return {}
     config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from nst.compare.captions import state
 from nst.compare.comparison import Comparison
-from nst.compare.effects import METRICS, number
-from nst.compare.handles import short, shown
 from nst.compare.load import RunRecord
+from nst.compare.settings import short, shown
+from nst.compare.statistics import METRICS, number
 
 
 def csv_text(comparison: Comparison) -> str:
@@ -24,9 +24,9 @@ def csv_text(comparison: Comparison) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["folder", "status", "reason", *comparison.keys, *metrics])
     for run in comparison.runs:
-        handles = [_plain(run.handles.get(key)) for key in comparison.keys]
+        settings = [_plain(run.settings.get(key)) for key in comparison.keys]
         numbers = [run.metrics.get(name, "") for name in metrics]
-        writer.writerow([run.folder, run.state, run.reason, *handles, *numbers])
+        writer.writerow([run.folder, run.state, run.reason, *settings, *numbers])
     return file.getvalue()
 
 
@@ -39,8 +39,8 @@ def overview(comparison: Comparison) -> Table:
     """Lists the runs with their state, differing keys and metrics."""
     table = _table(["state", *map(short, comparison.keys), *METRICS.values(), "folder"])
     for run in comparison.runs:
-        handles = [shown(run.handles.get(key)) for key in comparison.keys]
-        _row(table, [state(run), *handles, *(_metric(run, name) for name in METRICS), run.name])
+        settings = [shown(run.settings.get(key)) for key in comparison.keys]
+        _row(table, [state(run), *settings, *(_metric(run, name) for name in METRICS), run.name])
     return table
 
 
@@ -49,7 +49,7 @@ def two(comparison: Comparison) -> Table:
     first, second = comparison.runs
     table = _table(["", first.name, second.name, "change"])
     for key in comparison.keys:
-        _row(table, [key, *(shown(run.handles.get(key)) for run in comparison.runs)])
+        _row(table, [key, *(shown(run.settings.get(key)) for run in comparison.runs)])
     _row(table, [""])
     _row(table, ["state", state(first), state(second)])
     for name in (*METRICS, "steps", "total"):

@@ -120,7 +120,7 @@ def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, Th
     found: dict[Path, Thumbnail] = {}
     thumbnails: dict[Value, tuple[Thumbnail, str] | None] = {}
     for run in runs:
-        name, used = run.settings.get(f"{role}.image"), run.settings.get(f"{role}.sha256")
+        name, used = run.config.get(f"{role}.image"), run.config.get(f"{role}.sha256")
         if name not in thumbnails:
             thumbnails[name] = _source(str(name), budget) if name else None
         source = thumbnails[name]

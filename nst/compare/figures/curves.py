@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from nst.compare.effects import METRICS, Effect
-from nst.compare.handles import label, ordered, short, shown
 from nst.compare.load import RunRecord
+from nst.compare.settings import label, ordered, short, shown
+from nst.compare.statistics import METRICS, Effect
 from nst.config.settings import Value
 
 # From Okabe and Ito's palette, what is told apart by all eyes, on light and on dark.
@@ -43,7 +43,7 @@ def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
     carries its run's label.
 
     Args:
-        runs: With their handles and histories.
+        runs: With their settings and histories.
         keys: That differ, the most telling first.
         axis: ``evaluations`` or ``seconds``.
 
@@ -146,12 +146,12 @@ def _number(value: Any) -> float:
 def _styles(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[tuple[Any, str]]:
     first, second = [*keys, None, None][:2]
     colours, dashes = (
-        ordered(run.handles.get(key or "") for run in runs) for key in (first, second)
+        ordered(run.settings.get(key or "") for run in runs) for key in (first, second)
     )
     return [
         (
-            colour(colours.index(run.handles.get(first or "")), len(colours)),
-            DASHES[dashes.index(run.handles.get(second or "")) % len(DASHES)],
+            colour(colours.index(run.settings.get(first or "")), len(colours)),
+            DASHES[dashes.index(run.settings.get(second or "")) % len(DASHES)],
         )
         for run in runs
     ]
@@ -167,7 +167,7 @@ def colour(index: int, count: int) -> Any:
 def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> None:
     entries: dict[str, Any] = {}
     for key, fixed in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
-        values: list[Value] = ordered(run.handles.get(key) for run in runs)
+        values: list[Value] = ordered(run.settings.get(key) for run in runs)
         for index, value in enumerate(values):
             look = {
                 "color": colour(index, len(values)),

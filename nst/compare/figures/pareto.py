@@ -17,11 +17,11 @@ from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
 from nst.compare.captions import INK, PALE, exemplar
-from nst.compare.effects import Setting, by_setting
 from nst.compare.figures.curves import PALETTE, colour
 from nst.compare.figures.labels import Points, along, around
-from nst.compare.handles import IMAGES, label
 from nst.compare.load import RunRecord
+from nst.compare.settings import IMAGES, label
+from nst.compare.statistics import Setting, by_setting
 from nst.compare.thumbnails import Gallery, fitted
 
 DPI = 100
@@ -70,7 +70,7 @@ def draw(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Im
     """Draws the chart; runs without both distances are counted above it.
 
     Args:
-        runs: With their handles.
+        runs: With their settings.
         keys: That make the labels.
         gallery: The pictures.
     """
@@ -116,7 +116,7 @@ def _mark(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> M
     words = _lines(label(runs[0], told))
     return Mark(
         places=np.array([_place(run) for run in runs]),
-        task=tuple(runs[0].handles.get(key) for key in IMAGES if key in keys),
+        task=tuple(runs[0].settings.get(key) for key in IMAGES if key in keys),
         label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
         picture=gallery.results[example.folder].cell if example else None,
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
 
-from nst.compare.effects import Spread, number
-from nst.compare.handles import shown
+from nst.compare.settings import shown
+from nst.compare.statistics import Spread, number
 from nst.compare.thumbnails import data_uri
 from nst.config.settings import Value
 

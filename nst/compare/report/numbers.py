@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nst.compare.comparison import Comparison
-from nst.compare.effects import METRICS, Effect, by_setting, spread
 from nst.compare.figures.curves import curves, main_effects
-from nst.compare.handles import all_differences, ordered, short, shown
 from nst.compare.layout import axes_of
 from nst.compare.report.markup import escape, image, metric, setting, table, td
+from nst.compare.settings import all_differences, ordered, short, shown
+from nst.compare.statistics import METRICS, Effect, by_setting, spread
 from nst.compare.thumbnails import fitted, jpeg
 
 THUMBNAIL = (88, 88)  # in the table, px
@@ -27,7 +27,7 @@ def runs_table(comparison: Comparison) -> str:
                 td(f'<a href="#run-{index}">{index}</a>', value=index),
                 td(f'<a href="#run-{index}">{small}</a>' if small else ""),
                 td(f'<span{alarm} title="{escape(run.reason)}">{escape(run.state)}</span>'),
-                *(setting(run.handles.get(key)) for key in comparison.keys),
+                *(setting(run.settings.get(key)) for key in comparison.keys),
                 *(metric(run.metrics.get(name)) for name in METRICS),
                 td(f'<span class="name">{escape(run.name)}</span>'),
             ]
@@ -41,7 +41,7 @@ def settings_table(comparison: Comparison) -> str:
     if "seed" not in comparison.keys:
         return ""
     done = [run for run in comparison.runs if run.state == "completed"]
-    handles = [key for key in comparison.keys if key != "seed"]
+    keys = [key for key in comparison.keys if key != "seed"]
     rows = [
         [
             *map(setting, chosen),
@@ -53,10 +53,10 @@ def settings_table(comparison: Comparison) -> str:
                 for m in METRICS
             ),
         ]
-        for chosen, group in by_setting(done, handles).items()
+        for chosen, group in by_setting(done, keys).items()
     ]
     words = "Mean ± standard deviation over the completed runs of a setting, one for each seed."
-    return f"<p>{words}</p>{table([*map(short, handles), 'runs', *METRICS.values()], rows)}"
+    return f"<p>{words}</p>{table([*map(short, keys), 'runs', *METRICS.values()], rows)}"
 
 
 def effect_tables(effects: Sequence[Effect]) -> str:
@@ -107,14 +107,14 @@ def differences(comparison: Comparison) -> str:
     """Lists every key of the resolved configurations that differs, and in which runs."""
     rows = []
     for key in all_differences(comparison.runs):
-        values = ordered(run.settings.get(key) for run in comparison.runs if run.resolved)
+        values = ordered(run.config.get(key) for run in comparison.runs if run.resolved)
         width = 12 if key.endswith(".sha256") else None
         told = [
             f"<div><code>{escape(shown(value)[:width])}</code> <span class='pale'>in</span> "
             + " ".join(
                 f'<a href="#run-{index}">{index}</a>'
                 for index, run in enumerate(comparison.runs, start=1)
-                if run.resolved and run.settings.get(key) == value
+                if run.resolved and run.config.get(key) == value
             )
             + "</div>"
             for value in values

@@ -8,7 +8,6 @@ from pathlib import Path
 from string import Template
 
 from nst.compare.comparison import Comparison
-from nst.compare.handles import short, shown
 from nst.compare.layout import Page
 from nst.compare.report.markup import escape, image
 from nst.compare.report.numbers import (
@@ -19,6 +18,7 @@ from nst.compare.report.numbers import (
     settings_table,
 )
 from nst.compare.report.pictures import contents, inputs, run_sections, sheet_pages
+from nst.compare.settings import short, shown
 from nst.compare.thumbnails import data_uri
 
 HERE = Path(__file__).parent

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
 from nst.compare.comparison import Comparison
-from nst.compare.effects import METRICS, number
 from nst.compare.layout import Cell, Page
 from nst.compare.load import RunRecord
 from nst.compare.report.markup import escape, image, link
+from nst.compare.statistics import METRICS, number
 from nst.compare.thumbnails import Thumbnail, jpeg
 
 
@@ -29,7 +29,7 @@ def inputs(comparison: Comparison) -> str:
             ("style", comparison.gallery.styles),
         ):
             if run.folder in found:
-                thumbnail, words = found[run.folder], f"{role}: {run.handles[role]}"
+                thumbnail, words = found[run.folder], f"{role}: {run.settings[role]}"
                 shown = image(jpeg(thumbnail.cell), words)
                 figures.setdefault(
                     thumbnail, f"<figure>{shown}<figcaption>{escape(words)}</figcaption></figure>"

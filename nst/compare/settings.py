@@ -18,27 +18,27 @@ IMAGES = ("content", "style")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
 
 
-def with_handles(runs: Sequence[RunRecord]) -> list[RunRecord]:
+def with_settings(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Gives every run its handles: groups by their option's name, images by their file's."""
-    views = [handles(run.settings) for run in runs]
+    views = [handles(run.config) for run in runs]
     for name in IMAGES:
         _name_images(name, runs, views)
     for group in NAMED_BY_OPTION:
         _name_options(group, views)
-    return [replace(run, handles=view) for run, view in zip(runs, views, strict=True)]
+    return [replace(run, settings=view) for run, view in zip(runs, views, strict=True)]
 
 
 def differing(runs: Sequence[RunRecord]) -> list[str]:
     """Finds the handles that differ between runs and do not merely follow from another one.
 
     Args:
-        runs: With their handles.
+        runs: With their settings.
 
     Returns:
         Keys in the order of the configuration, ``seed`` last.
     """
-    settled = [run for run in runs if run.handles]
-    turned = [key for key in _keys(run.handles for run in runs) if _varies(key, settled)]
+    settled = [run for run in runs if run.settings]
+    turned = [key for key in _keys(run.settings for run in runs) if _varies(key, settled)]
     kept = [key for key in turned if not _follows(key, settled)]
     return sorted(kept, key=lambda key: key == "seed")
 
@@ -46,8 +46,8 @@ def differing(runs: Sequence[RunRecord]) -> list[str]:
 def all_differences(runs: Sequence[RunRecord]) -> list[str]:
     """Lists every key of the resolved configurations that differs, followers included."""
     whole = [run for run in runs if run.resolved]
-    keys = _keys(run.settings for run in whole)
-    return [key for key in keys if len({run.settings.get(key) for run in whole}) > 1]
+    keys = _keys(run.config for run in whole)
+    return [key for key in keys if len({run.config.get(key) for run in whole}) > 1]
 
 
 def ordered(values: Iterable[Value]) -> list[Value]:
@@ -76,7 +76,7 @@ def short(key: str) -> str:
 
 def label(run: RunRecord, keys: Sequence[str]) -> str:
     """Names a run by what tells it apart: ``alpha=1000 style=starry``; else by its folder."""
-    told = [f"{short(key)}={shown(run.handles[key])}" for key in keys if key in run.handles]
+    told = [f"{short(key)}={shown(run.settings[key])}" for key in keys if key in run.settings]
     return " ".join(told) or run.name
 
 
@@ -84,11 +84,11 @@ def _name_images(name: str, runs: Sequence[RunRecord], views: Sequence[Handles])
     """Adds the start of the hash where two images are called the same."""
     hashes: dict[Value, set[Value]] = {}
     for run, view in zip(runs, views, strict=True):
-        if run.settings.get(f"{name}.sha256"):
-            hashes.setdefault(view.get(name), set()).add(run.settings[f"{name}.sha256"])
+        if run.config.get(f"{name}.sha256"):
+            hashes.setdefault(view.get(name), set()).add(run.config[f"{name}.sha256"])
     for run, view in zip(runs, views, strict=True):
-        if len(hashes.get(view.get(name), ())) > 1 and run.settings.get(f"{name}.sha256"):
-            view[name] = f"{view[name]} ({str(run.settings[f'{name}.sha256'])[:6]})"
+        if len(hashes.get(view.get(name), ())) > 1 and run.config.get(f"{name}.sha256"):
+            view[name] = f"{view[name]} ({str(run.config[f'{name}.sha256'])[:6]})"
 
 
 def _name_options(group: str, views: Sequence[Handles]) -> None:
@@ -119,18 +119,18 @@ def _keys(mappings: Iterable[Mapping[str, Value]]) -> list[str]:
 
 
 def _varies(key: str, runs: Sequence[RunRecord]) -> bool:
-    return len({run.handles.get(key) for run in runs if run.resolved or key in run.handles}) > 1
+    return len({run.settings.get(key) for run in runs if run.resolved or key in run.settings}) > 1
 
 
 def _follows(key: str, runs: Sequence[RunRecord]) -> bool:
     group, _, rest = key.partition(".")
-    told = [run for run in runs if key in run.handles]
+    told = [run for run in runs if key in run.settings]
     if group in ("optimizer", "network") and rest:
         resolved = [run for run in runs if run.resolved]
-        if all(run.handles.get(key) == _default(group, run, key) for run in resolved):
+        if all(run.settings.get(key) == _default(group, run, key) for run in resolved):
             return True
     if group == "loss" and any(
-        all(run.handles[key] == run.handles.get(handle) for run in told)
+        all(run.settings[key] == run.settings.get(handle) for run in told)
         for handle in ("alpha", "beta")  # ${alpha} and ${beta}, resolved
     ):
         return True
@@ -139,19 +139,19 @@ def _follows(key: str, runs: Sequence[RunRecord]) -> bool:
         return _determined(key, [term, f"{term}.layers", "network"], told)
     # A key that is the same wherever it is, and that some runs lack, came with its term or option.
     by_option = group in ("loss", "optimizer", "network") and bool(rest)
-    return by_option and len({run.handles[key] for run in told}) == 1
+    return by_option and len({run.settings[key] for run in told}) == 1
 
 
 def _default(group: str, run: RunRecord, key: str) -> Value:
     """Looks up what ``conf/`` gives the run's option; optimizers without a file are ``keras``."""
     known = {path.stem for path in (CONF_DIR / group).glob("*.yaml")}
-    name = next((n for n in (str(run.handles.get(group)), "keras") if n in known), None)
+    name = next((n for n in (str(run.settings.get(group)), "keras") if n in known), None)
     return _option(group, name).get(key) if name else None
 
 
 def _determined(key: str, causes: Sequence[str], runs: Sequence[RunRecord]) -> bool:
     found: dict[tuple[Value, ...], set[Value]] = {}
     for run in runs:
-        cause = tuple(run.handles.get(name) for name in causes)
-        found.setdefault(cause, set()).add(run.handles[key])
+        cause = tuple(run.settings.get(name) for name in causes)
+        found.setdefault(cause, set()).add(run.settings[key])
     return len(found) > 1 and all(len(values) == 1 for values in found.values())

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev, variance
 
-from nst.compare.handles import ordered, short, shown
 from nst.compare.load import RunRecord
+from nst.compare.settings import ordered, short, shown
 from nst.config.settings import Value
 
 METRICS = {
@@ -73,7 +73,7 @@ def by_setting(runs: Iterable[RunRecord], keys: Sequence[str]) -> dict[Setting, 
     """Groups runs by all differing keys but the seed."""
     groups: dict[Setting, list[RunRecord]] = {}
     for run in runs:
-        groups.setdefault(tuple(run.handles.get(k) for k in keys if k != "seed"), []).append(run)
+        groups.setdefault(tuple(run.settings.get(k) for k in keys if k != "seed"), []).append(run)
     return groups
 
 
@@ -86,8 +86,8 @@ def effects(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Effect]:
     done = [run for run in runs if run.state == "completed" and "content_distance" in run.metrics]
     if not done:
         return []
-    groups, handles = by_setting(done, keys), [key for key in keys if key != "seed"]
-    found = [_effect(index, key, groups) for index, key in enumerate(handles)]
+    groups, others = by_setting(done, keys), [key for key in keys if key != "seed"]
+    found = [_effect(index, key, groups) for index, key in enumerate(others)]
     return [effect for effect in found if len(effect.values) > 1]
 
 
@@ -134,7 +134,7 @@ def seed_noise(groups: Iterable[Sequence[RunRecord]], metric: str) -> tuple[floa
     squares, freedom = 0.0, 0
     for group in groups:
         # By seed: the same run made twice is no second sample.
-        sample = list({run.handles.get("seed"): run.metrics[metric] for run in group}.values())
+        sample = list({run.settings.get("seed"): run.metrics[metric] for run in group}.values())
         if len(sample) > 1:
             squares += variance(sample) * (len(sample) - 1)
             freedom += len(sample) - 1
@@ -168,7 +168,7 @@ def _verdict(
 
 def _error_share(groups: Iterable[Sequence[RunRecord]]) -> float:
     """Variance of a mean of settings' means, in units of a single run's."""
-    sizes = [len({run.handles.get("seed") for run in group}) for group in groups]
+    sizes = [len({run.settings.get("seed") for run in group}) for group in groups]
     return sum(1 / size for size in sizes) / len(sizes) ** 2
 
 
