@@ -1,4 +1,4 @@
-"""Which handles were turned: from flat configurations to the few keys that tell runs apart."""
+"""From flat configurations to the few settings that tell runs apart."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from nst.config.settings import Handles, Value, flat, handles
 
 IMAGES = ("content", "style")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
+OPTION_GROUPS = ("optimizer", "network")  # whose keys come with the option that is chosen
+FED = ("alpha", "beta")  # root keys that conf/loss passes on as ${alpha} and ${beta}
 
 
 def with_settings(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Gives every run its handles: groups by their option's name, images by their file's."""
-    views = [handles(run.config) for run in runs]
-    for name in IMAGES:
-        _name_images(name, runs, views)
+    """Fills in what people set: groups by their option's name, images by their file's."""
+    settings = [handles(run.config) for run in runs]
+    for role in IMAGES:
+        _add_hashes(role, runs, settings)
     for group in NAMED_BY_OPTION:
-        _name_options(group, views)
-    return [replace(run, settings=view) for run, view in zip(runs, views, strict=True)]
+        _name_options(group, settings)
+    return [replace(run, settings=own) for run, own in zip(runs, settings, strict=True)]
 
 
 def differing(runs: Sequence[RunRecord]) -> list[str]:
-    """Finds the handles that differ between runs and do not merely follow from another one.
+    """Lists the settings that differ between runs and do not merely follow from another one.
 
     Args:
         runs: With their settings.
@@ -37,9 +39,9 @@ def differing(runs: Sequence[RunRecord]) -> list[str]:
     Returns:
         Keys in the order of the configuration, ``seed`` last.
     """
-    settled = [run for run in runs if run.settings]
-    turned = [key for key in _keys(run.settings for run in runs) if _varies(key, settled)]
-    kept = [key for key in turned if not _follows(key, settled)]
+    known = [run for run in runs if run.settings]
+    varying = [key for key in _keys(run.settings for run in runs) if _varies(key, known)]
+    kept = [key for key in varying if not _follows(key, known)]
     return sorted(kept, key=lambda key: key == "seed")
 
 
@@ -76,35 +78,41 @@ def short(key: str) -> str:
 
 def label(run: RunRecord, keys: Sequence[str]) -> str:
     """Names a run by what tells it apart: ``alpha=1000 style=starry``; else by its folder."""
-    told = [f"{short(key)}={shown(run.settings[key])}" for key in keys if key in run.settings]
-    return " ".join(told) or run.name
+    words = [f"{short(key)}={shown(run.settings[key])}" for key in keys if key in run.settings]
+    return " ".join(words) or run.name
 
 
-def _name_images(name: str, runs: Sequence[RunRecord], views: Sequence[Handles]) -> None:
-    """Adds the start of the hash where two images are called the same."""
-    hashes: dict[Value, set[Value]] = {}
-    for run, view in zip(runs, views, strict=True):
-        if run.config.get(f"{name}.sha256"):
-            hashes.setdefault(view.get(name), set()).add(run.config[f"{name}.sha256"])
-    for run, view in zip(runs, views, strict=True):
-        if len(hashes.get(view.get(name), ())) > 1 and run.config.get(f"{name}.sha256"):
-            view[name] = f"{view[name]} ({str(run.config[f'{name}.sha256'])[:6]})"
+def _add_hashes(role: str, runs: Sequence[RunRecord], settings: Sequence[Handles]) -> None:
+    """Adds the start of the hash where two images have the same name."""
+    hashes = [run.config.get(f"{role}.sha256") for run in runs]
+    by_name: dict[Value, set[Value]] = {}
+    for own, sha256 in zip(settings, hashes, strict=True):
+        if sha256:
+            by_name.setdefault(own.get(role), set()).add(sha256)
+    for own, sha256 in zip(settings, hashes, strict=True):
+        if sha256 and len(by_name[own.get(role)]) > 1:
+            own[role] = f"{own[role]} ({str(sha256)[:6]})"
 
 
-def _name_options(group: str, views: Sequence[Handles]) -> None:
+def _name_options(group: str, settings: Sequence[Handles]) -> None:
     """Replaces a group's keys by the option's name, if every run has one of ``conf/`` unchanged."""
     options = {path.stem: _option(group, path.stem) for path in (CONF_DIR / group).glob("*.yaml")}
-    told = [view for view in views if view]
-    names = [
-        next((n for n, o in options.items() if all(view.get(k) == o[k] for k in o)), None)
-        for view in told
-    ]
+    known = [own for own in settings if own]
+    names = [_matching(options, own) for own in known]
     if None in names:
         return
-    for view, name in zip(told, names, strict=True):
-        for key in [key for key in view if key.startswith(f"{group}.")]:
-            del view[key]
-        view[group] = name
+    for own, name in zip(known, names, strict=True):
+        for key in [key for key in own if key.startswith(f"{group}.")]:
+            del own[key]
+        own[group] = name
+
+
+def _matching(options: Mapping[str, Handles], settings: Handles) -> str | None:
+    """Finds the option that sets exactly these settings."""
+    for name, option in options.items():
+        if all(settings.get(key) == value for key, value in option.items()):
+            return name
+    return None
 
 
 @lru_cache
@@ -123,35 +131,53 @@ def _varies(key: str, runs: Sequence[RunRecord]) -> bool:
 
 
 def _follows(key: str, runs: Sequence[RunRecord]) -> bool:
+    """Tells whether a key differs only because another one does."""
     group, _, rest = key.partition(".")
-    told = [run for run in runs if key in run.settings]
-    if group in ("optimizer", "network") and rest:
-        resolved = [run for run in runs if run.resolved]
-        if all(run.settings.get(key) == _default(group, run, key) for run in resolved):
-            return True
-    if group == "loss" and any(
-        all(run.settings[key] == run.settings.get(handle) for run in told)
-        for handle in ("alpha", "beta")  # ${alpha} and ${beta}, resolved
-    ):
-        return True
-    if group == "loss" and rest.endswith(".layer_weights"):  # resolved to one for each layer
-        term = key.removesuffix(".layer_weights")
-        return _determined(key, [term, f"{term}.layers", "network"], told)
-    # A key that is the same wherever it is, and that some runs lack, came with its term or option.
-    by_option = group in ("loss", "optimizer", "network") and bool(rest)
-    return by_option and len({run.settings[key] for run in told}) == 1
+    if group not in ("loss", *OPTION_GROUPS) or not rest:
+        return False
+    rules = (_is_the_options_default, _is_fed, _is_decided_by_the_layers, _came_with_its_option)
+    return any(rule(key, runs) for rule in rules)
+
+
+def _is_the_options_default(key: str, runs: Sequence[RunRecord]) -> bool:
+    """Tells whether every run has what ``conf/`` gives its optimizer or network."""
+    group = key.partition(".")[0]
+    resolved = [run for run in runs if run.resolved]
+    return group in OPTION_GROUPS and all(
+        run.settings.get(key) == _default(group, run, key) for run in resolved
+    )
+
+
+def _is_fed(key: str, runs: Sequence[RunRecord]) -> bool:
+    """Tells whether the key of a term passes on a root key such as ``alpha``."""
+    having = _having(key, runs)
+    return key.startswith("loss.") and any(
+        all(run.settings[key] == run.settings.get(root) for run in having) for root in FED
+    )
+
+
+def _is_decided_by_the_layers(key: str, runs: Sequence[RunRecord]) -> bool:
+    """Tells whether layer weights, which resolve to one per layer, follow term, layers, network."""
+    term = key.removesuffix(".layer_weights")
+    causes = (term, f"{term}.layers", "network")
+    found: dict[tuple[Value, ...], set[Value]] = {}
+    for run in _having(key, runs):
+        cause = tuple(run.settings.get(name) for name in causes)
+        found.setdefault(cause, set()).add(run.settings[key])
+    return term != key and len(found) > 1 and all(len(values) == 1 for values in found.values())
+
+
+def _came_with_its_option(key: str, runs: Sequence[RunRecord]) -> bool:
+    """Tells whether the key is the same in every run that has it: some options lack it."""
+    return len({run.settings[key] for run in _having(key, runs)}) == 1
+
+
+def _having(key: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return [run for run in runs if key in run.settings]
 
 
 def _default(group: str, run: RunRecord, key: str) -> Value:
     """Looks up what ``conf/`` gives the run's option; optimizers without a file are ``keras``."""
-    known = {path.stem for path in (CONF_DIR / group).glob("*.yaml")}
-    name = next((n for n in (str(run.settings.get(group)), "keras") if n in known), None)
+    options = {path.stem for path in (CONF_DIR / group).glob("*.yaml")}
+    name = next((n for n in (str(run.settings.get(group)), "keras") if n in options), None)
     return _option(group, name).get(key) if name else None
-
-
-def _determined(key: str, causes: Sequence[str], runs: Sequence[RunRecord]) -> bool:
-    found: dict[tuple[Value, ...], set[Value]] = {}
-    for run in runs:
-        cause = tuple(run.settings.get(name) for name in causes)
-        found.setdefault(cause, set()).add(run.settings[key])
-    return len(found) > 1 and all(len(values) == 1 for values in found.values())
