@@ -380,7 +380,7 @@ def test_seed_noise_is_pooled() -> None:
 def test_missing_combinations_do_not_pass_for_an_effect(comparison: Comparison) -> None:
     """One style has come to its end for one alpha only: it must not count there."""
     effect = {effect.key: effect for effect in comparison.effects}["alpha"]
-    assert effect.settings == 1
+    assert effect.shared == 1
     assert [len(points) for points in effect.points["content_distance"]] == [1] * len(effect.values)
     assert "too few seeds" in effect.verdicts[0]
 

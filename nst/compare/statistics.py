@@ -1,4 +1,4 @@
-"""What each key does to the metrics, over all other settings, and what seeds alone do."""
+"""What each key does to the metrics, over all other keys, and what seeds alone do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ METRICS = {
     "seconds": "seconds",
     "evaluations": "evaluations",
 }
-Setting = tuple[Value, ...]
+Combination = tuple[Value, ...]  # of the differing keys' values, the seed left out
+Groups = dict[Combination, list[RunRecord]]
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Effect:
 
     Attributes:
         key: The key.
-        values: That it took.
-        spreads: Of each metric, for each value: over the other settings, seeds averaged first.
-        points: Of each metric, for each value: the settings' own means.
-        verdicts: One sentence for each of the two distances.
-        settings: Of the other keys, that every value was tried with; 0 where they share none.
+        values: All that it took.
+        spreads: Per metric and value, over the combinations of other keys, seeds averaged first.
+        points: Per metric and value, the mean of each combination.
+        verdicts: One sentence per distance.
+        shared: Number of combinations of other keys that every value was tried with.
     """
 
     key: str
@@ -53,7 +54,7 @@ class Effect:
     spreads: dict[str, list[Spread]]
     points: dict[str, list[list[float]]]
     verdicts: list[str]
-    settings: int
+    shared: int
 
 
 def number(value: float) -> str:
@@ -69,56 +70,68 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(fmean(sample), stdev(sample) if len(sample) > 1 else None, len(sample))
 
 
-def by_setting(runs: Iterable[RunRecord], keys: Sequence[str]) -> dict[Setting, list[RunRecord]]:
-    """Groups runs by all differing keys but the seed."""
-    groups: dict[Setting, list[RunRecord]] = {}
+def without_seed(keys: Iterable[str]) -> list[str]:
+    """Leaves the seed out: runs that differ in nothing else are samples of one combination."""
+    return [key for key in keys if key != "seed"]
+
+
+def by_combination(runs: Iterable[RunRecord], keys: Sequence[str]) -> Groups:
+    """Groups runs by the values of all differing keys but the seed."""
+    groups: Groups = {}
     for run in runs:
-        groups.setdefault(tuple(run.settings.get(k) for k in keys if k != "seed"), []).append(run)
+        combination = tuple(run.settings.get(key) for key in without_seed(keys))
+        groups.setdefault(combination, []).append(run)
     return groups
 
 
 def effects(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Effect]:
     """Computes the main effect of every key but the seed, over completed runs.
 
-    Where some combinations are missing, those that every value of a key has been tried with are
-    compared, so that no other key is mistaken for it; without any, all are.
+    Where combinations are missing, only those that every value of a key was tried with count, so
+    that the effect of another key is not taken for its own; if there are none, all count.
     """
     done = [run for run in runs if run.state == "completed" and "content_distance" in run.metrics]
     if not done:
         return []
-    groups, others = by_setting(done, keys), [key for key in keys if key != "seed"]
-    found = [_effect(index, key, groups) for index, key in enumerate(others)]
+    groups = by_combination(done, keys)
+    found = [_effect(index, key, groups) for index, key in enumerate(without_seed(keys))]
     return [effect for effect in found if len(effect.values) > 1]
 
 
-def _effect(index: int, key: str, groups: dict[Setting, list[RunRecord]]) -> Effect:
-    values = ordered(setting[index] for setting in groups)
-    others = [{_without(s, index) for s in groups if s[index] == value} for value in values]
-    common = set.intersection(*others) if others else set()
-    kept = [
-        {
-            s: g
-            for s, g in groups.items()
-            if s[index] == v and (not common or _without(s, index) in common)
-        }
-        for v in values
-    ]
-    present = [
-        m for m in METRICS if all(m in r.metrics for gs in kept for g in gs.values() for r in g)
-    ]
-    points = {m: [[_mean(group, m) for group in gs.values()] for gs in kept] for m in present}
+def _effect(index: int, key: str, groups: Groups) -> Effect:
+    values = ordered(combination[index] for combination in groups)
+    partners = [{_others(c, index) for c in groups if c[index] == value} for value in values]
+    shared = set.intersection(*partners) if partners else set()
+    kept = [_with_value(groups, index, value, shared) for value in values]
+    runs = [run for chosen in kept for group in chosen.values() for run in group]
+    metrics = [metric for metric in METRICS if all(metric in run.metrics for run in runs)]
+    points = {
+        metric: [[_mean(group, metric) for group in chosen.values()] for chosen in kept]
+        for metric in metrics
+    }
+    noise = {metric: seed_noise(groups.values(), metric) for metric in metrics[:2]}
     return Effect(
         key,
         values,
         {metric: [spread(sample) for sample in samples] for metric, samples in points.items()},
         points,
-        [_verdict(key, values, kept, m, seed_noise(groups.values(), m)) for m in present[:2]],
-        len(common),
+        [_verdict(key, values, kept, metric, noise[metric]) for metric in noise],
+        len(shared),
     )
 
 
-def _without(setting: Setting, index: int) -> Setting:
-    return setting[:index] + setting[index + 1 :]
+def _with_value(groups: Groups, index: int, value: Value, shared: set[Combination]) -> Groups:
+    """Selects the combinations with a value; of those, the shared ones if there are any."""
+    return {
+        combination: group
+        for combination, group in groups.items()
+        if combination[index] == value and (not shared or _others(combination, index) in shared)
+    }
+
+
+def _others(combination: Combination, index: int) -> Combination:
+    """Leaves one key's value out of a combination."""
+    return combination[:index] + combination[index + 1 :]
 
 
 def _mean(group: Iterable[RunRecord], metric: str) -> float:
@@ -126,14 +139,14 @@ def _mean(group: Iterable[RunRecord], metric: str) -> float:
 
 
 def seed_noise(groups: Iterable[Sequence[RunRecord]], metric: str) -> tuple[float, int]:
-    """Pools the deviation between seeds of one setting over all settings.
+    """Pools the deviation between the seeds of a combination over all combinations.
 
     Returns:
-        Standard deviation of a single run, and its degrees of freedom, 0 where no seed was varied.
+        Standard deviation of a single run, and its degrees of freedom, 0 where no seed varies.
     """
     squares, freedom = 0.0, 0
     for group in groups:
-        # By seed: the same run made twice is no second sample.
+        # By seed: a run repeated with the same seed is no second sample.
         sample = list({run.settings.get("seed"): run.metrics[metric] for run in group}.values())
         if len(sample) > 1:
             squares += variance(sample) * (len(sample) - 1)
@@ -144,7 +157,7 @@ def seed_noise(groups: Iterable[Sequence[RunRecord]], metric: str) -> tuple[floa
 def _verdict(
     key: str,
     values: Sequence[Value],
-    kept: Sequence[dict[Setting, list[RunRecord]]],
+    kept: Sequence[Groups],
     metric: str,
     noise: tuple[float, int],
 ) -> str:
@@ -167,7 +180,7 @@ def _verdict(
 
 
 def _error_share(groups: Iterable[Sequence[RunRecord]]) -> float:
-    """Variance of a mean of settings' means, in units of a single run's."""
+    """Variance of the mean over combinations, in units of a single run's."""
     sizes = [len({run.settings.get("seed") for run in group}) for group in groups]
     return sum(1 / size for size in sizes) / len(sizes) ** 2
 

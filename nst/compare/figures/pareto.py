@@ -21,7 +21,7 @@ from nst.compare.figures.curves import PALETTE, colour
 from nst.compare.figures.labels import Points, along, around
 from nst.compare.load import RunRecord
 from nst.compare.settings import IMAGES, label
-from nst.compare.statistics import Setting, by_setting
+from nst.compare.statistics import Combination, by_combination
 from nst.compare.thumbnails import Gallery, fitted
 
 DPI = 100
@@ -54,7 +54,7 @@ class Mark:
     """
 
     places: Points
-    task: Setting
+    task: Combination
     label: Sequence[str]
     picture: Image.Image | None
 
@@ -93,7 +93,7 @@ def draw(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Im
 def marks(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
     """Makes a mark for each setting of which some run has both distances."""
     placed = [run for run in runs if _place(run) is not None]
-    return [_mark(group, keys, gallery) for group in by_setting(placed, keys).values()]
+    return [_mark(group, keys, gallery) for group in by_combination(placed, keys).values()]
 
 
 def fronts(marks: Sequence[Mark]) -> list[list[int]]:
@@ -105,7 +105,7 @@ def fronts(marks: Sequence[Mark]) -> list[list[int]]:
     return found
 
 
-def tasks(marks: Sequence[Mark]) -> list[Setting]:
+def tasks(marks: Sequence[Mark]) -> list[Combination]:
     """Lists the tasks in the order of the runs, each once."""
     return list(dict.fromkeys(mark.task for mark in marks))
 

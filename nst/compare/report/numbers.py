@@ -9,7 +9,7 @@ from nst.compare.figures.curves import curves, main_effects
 from nst.compare.layout import axes_of
 from nst.compare.report.markup import escape, image, metric, setting, table, td
 from nst.compare.settings import all_differences, ordered, short, shown
-from nst.compare.statistics import METRICS, Effect, by_setting, spread
+from nst.compare.statistics import METRICS, Effect, by_combination, spread
 from nst.compare.thumbnails import fitted, jpeg
 
 THUMBNAIL = (88, 88)  # in the table, px
@@ -53,7 +53,7 @@ def settings_table(comparison: Comparison) -> str:
                 for m in METRICS
             ),
         ]
-        for chosen, group in by_setting(done, keys).items()
+        for chosen, group in by_combination(done, keys).items()
     ]
     words = "Mean ± standard deviation over the completed runs of a setting, one for each seed."
     return f"<p>{words}</p>{table([*map(short, keys), 'runs', *METRICS.values()], rows)}"
@@ -81,8 +81,8 @@ def effect_tables(effects: Sequence[Effect]) -> str:
 
 
 def _footing(effect: Effect) -> str:
-    if effect.settings:
-        shared = f"over {effect.settings} settings" if effect.settings > 1 else "in the one setting"
+    if effect.shared:
+        shared = f"over {effect.shared} settings" if effect.shared > 1 else "in the one setting"
         return f'<p class="pale">Compared {shared} of the other keys that all its values share.</p>'
     return (
         '<p class="alarm">Its values were never tried with the same other settings: what looks '
