@@ -11,6 +11,12 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float64]
 
 DOT = 9  # room around a point, px
+CANDIDATES = 100  # places per label whose leader lines are checked as well
+LEADER_SAMPLES = 12  # points along a leader line
+# What a fault costs, in px of distance between label and point: on a full chart lines are covered
+# first, then points, and labels overlap only where nothing else is left.
+COVERS_LABEL, COVERS_POINT, COVERS_LINE = 1000, 150, 8
+CROSSES_LABEL, CROSSES_POINT = 30, 90
 
 
 def around(
@@ -20,51 +26,74 @@ def around(
     line: Points,
     points: Points,
 ) -> Points:
-    """Places a box for each anchor as near as it goes without covering boxes, points or lines.
+    """Places a label near each anchor without covering labels, points or lines if possible.
 
-    One after the other takes the best of many places around its anchor: on a full chart lines are
-    covered first, then points, and boxes overlap only where nothing else is left.
+    Greedy: each label in turn takes the cheapest of many places around its anchor.
 
     Args:
-        anchors: Where the boxes belong, ``[N, 2]``, px.
-        box: Width and height of each, px.
-        bounds: Left, bottom, right and top that they stay inside, px.
-        line: Points along a line, ``[M, 2]``, px.
-        points: Not to be covered either, ``[K, 2]``, px.
+        anchors: Points that are labelled, ``[N, 2]``, px.
+        box: Width and height of a label, px.
+        bounds: Left, bottom, right and top that labels stay inside, px.
+        line: Samples of the lines, ``[M, 2]``, px.
+        points: Further points not to cover, ``[K, 2]``, px.
 
     Returns:
-        Centres, ``[N, 2]``, px.
+        Centres of the labels, ``[N, 2]``, px.
     """
     size = np.array(box)
     low, high = np.array(bounds[:2]) + size / 2, np.array(bounds[2:]) - size / 2
-    angles = np.linspace(0, 2 * math.pi, 24, endpoint=False) + math.pi / 2  # above comes first
-    rings = np.arange(0.6, 8, 0.15)[:, None, None]
-    ways = (rings * size * np.stack([np.cos(angles), np.sin(angles)], axis=1)).reshape(-1, 2)
-    centres, points = np.empty((0, 2)), np.concatenate([anchors, points])
+    offsets, centres = _offsets(size), np.empty((0, 2))
+    points = np.concatenate([anchors, points])
     for anchor in anchors:
-        places = np.clip(anchor + ways, low, np.maximum(low, high))
-        cost = np.abs(places - anchor).max(axis=1)
-        cost += 1000 * _covered(places, centres, size)
-        cost += 150 * _covered(places, points, size / 2 + DOT)
-        cost += 8 * _covered(places, line, size / 2)
-        places = places[np.argsort(cost, kind="stable")[:100]]  # of the best, how their leaders run
-        leaders = anchor + np.linspace(0, 1, 12)[:, None] * (places - anchor)[:, None]
-        crossed = _covered(leaders.reshape(-1, 2), centres, size / 2).reshape(-1, 12).sum(axis=1)
+        places = np.clip(anchor + offsets, low, np.maximum(low, high))
+        cost = np.abs(places - anchor).max(axis=1) + _cover_cost(
+            places, size, centres, points, line
+        )
+        cheapest = np.argsort(cost, kind="stable")[:CANDIDATES]
+        leaders = _leaders(anchor, places[cheapest])
         others = anchors[(anchors != anchor).any(axis=1)]
-        crossed += 3 * _covered(leaders.reshape(-1, 2), others, np.array((DOT, DOT))).reshape(
-            -1, 12
-        ).sum(axis=1)
-        best = (np.sort(cost, kind="stable")[:100] + 30 * crossed).argmin()
-        centres = np.vstack([centres, places[best]])
+        best = (cost[cheapest] + _crossing_cost(leaders, size, centres, others)).argmin()
+        centres = np.vstack([centres, places[cheapest[best]]])
         line = np.vstack([line, leaders[best]])
     return centres
 
 
-def _covered(places: Points, others: Points, reach: Points) -> Points:
-    """Counts how many others are nearer to each place than ``reach`` in both directions."""
-    return np.asarray(
-        (np.abs(places[:, None] - others[None]) < reach).all(axis=2).sum(axis=1), float
+def _offsets(size: Points) -> Points:
+    """Spreads places over rings around the origin, nearest first, ``[P, 2]``, px."""
+    angles = np.linspace(0, 2 * math.pi, 24, endpoint=False) + math.pi / 2  # above comes first
+    radii = np.arange(0.6, 8, 0.15)[:, None, None]
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return np.asarray((radii * size * circle).reshape(-1, 2), float)
+
+
+def _cover_cost(
+    places: Points, size: Points, centres: Points, points: Points, line: Points
+) -> Points:
+    """Adds up what labels at ``places`` would cover, ``[P]``."""
+    return (
+        COVERS_LABEL * _near(places, centres, size)
+        + COVERS_POINT * _near(places, points, size / 2 + DOT)
+        + COVERS_LINE * _near(places, line, size / 2)
     )
+
+
+def _leaders(anchor: Points, places: Points) -> Points:
+    """Samples straight lines from an anchor to places, ``[P, S, 2]``."""
+    return anchor + np.linspace(0, 1, LEADER_SAMPLES)[:, None] * (places - anchor)[:, None]
+
+
+def _crossing_cost(leaders: Points, size: Points, centres: Points, others: Points) -> Points:
+    """Adds up what leader lines would cross: labels at ``centres`` and other points, ``[P]``."""
+    samples = leaders.reshape(-1, 2)
+    cost = CROSSES_LABEL * _near(samples, centres, size / 2)
+    cost += CROSSES_POINT * _near(samples, others, np.array((DOT, DOT)))
+    return np.asarray(cost.reshape(-1, LEADER_SAMPLES).sum(axis=1), float)
+
+
+def _near(places: Points, others: Points, reach: Points) -> Points:
+    """Counts the others within ``reach`` of each place in both directions, ``[P]``."""
+    near = (np.abs(places[:, None] - others[None]) < reach).all(axis=2)
+    return np.asarray(near.sum(axis=1), float)
 
 
 def along(front: Points) -> Points:
@@ -74,7 +103,7 @@ def along(front: Points) -> Points:
         front: The points, ``[N, 2]``, by their first coordinate, px.
 
     Returns:
-        Points along the line, ``[M, 2]``, px.
+        Samples of the line, ``[M, 2]``, px.
     """
     corners = np.repeat(front, 2, axis=0)[1:]
     corners[1::2, 1] = corners[0::2, 1][: len(corners[1::2])]
