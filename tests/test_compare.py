@@ -21,8 +21,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from nst.compare import compare
-from nst.compare.__main__ import main
+from nst.compare.cli import main
 from nst.compare.comparison import Comparison, gather
 from nst.compare.figures.labels import around
 from nst.compare.figures.pareto import fronts, marks, pareto
@@ -31,6 +30,7 @@ from nst.compare.load import read
 from nst.compare.settings import shown
 from nst.compare.statistics import effects, number, seed_noise, spread
 from nst.compare.thumbnails import shrink
+from nst.compare.write import compare
 from nst.config.composition import compose
 from nst.images.io import from_array, load
 from nst.runs.folder import RunFolder
@@ -148,7 +148,7 @@ def comparison(sweep: Path) -> Comparison:
 
 COMMAND = """
 import sys
-from nst.compare.__main__ import main
+from nst.compare.cli import main
 status = main(sys.argv[1:])
 print([name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras")])
 sys.exit(status)
