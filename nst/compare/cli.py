@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
     try:
         parsed = _parser().parse_args(arguments)
-        _compare([folder.expanduser() for folder in parsed.folders], parsed.out)
+        _compare([Path(os.path.expanduser(folder)) for folder in parsed.folders], parsed.out)
     except InputError as error:
         print(f"nst: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -51,6 +51,7 @@ def _compare(folders: Sequence[Path], out: Path | None) -> None:
     from rich.console import Console
 
     from nst.compare.comparison import gather
+    from nst.compare.load import printable
     from nst.compare.table import show
     from nst.compare.write import target, write
 
@@ -61,7 +62,7 @@ def _compare(folders: Sequence[Path], out: Path | None) -> None:
     with console.capture() as captured:
         show(comparison, console)
     _say(captured.get())
-    _say(f"Report: {write(comparison, chosen)}")
+    _say(printable(f"Report: {write(comparison, chosen)}"))
 
 
 def _say(text: str) -> None:

@@ -1,10 +1,15 @@
-"""Reads run folders as they lie: finished, at work, stopped, broken, or of another version."""
+"""Reads run folders, whether finished, running, stopped, damaged or of another version.
+
+A folder may come from anywhere. What it holds is only read: no class that it names is built, no
+resolver called, and text comes out printable.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +22,15 @@ from omegaconf.errors import OmegaConfBaseException
 from nst.config.settings import Value, flat
 from nst.errors import InputError
 from nst.files import atomic as files
-from nst.runs.folder import CONFIG, HISTORY, RESULT, STATUS, RunFolder
+from nst.runs.folder import CONFIG, HISTORY, METRICS, RESULT, STATUS, RunFolder
 
-PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it
+PLANNED = ".hydra/config.yaml"  # what a job was started with; CONFIG is what it resolved to
 SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
-RECORDS = 200  # of the history that are kept, enough for a curve
-BROKEN = (
+RECORDS = 200  # lines of the history that are kept, enough for a curve
+LARGEST = 1e100  # of a number that counts as measured; squares of such numbers are still finite
+REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # to another key; ${oc.env:HOME} is none
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of surrogate pairs
+UNREADABLE = (
     InputError,
     OSError,
     ValueError,
@@ -42,13 +50,14 @@ class RunRecord:
     Attributes:
         folder: The run folder.
         name: The shortest path that tells it from the other runs.
-        state: As ``status.json`` says; ``stopped`` where it says running and no process is at work,
+        state: As ``status.json`` says; ``stopped`` where it says running and no process is,
             ``damaged`` where a file cannot be read.
         reason: Why, as far as known.
         config: The configuration, flat: ``{"loss.tv.weight": 100.0}``.
         resolved: Whether ``auto`` has been decided in it.
-        metrics: Every finite number of ``metrics.json``, flat; else what the history says.
-        history: Up to ``RECORDS`` lines of ``metrics.jsonl``, first and last included.
+        metrics: Every number of ``metrics.json``, flat; else what the history says.
+        history: The numbers of up to ``RECORDS`` lines of ``metrics.jsonl``, flat:
+            ``{"raw.content": 0.2}``; first and last line included.
         settings: What people set, see :mod:`nst.compare.settings`; empty until it is filled in.
     """
 
@@ -59,7 +68,7 @@ class RunRecord:
     config: Mapping[str, Value]
     resolved: bool
     metrics: Mapping[str, float]
-    history: Sequence[Mapping[str, Any]]
+    history: Sequence[Mapping[str, float]]
     settings: Mapping[str, Value] = field(default_factory=dict)
 
     @property
@@ -81,10 +90,15 @@ def find(folders: Iterable[Path]) -> list[Path]:
     """Finds the run folders among folders and right below them, in natural order, each once.
 
     Raises:
-        InputError: A folder does not exist, is a file, or holds no run.
+        InputError: A folder does not exist, is a file, cannot be read, or holds no run.
     """
-    found = [run for folder in folders for run in _runs_of(folder)]
-    return list({run.resolve(): run for run in found}.values())
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        try:
+            found |= {run.resolve(): run for run in _runs_of(folder)}
+        except OSError as error:
+            raise InputError(f"cannot read {folder}: {error.strerror}") from error
+    return list(found.values())
 
 
 def _runs_of(folder: Path) -> list[Path]:
@@ -109,34 +123,43 @@ def _natural(path: Path) -> tuple[int, str]:
 
 def read(folder: Path, name: str) -> RunRecord:
     """Reads a run folder; nothing in it can make this fail."""
-    wrong: list[str] = []
+    faults: list[str] = []
 
-    def part(reader: Callable[[], T]) -> T | None:
+    def part(file: str, reader: Callable[[], T]) -> T | None:
         try:
             return reader()
-        except BROKEN as error:
-            wrong.append(" ".join(str(error).split()))
-            return None
+        except RecursionError:
+            faults.append(f"{file} is damaged: nested too deeply")
+        except UNREADABLE as error:
+            text = " ".join(str(error).split())
+            faults.append(text if file in text else f"{file} is damaged: {text}")
+        return None
 
     run = RunFolder(folder)
-    status = part(lambda: run.status) or {}
+    status = part(STATUS, lambda: run.status) or {}
     resolved = (folder / CONFIG).is_file()
-    config = part(lambda: _config(folder / (CONFIG if resolved else PLANNED), resolved)) or {}
-    history = part(lambda: _history(folder / HISTORY)) or []
-    metrics = _so_far(history) | (part(lambda: _numbers(run.metrics)) or {})
-    if not config and status.get("status") in (None, "completed"):
-        wrong.append("it holds no configuration")
-    state, reason = _state(run, status)
-    if wrong:
-        state, reason = "damaged", "; ".join(wrong)
-    return RunRecord(folder, name, state, reason, config, resolved, metrics, history)
+    recorded = CONFIG if resolved else PLANNED
+    config = part(recorded, lambda: _config(folder / recorded, resolved)) or {}
+    history = part(HISTORY, lambda: _history(folder / HISTORY)) or []
+    metrics = _latest(history) | (part(METRICS, lambda: _numbers(run.metrics)) or {})
+    if not config and not faults and status.get("status") in (None, "completed"):
+        faults.append("it holds no configuration")
+    state, reason = ("damaged", "; ".join(faults)) if faults else _state(run, status)
+    return RunRecord(
+        folder, name, printable(state), printable(reason), config, resolved, metrics, history
+    )
 
 
 def names(folders: Sequence[Path]) -> list[str]:
     """Names folders by their paths below what they have in common."""
     absolute = [folder.resolve() for folder in folders]
     common = os.path.commonpath([folder.parent for folder in absolute])
-    return [folder.relative_to(common).as_posix() for folder in absolute]
+    return [printable(folder.relative_to(common).as_posix()) for folder in absolute]
+
+
+def printable(text: str) -> str:
+    """Puts text on one line and replaces what no terminal, font or file should be given."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.splitlines()))
 
 
 def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
@@ -144,51 +167,83 @@ def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
     if state != "running":
         return state, reason
     try:
-        with run.locked():  # for a moment: a run that is at work holds it
-            return "stopped", "ended without a word, as a kill or a crash does; resume= goes on"
+        with run.locked():  # for a moment: a process that works on the run holds it
+            return "stopped", "its process was killed or crashed; resume= continues it"
     except (InputError, OSError):
-        return "running", "a process is at work in it"
+        return "running", "a process is working on it"
 
 
 def _config(path: Path, resolved: bool) -> dict[str, Value]:
     if not path.is_file():
         return {}
-    config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    if not isinstance(config, dict):
+    container = OmegaConf.to_container(OmegaConf.load(path))
+    if not isinstance(container, dict):
         raise InputError(f"{path} is not a configuration")
-    settings = dict(flat(config))
+    config = _dereferenced({printable(key): _plain(value) for key, value in flat(container)})
     if not resolved:  # what was left open says nothing about how runs differ
-        return {key: value for key, value in settings.items() if value not in (None, "auto")}
-    return settings
+        return {key: value for key, value in config.items() if value not in (None, "auto")}
+    return config
 
 
-def _history(path: Path) -> list[Mapping[str, Any]]:
-    """Reads evenly spaced lines; what a kill has cut short, or is no record, is left out."""
+def _dereferenced(config: Mapping[str, Value]) -> dict[str, Value]:
+    """Replaces ``${alpha}`` by what alpha is; any other interpolation stays text.
+
+    Raises:
+        InputError: A reference leads nowhere.
+    """
+    found: dict[str, Value] = {}
+    for key, value in config.items():
+        passed = {key}
+        while isinstance(value, str) and (match := REFERENCE.fullmatch(value)):
+            if match[1] in passed or match[1] not in config:
+                raise InputError(f"{key} refers to {value}, which has no value")
+            passed.add(match[1])
+            value = config[match[1]]
+        found[key] = value
+    return found
+
+
+def _plain(value: Value) -> Value:
+    """Makes text printable, also of ``nan`` and ``inf``: they equal nothing, or order nothing."""
+    if isinstance(value, tuple):
+        return tuple(map(printable, value))
+    if isinstance(value, str) or (isinstance(value, float) and not math.isfinite(value)):
+        return printable(str(value))
+    return value
+
+
+def _history(path: Path) -> list[Mapping[str, float]]:
+    """Reads evenly spaced lines; a line cut short by a kill, or no record, is left out."""
     lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
     last = len(lines) - 1
     chosen = sorted({round(i * last / (RECORDS - 1)) for i in range(RECORDS)}) if lines else []
     return [record for i in chosen if (record := _record(lines[i])) is not None]
 
 
-def _record(line: str) -> Mapping[str, Any] | None:
+def _record(line: str) -> Mapping[str, float] | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return _numbers(record) if isinstance(record, dict) else None
 
 
-def _so_far(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    numbers = _numbers(history[-1]) if history else {}
-    so_far = {
-        name: numbers[name] for name in ("evaluations", "seconds", "total") if name in numbers
+def _latest(history: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Takes from the last record what ``metrics.json`` would say as well."""
+    record = history[-1] if history else {}
+    renamed = {
+        "evaluations": "evaluations",
+        "seconds": "seconds",
+        "total": "total",
+        "step": "steps",
     }
-    return so_far | ({"steps": numbers["step"]} if "step" in numbers else {})
+    return {new: record[old] for old, new in renamed.items() if old in record}
 
 
 def _numbers(node: Mapping[str, Any]) -> dict[str, float]:
+    """Lists the numbers of nested mappings, flat; without ``NaN``, infinite and absurd ones."""
     return {
-        key: value
+        printable(key): value
         for key, value in flat(node)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
     }

@@ -17,6 +17,7 @@ METRICS = {
     "seconds": "seconds",
     "evaluations": "evaluations",
 }
+LARGE = 1e9  # from here on with an exponent
 Combination = tuple[Value, ...]  # of the differing keys' values, the seed left out
 Groups = dict[Combination, list[RunRecord]]
 
@@ -32,8 +33,11 @@ class Spread:
     def __str__(self) -> str:
         """Writes it as ``0.312 ± 0.021``, both to the same decimal."""
         text = number(self.mean)
-        decimals = len(text.partition(".")[2])
-        return text if self.deviation is None else f"{text} ± {self.deviation:.{decimals}f}"
+        if self.deviation is None:
+            return text
+        if max(abs(self.mean), self.deviation) >= LARGE:
+            return f"{text} ± {number(self.deviation)}"
+        return f"{text} ± {self.deviation:.{len(text.partition('.')[2])}f}"
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,10 @@ class Effect:
 
 
 def number(value: float) -> str:
-    """Writes a count as it is, any other number with three digits, never as ``1e+03``."""
-    if not math.isfinite(value) or value == round(value):
+    """Writes a count as it is, any other number with three digits: ``0.0123``, ``3.2e12``."""
+    if abs(value) >= LARGE:
+        return shown(float(f"{value:.3g}"))
+    if value == round(value):
         return f"{value:.0f}"
     return f"{value:.{max(0, min(6, 2 - math.floor(math.log10(abs(value)))))}f}"
 

@@ -133,6 +133,6 @@ def _source(name: str, budget: int) -> tuple[Thumbnail, str] | None:
     try:
         path = fetch_image(name, timeout=PATIENCE) if name.startswith(WEB) else locate_image(name)
         picture = load(path)
-    except InputError:
+    except (InputError, OSError, RuntimeError):  # RuntimeError: ~name, of somebody unknown here
         return None  # moved, or on another machine
     return shrink(picture, budget), picture.sha256

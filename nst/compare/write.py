@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,7 +39,7 @@ def compare(folders: Sequence[str | Path], out: str | Path | None = None) -> Pat
     Raises:
         InputError: There is nothing to compare, or the files cannot be written.
     """
-    paths = [Path(folder).expanduser() for folder in folders]
+    paths = [Path(os.path.expanduser(folder)) for folder in folders]
     return write(gather(paths), target(paths, out))
 
 
@@ -48,7 +49,7 @@ def target(folders: Sequence[Path], out: str | Path | None) -> Path:
     Raises:
         InputError: It is a run folder or inside one.
     """
-    chosen = Path(out).expanduser() if out is not None else None
+    chosen = Path(os.path.expanduser(out)) if out is not None else None
     if chosen is None and len(folders) == 1 and not is_run(folders[0]):
         return folders[0] / FOLDER
     if chosen is None:
@@ -81,7 +82,7 @@ def write(comparison: Comparison, out: Path) -> Path:
             write_atomic(out / sheet_name(index), _png(sheet.draw(page, title, comparison.gallery)))
         _remove_old_pages(out, len(laid_out))
         write_atomic(out / FRONT, _png(chart))
-        write_atomic(out / TABLE, csv_text(comparison).encode())
+        write_atomic(out / TABLE, csv_text(comparison).encode("utf-8", "surrogateescape"))
         html = report_page.build(comparison, laid_out, jpeg(chart), out)
         write_atomic(out / REPORT, html.encode())
     except OSError as error:

@@ -6,7 +6,7 @@ import html
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -27,11 +27,13 @@ DASHES = ("-", "--", ":", "-.")
 FOREGROUND = "#123456"  # stands for the text colour of the page, which the SVG is given at the end
 PAGE_STYLE: dict[Any, Any] = {
     "axes.formatter.limits": (-2, 4),  # short numbers at the axes
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "nst",  # else ids differ from one time to the next
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), FOREGROUND),
     **dict.fromkeys(("xtick.color", "ytick.color"), FOREGROUND),
 }
+RAW = "raw."  # before the name of a term in a history
 AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 
 
@@ -50,29 +52,27 @@ def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
     Returns:
         SVG, or "" where no run has a history.
     """
-    terms = dict.fromkeys(
-        term for run in runs for term in _raw(run.history[-1] if run.history else {})
-    )
-    panels = {f"{term}, unweighted": term for term in terms} | {"total, as optimised": None}
-    told = [run for run in runs if run.history]
-    if not told:
+    runs = [run for run in runs if run.history]
+    if not runs:
         return ""
+    terms = dict.fromkeys(key for run in runs for key in run.history[-1] if key.startswith(RAW))
+    panels = {f"{term.removeprefix(RAW)}, unweighted": term for term in terms}
+    panels["total, as optimised"] = "total"
     figure, grid = _panels(math.ceil(len(panels) / 2), 2, (5.2, 2.9), below=0.5)
-    styles = _styles(told, keys)
+    styles = _styles(runs, keys)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
     for axes, (title, term) in zip(grid.flat, panels.items(), strict=False):
-        for index, run in enumerate(told):
-            x = [_number(record.get(axis)) for record in run.history]
-            y = [_number(_raw(r).get(term) if term else r.get("total")) for r in run.history]
+        for index, run in enumerate(runs):
+            x, y = ([record.get(key, math.nan) for record in run.history] for key in (axis, term))
             colour, dash = styles[index]
             axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.4, gid=f"curve-{index}")
         _scale(axes, [value for line in axes.lines for value in line.get_ydata() if value > 0])
         axes.set_title(title, size=11)
         axes.set_xlabel(AXES[axis])
         axes.grid(alpha=0.25)
-    _legend(figure, told, keys)
-    titles = [label(run, keys) for run in told]
+    _legend(figure, runs, keys)
+    titles = [label(run, keys) for run in runs]
     return re.sub(
         r'<g id="curve-(\d+)">',
         lambda m: f'<g class="curve"><title>{html.escape(titles[int(m[1])])}</title>',
@@ -98,9 +98,7 @@ def main_effects(effects: Sequence[Effect]) -> str:
             joined = "-" if all(isinstance(value, int | float) for value in effect.values) else ""
             look = {"color": PALETTE[0], "linestyle": joined, "marker": "o", "ms": 7}
             axes.errorbar(places, means, bars, capsize=4, **look)
-            axes.set_xticks(
-                places, [shown(value)[:18] for value in effect.values], parse_math=False
-            )
+            axes.set_xticks(places, [shown(value)[:18] for value in effect.values])
             axes.margins(x=0.15)
             axes.grid(alpha=0.25)
             axes.set_xlabel(short(effect.key))
@@ -132,15 +130,6 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
     axes.yaxis.set_major_formatter(lambda value, _: shown(value))
     axes.minorticks_off()
-
-
-def _raw(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    raw = record.get("raw")
-    return raw if isinstance(raw, dict) else {}
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _styles(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[tuple[Any, str]]:
@@ -175,11 +164,7 @@ def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> N
             } | fixed
             entries[f"{short(key)}={shown(value)}"] = Line2D([], [], **look)
     if entries and len(entries) <= 16:
-        legend = figure.legend(
-            entries.values(), entries, loc="lower center", ncols=8, frameon=False
-        )
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+        figure.legend(entries.values(), entries, loc="lower center", ncols=8, frameon=False)
 
 
 def _svg(figure: Figure) -> str:

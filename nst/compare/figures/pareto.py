@@ -30,6 +30,7 @@ TEXT_LINE = 17  # height of a line of a label, px
 CROWDING = 0.3  # share of the axes that thumbnails may cover
 SIDES = (11.0, 60.0)  # least and most width of the chart, inches
 LOG_FROM = 20.0  # ratio of largest to smallest distance from which on an axis is logarithmic
+LOG_LEAST = 1e-100  # smallest distance that a logarithmic axis has room below
 OTHER = PALETTE[-1]  # of what is on no front
 
 
@@ -199,7 +200,7 @@ def _zoom(axes: Axes, points: Sequence[tuple[float, float]], box: tuple[float, f
     ):
         share = 1.1 * room / (1 - 2.2 * room)  # of the range of values
         low, high = min(values, default=0.0), max(values, default=1.0)
-        if low > 0 and high / low > LOG_FROM:
+        if low > LOG_LEAST and high / low > LOG_FROM:
             factor = (high / low) ** share
             axes.set(**{f"{name}scale": "log", f"{name}lim": (low / factor, high * factor)})
         else:

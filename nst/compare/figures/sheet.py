@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 import matplotlib
@@ -140,9 +141,7 @@ def _wrap(text: str, width: int) -> list[str]:
             lines[-1] = joined
             continue
         while _font(True).getlength(word) > width:
-            fits = next(
-                n for n in range(len(word), 0, -1) if _font(True).getlength(word[:n]) <= width
-            )
+            fits = next(n for n in count(1) if _font(True).getlength(word[: n + 1]) > width)
             lines.append(word[:fits])
             word = word[fits:]
         lines.append(word)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
@@ -54,8 +55,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def link(path: str, text: str) -> str:
-    """Makes a link to a file beside the report."""
-    return f'<a href="{escape(quote(path))}">{escape(text)}</a>'
+    """Makes a link to a file beside the report, whatever bytes its path is made of."""
+    return f'<a href="{quote(os.fsencode(path))}">{escape(text)}</a>'
 
 
 def image(jpeg: bytes, alternative: str, css_class: str = "") -> str:
