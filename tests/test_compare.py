@@ -361,7 +361,7 @@ def test_main_effects_by_hand(tmp_path: Path, images: dict[str, Path]) -> None:
     low, high = by_key["alpha"].spreads["content_distance"]
     assert (low.mean, high.mean) == (pytest.approx(0.3), pytest.approx(0.7))
     assert low.deviation == pytest.approx(np.std([0.2, 0.4], ddof=1))
-    assert "exceeds what seeds alone do" in by_key["alpha"].verdicts[0]
+    assert "exceeds the variation between seeds" in by_key["alpha"].verdicts[0]
     assert "does not exceed" in by_key["style"].verdicts[1]  # all the same
 
 

@@ -16,11 +16,11 @@ from nst.config.settings import Value
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What is compared.
+    """Runs to compare.
 
     Attributes:
         runs: With their settings, in the order of the folders.
-        keys: The settings that differ, in the order of the configuration, ``seed`` last.
+        keys: Settings that differ, in the order of the configuration, ``seed`` last.
         gallery: All pictures.
     """
 
@@ -30,12 +30,12 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """Says what this is."""
+        """Heading of the comparison."""
         return "One run" if len(self.runs) == 1 else f"Comparison of {len(self.runs)} runs"
 
     @property
     def values(self) -> dict[str, list[Value]]:
-        """What each differing key took."""
+        """Values that each differing key takes."""
         return {
             key: ordered(run.settings[key] for run in self.runs if key in run.settings)
             for key in self.keys
@@ -43,17 +43,17 @@ class Comparison:
 
     @cached_property
     def effects(self) -> list[Effect]:
-        """The main effects."""
+        """Main effects of the differing keys."""
         return effects(self.runs, self.keys)
 
     def label(self, run: RunRecord) -> str:
-        """Names a run by what tells it apart, and by its folder where that is not enough."""
+        """Names a run by its differing settings, and by its folder where others share them."""
         words = label(run, self.keys)
-        twins = sum(label(other, self.keys) == words for other in self.runs)
-        return words if twins == 1 or words == run.name else f"{words} ({run.name})"
+        sharing = sum(label(other, self.keys) == words for other in self.runs)
+        return words if sharing == 1 or words == run.name else f"{words} ({run.name})"
 
     def number(self, run: RunRecord) -> int:
-        """Counts runs from 1."""
+        """Number of a run, from 1."""
         return self.runs.index(run) + 1
 
 

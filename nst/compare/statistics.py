@@ -1,4 +1,4 @@
-"""What each key does to the metrics, over all other keys, and what seeds alone do."""
+"""What each key does to the metrics, over all other keys, and the variation between seeds."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Groups = dict[Combination, list[RunRecord]]
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation of a sample; no deviation where there is one value."""
+    """Mean and standard deviation of a sample; the deviation of a single value is None."""
 
     mean: float
     deviation: float | None
     count: int
 
     def __str__(self) -> str:
-        """Writes it as ``0.312 ± 0.021``, both to the same decimal."""
+        """Writes ``0.312 ± 0.021``, both to the same decimal."""
         text = number(self.mean)
         if self.deviation is None:
             return text
@@ -180,17 +180,17 @@ def _verdict(
     margin = _student(freedom) * error
     exceeds = "exceeds" if difference > margin else "does not exceed"
     return (
-        f"{words}; the difference {number(difference)} {exceeds} what seeds alone do "
-        f"(95 % within {number(margin)}, {freedom} degrees of freedom)."
+        f"{words}; the difference {number(difference)} {exceeds} the variation between seeds "
+        f"({number(margin)} at 95 %, {freedom} degrees of freedom)."
     )
 
 
 def _error_share(groups: Iterable[Sequence[RunRecord]]) -> float:
-    """Variance of the mean over combinations, in units of a single run's."""
+    """Variance of the mean over combinations, as a multiple of a single run's."""
     sizes = [len({run.settings.get("seed") for run in group}) for group in groups]
     return sum(1 / size for size in sizes) / len(sizes) ** 2
 
 
 def _student(freedom: int) -> float:
-    """Two-sided 95 % point of Student's t, by Cornish-Fisher expansion; within 4 % from 2 on."""
+    """Two-sided 95 % point of Student's t, by Cornish-Fisher expansion; within 4 % for freedom >= 2."""
     return 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.556 / freedom**3

@@ -1,4 +1,4 @@
-"""The runs as a table: ``runs.csv`` and what the terminal shows."""
+"""The runs as a table: ``runs.csv``, and the one that the terminal shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nst.compare.statistics import METRICS, number
 
 
 def csv_text(comparison: Comparison) -> str:
-    """Writes a row a run: folder, state, reason, differing keys, every metric."""
+    """Writes one row per run: folder, state, reason, differing settings, every metric."""
     metrics = dict.fromkeys(name for run in comparison.runs for name in run.metrics)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -32,11 +32,11 @@ def csv_text(comparison: Comparison) -> str:
 
 def show(comparison: Comparison, console: Console) -> None:
     """Prints two runs side by side, any other number as one table."""
-    console.print(two(comparison) if len(comparison.runs) == 2 else overview(comparison))
+    console.print(side_by_side(comparison) if len(comparison.runs) == 2 else overview(comparison))
 
 
 def overview(comparison: Comparison) -> Table:
-    """Lists the runs with their state, differing keys and metrics."""
+    """Lists the runs with their state, differing settings and metrics."""
     table = _table(["state", *map(short, comparison.keys), *METRICS.values(), "folder"])
     for run in comparison.runs:
         settings = [shown(run.settings.get(key)) for key in comparison.keys]
@@ -44,8 +44,8 @@ def overview(comparison: Comparison) -> Table:
     return table
 
 
-def two(comparison: Comparison) -> Table:
-    """Sets two runs side by side: the keys that differ, and both sets of metrics."""
+def side_by_side(comparison: Comparison) -> Table:
+    """Lists the settings and metrics of two runs side by side."""
     first, second = comparison.runs
     table = _table(["", first.name, second.name, "change"])
     for key in comparison.keys:
@@ -62,7 +62,7 @@ def two(comparison: Comparison) -> Table:
 
 
 def _change(first: RunRecord, second: RunRecord, name: str) -> str:
-    """Writes by how much a metric differs, in percent of the first run's."""
+    """Writes the change of a metric, in percent of the first run's."""
     before, after = first.metrics.get(name), second.metrics.get(name)
     if not before or after is None or before == after:
         return ""
@@ -85,4 +85,4 @@ def _table(headings: Sequence[str]) -> Table:
 
 
 def _row(table: Table, cells: Sequence[str]) -> None:
-    table.add_row(*(Text(cell) for cell in cells))  # Text: brackets in a path are no markup
+    table.add_row(*(Text(cell) for cell in cells))  # Text: brackets in a path are not markup

@@ -17,17 +17,17 @@ from nst.files.fetch import fetch_image
 from nst.images.io import Picture, load, to_pil
 from nst.sources import WEB, locate_image
 
-CELL = (320, 480)  # most width and height of a picture on the sheet, px
+CELL = (320, 480)  # maximum width and height of a picture on the sheet, px
 CROP = (320, 160)  # of the centre at 100 %, px
-LONG_SIDE = 1024  # most of a picture inside the report, px
-REPORT_BYTES = 7_500_000  # for all pictures of a report; a third more as text
-LEAST_BYTES = 12_000  # for one picture, so that it can be recognised
-PATIENCE = 3.0  # for a content image that has left the cache, s
+LONG_SIDE = 1024  # maximum of a picture inside the report, px
+REPORT_BYTES = 7_500_000  # for all results in a report; base64 adds a third
+LEAST_BYTES = 12_000  # for one picture, so that it is recognisable
+PATIENCE = 3.0  # to fetch an image that is no longer cached, s
 
 
 @dataclass(frozen=True, eq=False)
 class Thumbnail:
-    """One picture.
+    """One picture in the sizes that are needed.
 
     Attributes:
         size: Width and height of the file, px.
@@ -49,7 +49,7 @@ class Gallery:
     """The pictures of a comparison, by run folder; what cannot be found or read is missing.
 
     Attributes:
-        results: What the runs made.
+        results: Of the runs.
         contents: The content images; runs with the same one share a thumbnail.
         styles: Likewise.
         notes: Why a result is missing.
@@ -86,21 +86,21 @@ def shrink(picture: Picture, most_bytes: int) -> Thumbnail:
 
 
 def fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
-    """Scales to the largest size inside a box, aspect kept; small ones grow so that all compare."""
+    """Scales to the largest size inside a box, also upwards; the aspect ratio is kept."""
     scale = min(box[0] / image.width, box[1] / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def jpeg(image: Image.Image) -> bytes:
-    """Encodes for looking at closely: colour at full resolution."""
+    """Encodes at high quality, with colour at full resolution."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=88, subsampling=0)
     return file.getvalue()
 
 
 def data_uri(data: bytes) -> str:
-    """Wraps a JPEG for HTML."""
+    """Encodes a JPEG as a data URI."""
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
@@ -134,5 +134,5 @@ def _source(name: str, budget: int) -> tuple[Thumbnail, str] | None:
         path = fetch_image(name, timeout=PATIENCE) if name.startswith(WEB) else locate_image(name)
         picture = load(path)
     except (InputError, OSError, RuntimeError):  # RuntimeError: ~name, of somebody unknown here
-        return None  # moved, or on another machine
+        return None  # moved, or from another machine
     return shrink(picture, budget), picture.sha256

@@ -74,7 +74,7 @@ def write(comparison: Comparison, out: Path) -> Path:
     """
     laid_out = pages(comparison.runs, comparison.keys)
     chart = pareto.draw(comparison.runs, comparison.keys, comparison.gallery)
-    heading = f"{comparison.title}; below each picture its centre at 100 %"
+    heading = f"{comparison.title}; below each picture: its centre at 100 %"
     try:
         out.mkdir(parents=True, exist_ok=True)
         for index, page in enumerate(laid_out, start=1):

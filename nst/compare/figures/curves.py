@@ -21,15 +21,15 @@ from nst.compare.settings import label, ordered, short, shown
 from nst.compare.statistics import METRICS, Effect
 from nst.config.settings import Value
 
-# From Okabe and Ito's palette, what is told apart by all eyes, on light and on dark.
+# From the palette of Okabe and Ito: distinct to colour-blind readers, on light and on dark.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8a8a8a")
 DASHES = ("-", "--", ":", "-.")
-FOREGROUND = "#123456"  # stands for the text colour of the page, which the SVG is given at the end
+FOREGROUND = "#123456"  # placeholder for the text colour of the page
 PAGE_STYLE: dict[Any, Any] = {
-    "axes.formatter.limits": (-2, 4),  # short numbers at the axes
+    "axes.formatter.limits": (-2, 4),  # of tick labels
     "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "nst",  # else ids differ from one time to the next
+    "svg.hashsalt": "nst",  # else ids differ between calls
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), FOREGROUND),
     **dict.fromkeys(("xtick.color", "ytick.color"), FOREGROUND),
 }
@@ -41,12 +41,12 @@ AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
     """Draws the raw terms and the total of every run.
 
-    Colours tell the values of the first key apart, dashes those of the second; each line also
-    carries its run's label.
+    Colours distinguish the values of the first key, dashes those of the second; each line has
+    its run's label as a tooltip.
 
     Args:
         runs: With their settings and histories.
-        keys: That differ, the most telling first.
+        keys: That differ, the one with most values first.
         axis: ``evaluations`` or ``seconds``.
 
     Returns:
@@ -82,7 +82,7 @@ def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
 
 @style.context(["default", PAGE_STYLE])
 def main_effects(effects: Sequence[Effect]) -> str:
-    """Draws, for each key and metric, every setting (grey) and the mean over them (blue)."""
+    """Draws, per key and metric, every combination (grey) and the mean over them (blue)."""
     if not effects:
         return ""
     metrics = [metric for metric in list(METRICS)[:3] if all(metric in e.points for e in effects)]
@@ -94,7 +94,7 @@ def main_effects(effects: Sequence[Effect]) -> str:
                 axes.plot([place] * len(sample), sample, "o", color=PALETTE[-1], ms=4, alpha=0.7)
             means = [spread.mean for spread in effect.spreads[metric]]
             bars = [spread.deviation or 0.0 for spread in effect.spreads[metric]]
-            # A line between words would claim an order that they do not have.
+            # A line between words would suggest an order that they do not have.
             joined = "-" if all(isinstance(value, int | float) for value in effect.values) else ""
             look = {"color": PALETTE[0], "linestyle": joined, "marker": "o", "ms": 7}
             axes.errorbar(places, means, bars, capsize=4, **look)
@@ -109,8 +109,8 @@ def main_effects(effects: Sequence[Effect]) -> str:
 def _panels(
     rows: int, columns: int, panel: tuple[float, float] = (3.5, 2.9), below: float = 0.0
 ) -> tuple[Figure, Any]:
-    """Makes a grid of axes, each in a panel of so many inches, with room below them."""
-    # By hand: the layout engines measure every text several times, which takes seconds.
+    """Makes a grid of axes, each in a panel of the given inches, with room below the grid."""
+    # Computed here: the layout engines measure every text several times, which takes seconds.
     width, height = panel[0] * columns, panel[1] * rows + below
     figure = Figure((width, height))
     edges = {"left": 0.65 / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
@@ -122,7 +122,7 @@ def _panels(
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
-    """Makes the vertical axis logarithmic where the values, all positive, span over a decade."""
+    """Makes the vertical axis logarithmic where the values, all positive, span a decade."""
     if not values or max(values) < 10 * min(values):
         return
     axes.set_yscale("log", nonpositive="mask")
@@ -147,7 +147,7 @@ def _styles(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[tuple[Any, s
 
 
 def colour(index: int, count: int) -> Any:
-    """Picks from the palette, grey left aside; more values than it has run from dark to bright."""
+    """Picks from the palette without its grey; more values than it has run from dark to bright."""
     if count < len(PALETTE):
         return PALETTE[index]
     return matplotlib.colormaps["viridis"](0.1 + 0.8 * index / (count - 1))
@@ -168,7 +168,7 @@ def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> N
 
 
 def _svg(figure: Figure) -> str:
-    """Writes SVG to stand inside a page: no header, no date, no size of its own."""
+    """Writes SVG for use inside a page: no header, no date, no fixed size."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = file.getvalue()

@@ -17,13 +17,13 @@ from nst.compare.thumbnails import CELL, Gallery
 
 WIDTH = CELL[0]  # of a column, px
 GAP, LINE = 16, 22  # between cells; from one line of text to the next, px
-GUTTER = 200  # most width of the titles of rows, px
+GUTTER = 200  # maximum width of row titles, px
 NO_PICTURE = "#dddddb"
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """What is drawn for a cell."""
+    """What is drawn in a cell."""
 
     picture: Image.Image | None
     crop: Image.Image | None
@@ -68,7 +68,7 @@ def _tile(cell: Cell, gallery: Gallery) -> Tile:
     example = exemplar(cell.runs, gallery)
     thumbnail = gallery.results[example.folder] if example else None
     state = state_line(cell.runs)
-    if thumbnail is None:  # the box says it all
+    if thumbnail is None:  # its box holds state and reason
         reason = next((run.reason for run in cell.runs), "")
         words = [*_wrap(state or "no picture", WIDTH - GAP), *_wrap(reason, WIDTH - GAP)]
         return Tile(None, None, tuple(words[:6]), tuple(_wrap(cell.caption, WIDTH)))
@@ -115,7 +115,7 @@ def _height(row: Sequence[Tile | None]) -> int:
 
 @lru_cache
 def _font(bold: bool = False) -> ImageFont.FreeTypeFont:
-    # Matplotlib brings it along: the same on every machine, with Greek and Cyrillic.
+    # Ships with Matplotlib: the same on every machine, with Greek and Cyrillic.
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, 16)
 

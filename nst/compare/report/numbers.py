@@ -1,4 +1,4 @@
-"""The numbers of the report: tables of runs and settings, effects, curves, differences."""
+"""The numbers of the report: tables of runs and combinations, effects, curves, differences."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from nst.compare.figures.curves import curves, main_effects
 from nst.compare.layout import axes_of
 from nst.compare.report.markup import escape, image, metric, setting, table, td
 from nst.compare.settings import all_differences, ordered, short, shown
-from nst.compare.statistics import METRICS, Effect, by_combination, spread
+from nst.compare.statistics import METRICS, Effect, by_combination, spread, without_seed
 from nst.compare.thumbnails import fitted, jpeg
 
 THUMBNAIL = (88, 88)  # in the table, px
 
 
 def runs_table(comparison: Comparison) -> str:
-    """Lists every run with its state, differing keys and metrics."""
+    """Lists every run with its state, differing settings and metrics."""
     rows = []
     for index, run in enumerate(comparison.runs, start=1):
         thumbnail = comparison.gallery.results.get(run.folder)
@@ -37,11 +37,11 @@ def runs_table(comparison: Comparison) -> str:
 
 
 def settings_table(comparison: Comparison) -> str:
-    """Averages each setting over its seeds; empty where no seed differs."""
+    """Averages each combination of settings over its seeds; empty where the seed is the same."""
     if "seed" not in comparison.keys:
         return ""
     done = [run for run in comparison.runs if run.state == "completed"]
-    keys = [key for key in comparison.keys if key != "seed"]
+    keys = without_seed(comparison.keys)
     rows = [
         [
             *map(setting, chosen),
@@ -55,17 +55,17 @@ def settings_table(comparison: Comparison) -> str:
         ]
         for chosen, group in by_combination(done, keys).items()
     ]
-    words = "Mean ± standard deviation over the completed runs of a setting, one for each seed."
+    words = "Mean ± standard deviation over the completed runs of a combination, one per seed."
     return f"<p>{words}</p>{table([*map(short, keys), 'runs', *METRICS.values()], rows)}"
 
 
 def effect_tables(effects: Sequence[Effect]) -> str:
-    """Shows what each key does to the metrics."""
+    """Shows the effect of each setting on the metrics."""
     if not effects:
         return ""
     parts = [
-        "<p>Each value of a key over all other settings, seeds averaged first. Grey: the settings; "
-        "blue: their mean ± standard deviation.</p>",
+        "<p>Each value of a setting, averaged over seeds and then over combinations of the other "
+        "settings. Grey: single combinations; blue: their mean ± standard deviation.</p>",
         f"<div class='card'>{main_effects(effects)}</div>",
     ]
     for effect in effects:
@@ -82,11 +82,14 @@ def effect_tables(effects: Sequence[Effect]) -> str:
 
 def _footing(effect: Effect) -> str:
     if effect.shared:
-        shared = f"over {effect.shared} settings" if effect.shared > 1 else "in the one setting"
-        return f'<p class="pale">Compared {shared} of the other keys that all its values share.</p>'
+        shared = (
+            "the one combination" if effect.shared == 1 else f"the {effect.shared} combinations"
+        )
+        words = f"Compared over {shared} of other settings that all its values share."
+        return f'<p class="pale">{words}</p>'
     return (
-        '<p class="alarm">Its values were never tried with the same other settings: what looks '
-        "like its effect may be that of another key.</p>"
+        '<p class="alarm">Its values were never tried with the same other settings: the apparent '
+        "effect may be that of another setting.</p>"
     )
 
 
@@ -96,9 +99,7 @@ def loss_curves(comparison: Comparison) -> str:
     drawn = {axis: curves(comparison.runs, keys, axis) for axis in ("evaluations", "seconds")}
     if not any(drawn.values()):
         return ""
-    words = (
-        "Terms without their weights, and the weighted sum; the pointer on a line names its run."
-    )
+    words = "Unweighted terms, and the weighted total. Hover over a line to see its run."
     parts = [f"<h3>by {axis}</h3><div class='card'>{svg}</div>" for axis, svg in drawn.items()]
     return f"<p>{words}</p>{''.join(parts)}"
 
@@ -109,7 +110,7 @@ def differences(comparison: Comparison) -> str:
     for key in all_differences(comparison.runs):
         values = ordered(run.config.get(key) for run in comparison.runs if run.resolved)
         width = 12 if key.endswith(".sha256") else None
-        told = [
+        places = [
             f"<div><code>{escape(shown(value)[:width])}</code> <span class='pale'>in</span> "
             + " ".join(
                 f'<a href="#run-{index}">{index}</a>'
@@ -119,8 +120,6 @@ def differences(comparison: Comparison) -> str:
             + "</div>"
             for value in values
         ]
-        rows.append([td(escape(key)), td("".join(told))])
-    words = (
-        "Every key of the resolved configurations, those included that merely follow from others."
-    )
-    return f"<p>{words}</p>{table(['key', 'value and its runs'], rows)}" if rows else ""
+        rows.append([td(escape(key)), td("".join(places))])
+    words = "All keys of the resolved configurations, including those that follow from others."
+    return f"<p>{words}</p>{table(['key', 'value and runs'], rows)}" if rows else ""

@@ -17,7 +17,7 @@ from nst.compare.report.numbers import (
     runs_table,
     settings_table,
 )
-from nst.compare.report.pictures import contents, inputs, run_sections, sheet_pages
+from nst.compare.report.pictures import contents, run_sections, sheet_pages, source_images
 from nst.compare.settings import short, shown
 from nst.compare.thumbnails import data_uri
 
@@ -31,21 +31,21 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
         comparison: The runs.
         pages: Of the contact sheet.
         front: The chart of distances, JPEG.
-        out: The folder where the report will lie; links to the runs start there.
+        out: The folder of the report, which links to runs are relative to.
     """
     sections = {
         "sheet": ("Contact sheet", sheet_pages(comparison, pages)),
         "front": ("Content distance against style distance", _front(front)),
         "table": ("All runs", runs_table(comparison)),
-        "settings": ("Settings, over their seeds", settings_table(comparison)),
-        "effects": ("What each key does", effect_tables(comparison.effects)),
+        "settings": ("Combinations, averaged over seeds", settings_table(comparison)),
+        "effects": ("Effect of each setting", effect_tables(comparison.effects)),
         "curves": ("Loss curves", loss_curves(comparison)),
-        "differences": ("What differs in the configurations", differences(comparison)),
-        "runs": ("Every run, before and after", run_sections(comparison, out)),
+        "differences": ("Differences between configurations", differences(comparison)),
+        "runs": ("Runs, before and after", run_sections(comparison, out)),
     }
-    told = {name: section for name, section in sections.items() if section[1]}
-    parts = [f'<h2 id="{name}">{title}</h2>\n{body}' for name, (title, body) in told.items()]
-    links = " ".join(f'<a href="#{name}">{title}</a>' for name, (title, _) in told.items())
+    filled = {name: section for name, section in sections.items() if section[1]}
+    parts = [f'<h2 id="{name}">{title}</h2>\n{body}' for name, (title, body) in filled.items()]
+    links = " ".join(f'<a href="#{name}">{title}</a>' for name, (title, _) in filled.items())
     css = "".join(
         f'.before-{index} {{ background-image: url("{data_uri(thumbnail.large)}"); }}\n'
         for index, thumbnail in enumerate(contents(comparison))
@@ -62,20 +62,20 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
 def _header(comparison: Comparison) -> str:
     states = Counter(run.state for run in comparison.runs)
     counts = ", ".join(f"{count} {escape(state)}" for state, count in states.most_common())
-    told = [
-        f"<b>{escape(short(key))}</b> ({escape(', '.join(map(shown, values)))})"
-        for key, values in comparison.values.items()
+    values = [
+        f"<b>{escape(short(key))}</b> ({escape(', '.join(map(shown, taken)))})"
+        for key, taken in comparison.values.items()
     ]
-    differ = f"What differs: {'; '.join(told)}." if told else "No key differs between these runs."
+    differ = f"Settings that differ: {'; '.join(values)}." if values else "No setting differs."
     words = f"<h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>"
-    return f"<header>{words}{inputs(comparison)}</header>"
+    return f"<header>{words}{source_images(comparison)}</header>"
 
 
 def _front(front: bytes) -> str:
     words = (
-        "Both distances are measured in the same way for every run, whatever it optimised. What is "
-        "on the front is beaten by nothing in both; several seeds of a setting are shown as their "
-        "mean ± standard deviation."
+        "Both distances are measured in the same way for every run, whatever it optimised. On the "
+        "front are the runs that no other beats in both; several seeds are shown as mean ± standard "
+        "deviation."
     )
     chart = image(front, "Pareto chart of all runs")
     linked = f'<a id="chart" href="#chart" title="full size">{chart}</a>'

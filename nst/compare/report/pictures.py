@@ -1,4 +1,4 @@
-"""The pictures of the report: inputs, contact sheet, and a section with a slider for every run."""
+"""The pictures of the report: source images, contact sheet, and a section per run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def contents(comparison: Comparison) -> list[Thumbnail]:
     return list(dict.fromkeys(comparison.gallery.contents.values()))
 
 
-def inputs(comparison: Comparison) -> str:
+def source_images(comparison: Comparison) -> str:
     """Shows the content and style images of all runs."""
     figures: dict[Thumbnail, str] = {}
     for run in comparison.runs:
@@ -40,7 +40,8 @@ def inputs(comparison: Comparison) -> str:
 def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
     """Shows the contact sheet; a click on a picture leads to its run."""
     words = (
-        "Below each picture its centre at 100 %. A click shows the run; ← and → lead on from there."
+        "Below each picture: its centre at 100 %. Click a picture to open its run, press ← and → to "
+        "move between runs."
     )
     parts = [f"<p>{words}</p>"]
     for page in pages:
@@ -87,11 +88,8 @@ def run_sections(comparison: Comparison, out: Path) -> str:
     for index, run in enumerate(comparison.runs, start=1):
         content = comparison.gallery.contents.get(run.folder)
         picture = _before_after(run, comparison, None if content is None else known.index(content))
-        state = (
-            ""
-            if run.state == "completed"
-            else f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
-        )
+        state = f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
+        state = "" if run.state == "completed" else state
         parts.append(
             f'<section class="run card" id="run-{index}"><a class="close" href="#sheet">close</a>'
             f"<h3>{index}: {escape(comparison.label(run))}</h3>{picture}{state}"
@@ -103,14 +101,11 @@ def run_sections(comparison: Comparison, out: Path) -> str:
 def _before_after(run: RunRecord, comparison: Comparison, content: int | None) -> str:
     thumbnail = comparison.gallery.results.get(run.folder)
     if thumbnail is None:
-        return '<p class="pale">There is no picture.</p>'
+        return '<p class="pale">No picture.</p>'
     result = image(thumbnail.large, comparison.label(run))
     style = f"--aspect: {thumbnail.size[0] / thumbnail.size[1]:.4f}"
     if content is None:
-        layer, control = (
-            "",
-            '<p class="pale">Its content image is not where it was, or has changed.</p>',
-        )
+        layer, control = "", '<p class="pale">The content image was moved or has changed.</p>'
     else:
         layer = (
             f'<div class="before before-{content}" role="img" aria-label="content image"></div>'
@@ -128,12 +123,11 @@ def _facts(run: RunRecord, comparison: Comparison, out: Path) -> str:
     facts = {name: number(run.metrics[key]) for key, name in METRICS.items() if key in run.metrics}
     thumbnail = comparison.gallery.results.get(run.folder)
     folder = Path(os.path.relpath(run.folder, out)).as_posix()
-    told = {name: escape(value) for name, value in facts.items()}
     if thumbnail and run.picture:
         file = Path(os.path.relpath(run.picture, out)).as_posix()
-        told["picture"] = link(file, "{} × {} px".format(*thumbnail.size))
+        facts["picture"] = link(file, "{} × {} px".format(*thumbnail.size))
         if thumbnail.large_size != thumbnail.size:
-            told["picture"] += " (here {} × {})".format(*thumbnail.large_size)
-    told["folder"] = link(f"{folder}/", run.name)
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in told.items())
+            facts["picture"] += " (here {} × {})".format(*thumbnail.large_size)
+    facts["folder"] = link(f"{folder}/", run.name)
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in facts.items())
     return f"<dl>{pairs}</dl>"
