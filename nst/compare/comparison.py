@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from nst.compare.load import RunRecord, find, names, read
+from nst.compare.load import RunRecord, find, names, printable, read
 from nst.compare.settings import differing, label, ordered, with_settings
 from nst.compare.statistics import Effect, effects
 from nst.compare.thumbnails import Gallery, load_gallery
@@ -69,10 +69,10 @@ def gather(folders: Sequence[Path]) -> Comparison:
     found = find(folders)
     runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
     gallery = load_gallery(runs)
-    notes = gallery.notes
-    runs = [
-        replace(run, state="damaged", reason=notes[run.folder]) if run.folder in notes else run
-        for run in runs
-    ]
-    runs = with_settings(runs)
+    runs = with_settings([_without_picture(run, gallery.notes.get(run.folder)) for run in runs])
     return Comparison(runs, differing(runs), gallery)
+
+
+def _without_picture(run: RunRecord, fault: str | None) -> RunRecord:
+    """Marks a run as damaged if its picture cannot be read."""
+    return run if fault is None else replace(run, state="damaged", reason=printable(fault))

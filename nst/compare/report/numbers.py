@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from nst.compare.comparison import Comparison
 from nst.compare.figures.curves import curves, main_effects
 from nst.compare.layout import axes_of
+from nst.compare.load import RunRecord
 from nst.compare.report.markup import escape, image, metric, setting, table, td
 from nst.compare.settings import all_differences, ordered, short, shown
-from nst.compare.statistics import METRICS, Effect, by_combination, spread, without_seed
+from nst.compare.statistics import METRICS, Effect, Spread, by_combination, spread, without_seed
 from nst.compare.thumbnails import fitted, jpeg
 
 THUMBNAIL = (88, 88)  # in the table, px
@@ -44,19 +45,19 @@ def settings_table(comparison: Comparison) -> str:
     keys = without_seed(comparison.keys)
     rows = [
         [
-            *map(setting, chosen),
+            *map(setting, combination),
             td(str(len(group)), value=len(group)),
-            *(
-                metric(spread(v))
-                if (v := [r.metrics[m] for r in group if m in r.metrics])
-                else td("")
-                for m in METRICS
-            ),
+            *(metric(_spread(group, name)) for name in METRICS),
         ]
-        for chosen, group in by_combination(done, keys).items()
+        for combination, group in by_combination(done, keys).items()
     ]
     words = "Mean ± standard deviation over the completed runs of a combination, one per seed."
     return f"<p>{words}</p>{table([*map(short, keys), 'runs', *METRICS.values()], rows)}"
+
+
+def _spread(runs: Sequence[RunRecord], name: str) -> Spread | None:
+    known = [run.metrics[name] for run in runs if name in run.metrics]
+    return spread(known) if known else None
 
 
 def effect_tables(effects: Sequence[Effect]) -> str:
@@ -82,10 +83,8 @@ def effect_tables(effects: Sequence[Effect]) -> str:
 
 def _footing(effect: Effect) -> str:
     if effect.shared:
-        shared = (
-            "the one combination" if effect.shared == 1 else f"the {effect.shared} combinations"
-        )
-        words = f"Compared over {shared} of other settings that all its values share."
+        number = "one combination" if effect.shared == 1 else f"{effect.shared} combinations"
+        words = f"Compared over the {number} of other settings that all its values share."
         return f'<p class="pale">{words}</p>'
     return (
         '<p class="alarm">Its values were never tried with the same other settings: the apparent '
@@ -110,16 +109,15 @@ def differences(comparison: Comparison) -> str:
     for key in all_differences(comparison.runs):
         values = ordered(run.config.get(key) for run in comparison.runs if run.resolved)
         width = 12 if key.endswith(".sha256") else None
-        places = [
-            f"<div><code>{escape(shown(value)[:width])}</code> <span class='pale'>in</span> "
-            + " ".join(
+        places = []
+        for value in values:
+            links = [
                 f'<a href="#run-{index}">{index}</a>'
                 for index, run in enumerate(comparison.runs, start=1)
                 if run.resolved and run.config.get(key) == value
-            )
-            + "</div>"
-            for value in values
-        ]
+            ]
+            code = f"<code>{escape(shown(value)[:width])}</code>"
+            places.append(f"<div>{code} <span class='pale'>in</span> {' '.join(links)}</div>")
         rows.append([td(escape(key)), td("".join(places))])
     words = "All keys of the resolved configurations, including those that follow from others."
     return f"<p>{words}</p>{table(['key', 'value and runs'], rows)}" if rows else ""

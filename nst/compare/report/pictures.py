@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
@@ -22,18 +23,14 @@ def contents(comparison: Comparison) -> list[Thumbnail]:
 
 def source_images(comparison: Comparison) -> str:
     """Shows the content and style images of all runs."""
+    images = {"content": comparison.gallery.contents, "style": comparison.gallery.styles}
     figures: dict[Thumbnail, str] = {}
-    for run in comparison.runs:
-        for role, found in (
-            ("content", comparison.gallery.contents),
-            ("style", comparison.gallery.styles),
-        ):
-            if run.folder in found:
-                thumbnail, words = found[run.folder], f"{role}: {run.settings[role]}"
-                shown = image(jpeg(thumbnail.cell), words)
-                figures.setdefault(
-                    thumbnail, f"<figure>{shown}<figcaption>{escape(words)}</figcaption></figure>"
-                )
+    for run, role in product(comparison.runs, images):
+        thumbnail = images[role].get(run.folder)
+        if thumbnail is not None and thumbnail not in figures:
+            words = f"{role}: {run.settings[role]}"
+            caption = f"<figcaption>{escape(words)}</figcaption>"
+            figures[thumbnail] = f"<figure>{image(jpeg(thumbnail.cell), words)}{caption}</figure>"
     return f'<div class="inputs">{"".join(figures.values())}</div>' if figures else ""
 
 
@@ -75,9 +72,8 @@ def _cell(cell: Cell | None, comparison: Comparison) -> str:
         return f'<td><div class="none">{alarm}<a href="{target}">{reason}</a></div>{words}</td>'
     thumbnail = comparison.gallery.results[example.folder]
     name = comparison.label(example)
-    pictures = image(jpeg(thumbnail.cell), name) + image(
-        jpeg(thumbnail.crop), f"centre of {name}", "crop"
-    )
+    crop = image(jpeg(thumbnail.crop), f"centre of {name}", "crop")
+    pictures = image(jpeg(thumbnail.cell), name) + crop
     return f'<td><a href="#run-{comparison.number(example)}">{pictures}</a>{words}{alarm}</td>'
 
 
