@@ -26,7 +26,7 @@ from PIL import Image
 from nst.compare.cli import main
 from nst.compare.comparison import Comparison, gather
 from nst.compare.figures.labels import around
-from nst.compare.figures.pareto import fronts, marks, pareto
+from nst.compare.figures.marks import fronts, marks, pareto
 from nst.compare.layout import pages
 from nst.compare.load import read
 from nst.compare.settings import shown

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from nst.compare.load import RunRecord, find, names, printable, read
+from nst.compare.folders import find, names
+from nst.compare.load import RunRecord, printable, read
 from nst.compare.settings import differing, label, ordered, with_settings
 from nst.compare.statistics import Effect, effects
 from nst.compare.thumbnails import Gallery, load_gallery

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,11 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.config.settings import Value, flat
 from nst.errors import InputError
-from nst.files import atomic as files
 from nst.runs.folder import CONFIG, HISTORY, METRICS, RESULT, STATUS, RunFolder
 
 PLANNED = ".hydra/config.yaml"  # what a job was started with; CONFIG is what it resolved to
-SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
 RECORDS = 200  # lines of the history that are kept, enough for a curve
 LARGEST = 1e100  # of a number that counts as measured; squares of such numbers are still finite
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # to another key; ${oc.env:HOME} is none
@@ -79,48 +76,6 @@ class RunRecord:
         return next((path for path in paths if path.is_file()), None)
 
 
-def is_run(folder: Path) -> bool:
-    """Tells whether a folder is that of a run."""
-    return not (folder / SWEEP).is_file() and any(
-        (folder / name).is_file() for name in (CONFIG, STATUS, PLANNED)
-    )
-
-
-def find(folders: Iterable[Path]) -> list[Path]:
-    """Finds the run folders among folders and right below them, in natural order, each once.
-
-    Raises:
-        InputError: A folder does not exist, is a file, cannot be read, or holds no run.
-    """
-    found: dict[Path, Path] = {}
-    for folder in folders:
-        try:
-            found |= {run.resolve(): run for run in _runs_of(folder)}
-        except OSError as error:
-            raise InputError(f"cannot read {folder}: {error.strerror}") from error
-    return list(found.values())
-
-
-def _runs_of(folder: Path) -> list[Path]:
-    if is_run(files.folder(folder)):
-        return [folder]
-    below = sorted((path for path in folder.iterdir() if path.is_dir()), key=_natural)
-    runs = [path for path in below if is_run(path)]
-    if not runs:
-        deeper = [str(path) for path in below if any(is_run(p) for p in path.glob("*/"))]
-        hint = f" Folders below it do: {', '.join(deeper[:3])}" if deeper else ""
-        raise InputError(
-            f"{folder} is neither a run nor holds runs (no {CONFIG}, no {STATUS}).{hint}"
-        )
-    return runs
-
-
-def _natural(path: Path) -> tuple[int, str]:
-    """Sorts ``10_…`` behind ``9_…``."""
-    number = path.name.split("_")[0]
-    return (int(number) if number.isdecimal() else -1, path.name)
-
-
 def read(folder: Path, name: str) -> RunRecord:
     """Reads a run folder; nothing in it can make this fail."""
     faults: list[str] = []
@@ -148,13 +103,6 @@ def read(folder: Path, name: str) -> RunRecord:
     return RunRecord(
         folder, name, printable(state), printable(reason), config, resolved, metrics, history
     )
-
-
-def names(folders: Sequence[Path]) -> list[str]:
-    """Names folders by their paths below what they have in common."""
-    absolute = [folder.resolve() for folder in folders]
-    common = os.path.commonpath([folder.parent for folder in absolute])
-    return [printable(folder.relative_to(common).as_posix()) for folder in absolute]
 
 
 def printable(text: str) -> str:

@@ -13,8 +13,8 @@ from PIL import Image
 
 from nst.compare.comparison import Comparison, gather
 from nst.compare.figures import pareto, sheet
+from nst.compare.folders import is_run
 from nst.compare.layout import pages
-from nst.compare.load import is_run
 from nst.compare.report import page as report_page
 from nst.compare.table import csv_text
 from nst.compare.thumbnails import jpeg

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import style
@@ -16,12 +15,11 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
 from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
-from nst.compare.captions import INK, PALE, exemplar
+from nst.compare.captions import INK, PALE
 from nst.compare.figures.curves import PALETTE, colour
 from nst.compare.figures.labels import Points, along, around
+from nst.compare.figures.marks import Mark, fronts, marks, tasks
 from nst.compare.load import RunRecord
-from nst.compare.settings import IMAGES, label
-from nst.compare.statistics import Combination, by_combination, without_seed
 from nst.compare.thumbnails import Gallery, fitted
 
 DPI = 100
@@ -32,38 +30,6 @@ SIDES = (11.0, 60.0)  # minimum and maximum width of the chart, inches
 LOG_FROM = 20.0  # ratio of largest to smallest distance above which an axis is logarithmic
 LOG_LEAST = 1e-100  # smallest distance that a logarithmic axis has room below
 OTHER = PALETTE[-1]  # colour of marks that are on no front
-
-
-def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Finds the points that no other beats in both coordinates, sorted by the first."""
-    front: list[int] = []
-    for index in sorted(range(len(points)), key=lambda i: points[i]):
-        if not front or points[index][1] < points[front[-1]][1]:
-            front.append(index)
-    return front
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One combination of settings on the chart: the mean of its runs, and a card.
-
-    Attributes:
-        places: Content and style distance of each run, one per seed.
-        task: Content and style, where they differ: only distances to the same images compare.
-        label: Lines of text.
-        picture: Of one of the runs, if any has one.
-    """
-
-    places: Points
-    task: Combination
-    label: Sequence[str]
-    picture: Image.Image | None
-
-    @property
-    def mean(self) -> tuple[float, float]:
-        """Mean content and style distance."""
-        x, y = self.places.mean(axis=0)
-        return float(x), float(y)
 
 
 @style.context("default")
@@ -89,37 +55,6 @@ def draw(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Im
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return Image.open(file).convert("RGB")
-
-
-def marks(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
-    """Makes a mark of each combination of which some run has both distances."""
-    placed = [run for run in runs if _place(run) is not None]
-    return [_mark(group, keys, gallery) for group in by_combination(placed, keys).values()]
-
-
-def fronts(marks: Sequence[Mark]) -> list[list[int]]:
-    """Finds the front of each task: distances to different images do not compare."""
-    found = []
-    for task in tasks(marks):
-        members = [index for index, mark in enumerate(marks) if mark.task == task]
-        found.append([members[i] for i in pareto([marks[index].mean for index in members])])
-    return found
-
-
-def tasks(marks: Sequence[Mark]) -> list[Combination]:
-    """Lists the tasks in the order of the runs, each once."""
-    return list(dict.fromkeys(mark.task for mark in marks))
-
-
-def _mark(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Mark:
-    example = exemplar(runs, gallery)
-    words = _lines(label(runs[0], keys if len(runs) == 1 else without_seed(keys)))
-    return Mark(
-        places=np.array([_place(run) for run in runs]),
-        task=tuple(runs[0].settings.get(key) for key in IMAGES if key in keys),
-        label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
-        picture=gallery.results[example.folder].cell if example else None,
-    )
 
 
 def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
@@ -153,23 +88,6 @@ def _pin(figure: Figure, axes: Axes, marks: Sequence[Mark], box: tuple[float, fl
             x_error, y_error = mark.places.std(axis=0, ddof=1)
             axes.errorbar(*mark.mean, y_error, x_error, color=look, linewidth=1.5, zorder=8)
         axes.plot(*mark.mean, "o", color=look, mec="white", ms=9, zorder=9)
-
-
-def _place(run: RunRecord) -> tuple[float, float] | None:
-    place = tuple(run.metrics.get(f"{name}_distance", math.nan) for name in ("content", "style"))
-    return (place[0], place[1]) if all(map(math.isfinite, place)) else None
-
-
-def _lines(text: str) -> list[str]:
-    """Breaks a label at its blanks into lines of about the thumbnail's width."""
-    lines: list[str] = []
-    for word in text.split():
-        word = word if len(word) <= 20 else word[:19] + "…"
-        if lines and len(lines[-1]) + len(word) < 20:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines[:4]
 
 
 def _dress(figure: Figure, axes: Axes, left_out: int, *, several: bool) -> None:
