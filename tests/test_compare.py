@@ -741,9 +741,10 @@ def test_absurd_numbers_break_no_figure(
     assert Page(compare([tmp_path]).read_text("utf-8")).open == []
 
 
-EVIL = "<script>alert(1)<script>\"onload='x' &amp; $x_{$ \x1b[31m"  # without "/": names a folder
+EVIL = "<script>alert(1)<script>\"onload='x' &amp; $x_{$ 花 \x1b[31m"  # without "/": names a folder
 
 
+@pytest.mark.filterwarnings("error")
 def test_whatever_a_run_says_is_text(
     tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

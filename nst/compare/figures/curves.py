@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import html
-import io
 import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
+from nst.compare.figures.look import PALETTE, colour, render
 from nst.compare.load import RunRecord
 from nst.compare.settings import label, ordered, short, shown
 from nst.compare.statistics import METRICS, Effect
 from nst.config.settings import Value
 
-# From the palette of Okabe and Ito: distinct to colour-blind readers, on light and on dark.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8a8a8a")
 DASHES = ("-", "--", ":", "-.")
 FOREGROUND = "#123456"  # placeholder for the text colour of the page
 PAGE_STYLE: dict[Any, Any] = {
@@ -146,13 +143,6 @@ def _styles(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[tuple[Any, s
     ]
 
 
-def colour(index: int, count: int) -> Any:
-    """Picks from the palette without its grey; more values than it has run from dark to bright."""
-    if count < len(PALETTE):
-        return PALETTE[index]
-    return matplotlib.colormaps["viridis"](0.1 + 0.8 * index / (count - 1))
-
-
 def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> None:
     entries: dict[str, Any] = {}
     for key, fixed in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
@@ -169,9 +159,8 @@ def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> N
 
 def _svg(figure: Figure) -> str:
     """Writes SVG for use inside a page: no header, no date, no fixed size."""
-    file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
+    undated = {"Date": None, "Creator": None}
+    svg = render(figure, format="svg", transparent=True, metadata=undated).decode()
     head, rest = svg[svg.index("<svg") :].split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     svg = f"{head}>{rest}".replace(PALETTE[0], "var(--accent)")

@@ -16,8 +16,8 @@ from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
 from nst.compare.captions import INK, PALE
-from nst.compare.figures.curves import PALETTE, colour
 from nst.compare.figures.labels import Points, along, around
+from nst.compare.figures.look import PALETTE, colour, render
 from nst.compare.figures.marks import Mark, fronts, marks, tasks
 from nst.compare.load import RunRecord
 from nst.compare.thumbnails import Gallery, fitted
@@ -52,9 +52,7 @@ def draw(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Im
         _pin(figure, axes, drawn, box)
     else:
         axes.text(0.5, 0.5, "no run has both distances", transform=axes.transAxes, ha="center")
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return Image.open(file).convert("RGB")
+    return Image.open(io.BytesIO(render(figure, format="png"))).convert("RGB")
 
 
 def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
