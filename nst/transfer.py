@@ -22,7 +22,7 @@ from nst.config.settings import hparams
 from nst.evaluation import evaluate
 from nst.features import weights
 from nst.features.encoder import Encoder, Features
-from nst.images.decode import Pixels
+from nst.images import Pixels
 from nst.loop import Loop, Record, Scale, extend, plan
 from nst.losses import Term
 from nst.objective import Objective, used_layers

@@ -32,7 +32,7 @@ from nst.compare.placing import around
 from nst.compare.portraits import portray
 from nst.compare.reading import read
 from nst.config.composition import compose
-from nst.images.io import from_array, load
+from nst.images import from_array, load
 from nst.runs.folder import RunFolder
 
 BASES = {

@@ -7,7 +7,7 @@ import pytest
 from conftest import paint
 
 from nst.evaluation import CONTENT_LAYERS, STYLE_LAYERS, evaluate
-from nst.images.io import resize
+from nst.images import resize
 
 CONTENT, STYLE, OTHER = paint(96, 128, 1), paint(80, 64, 2), paint(96, 128, 3)
 

@@ -1,17 +1,9 @@
 """Images from files and arrays to float32 sRGB and back. Free of TensorFlow."""
 
-from nst.images.decode import Pixels
-from nst.images.io import (
-    Picture,
-    cover,
-    encode_png,
-    fit,
-    from_array,
-    load,
-    read_text,
-    resize,
-    to_pil,
-)
+from nst.images.io import from_array, from_memory, load, to_pil
+from nst.images.picture import Picture, Pixels, visible
+from nst.images.png import encode_png, read_text
+from nst.images.resampling import cover, fit, resize
 
 __all__ = [
     "Picture",
@@ -20,8 +12,10 @@ __all__ = [
     "encode_png",
     "fit",
     "from_array",
+    "from_memory",
     "load",
     "read_text",
     "resize",
     "to_pil",
+    "visible",
 ]

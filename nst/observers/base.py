@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nst.images.decode import Pixels
+from nst.images import Pixels
 from nst.loop import Record, Scale
 from nst.runs.folder import RunFolder
 

@@ -21,7 +21,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from nst import __version__
 from nst.errors import InputError, nearest
 from nst.files.atomic import replacing, write_atomic
-from nst.images.io import read_text
+from nst.images import read_text
 
 CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf", "tensorboard")

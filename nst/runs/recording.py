@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from nst.images.decode import Pixels
+from nst.images import Pixels
 from nst.loop import Record
 from nst.observers import Observers, Run
 from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, RESULT, outcome
