@@ -51,10 +51,8 @@ def from_memory(image: object) -> Picture:
             binary file of one.
 
     Raises:
-        InputError: It is something else, or no image.
+        InputError: It is something else (a path is for `load`), or no image.
     """
-    if isinstance(image, str | os.PathLike) or image is None:
-        raise TypeError(f"a path is for load(), not from_memory(): {image!r}")
     if callable(getattr(image, "read", None)) and not isinstance(image, Image.Image):
         image = _all_of(image)
     if isinstance(image, bytes | bytearray | memoryview):
@@ -142,6 +140,8 @@ def _decoded(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
         samples = len(image.getbands()) if image.format == "JPEG2000" else 1
         check_size(image.size, name, MOST_PIXELS if samples == 1 else tiff.MOST_SAMPLES // samples)
         _check_passes(data, image, name)
+        if tiff.misread(data, image):
+            return tiff.decode(data, name)
         return to_srgb(image, name)
 
 

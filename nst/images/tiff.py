@@ -1,7 +1,7 @@
-"""TIFFs for which Pillow has no mode: float RGB, CMYK or deep grey with alpha, and the like.
+"""TIFFs that Pillow cannot read: float RGB, CMYK or deep grey with alpha, and the like.
 
-The samples of a pixel are stored side by side, so that W pixels of n samples have the bytes of
-n·W grey pixels. The header is rewritten to say so, and Pillow decompresses the rest as usual.
+A pixel's samples are stored side by side, so that W pixels of n bytes have the layout of n·W grey
+pixels. The header is rewritten to say so, and Pillow decompresses the rest as usual.
 Sources: TIFF 6.0, sections 8, 14 and 18; Adobe's Photoshop TIFF Technical Note 3 (predictor 3).
 """
 
@@ -29,6 +29,11 @@ _DTYPES = {(8, 1): "u1", (16, 1): "u2", (16, 3): "f2", (32, 3): "f4"}  # by bits
 _LAYOUT = (Tag.ImageLength, Tag.Compression, Tag.StripOffsets, Tag.StripByteCounts)
 _TILES = (Tag.TileLength, Tag.TileOffsets, Tag.TileByteCounts, Tag.RowsPerStrip)
 _FLOATS, _DIFFERENCES = 3, 2  # predictors
+
+
+def misread(data: bytes, image: Image.Image) -> bool:
+    """Tell a TIFF whose floats Pillow (13 at least) swaps twice: big-endian and compressed."""
+    return image.format == "TIFF" and image.mode == "F" and data[:2] == b"MM"
 
 
 def is_tiff(data: bytes) -> bool:
@@ -69,7 +74,9 @@ def decode(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
     values = unit_scale(values, full, name)
     if extra == 1 and alpha is not None:
         values = np.clip(values / np.maximum(alpha, 1e-6)[..., None], 0.0, 1.0)
-    return _colour(values, photometric, tags.get(Tag.InterColorProfile), name), alpha
+    colour = _colour(values, photometric, tags.get(Tag.InterColorProfile), name)
+    turn = _one(tags, Tag.Orientation, 1)
+    return _upright(colour, turn), None if alpha is None else _upright(alpha, turn)
 
 
 def _colour(values: Pixels, photometric: int, profile: bytes | None, name: str) -> Pixels:
@@ -83,6 +90,14 @@ def _colour(values: Pixels, photometric: int, profile: bytes | None, name: str) 
     height, width = eight.shape[:2]
     image = Image.frombytes(mode, (width, height), eight.tobytes())
     return np.asarray(through_profile(image, profile, name), np.float32) / np.float32(255)
+
+
+def _upright(values: Pixels, orientation: int) -> Pixels:
+    if 5 <= orientation <= 8:
+        values = values.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values[::-1] if orientation in (3, 4, 7, 8) else values
 
 
 def _tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
@@ -103,16 +118,16 @@ def _samples(data: bytes, tags: Any, dtype: str, count: int, name: str) -> npt.N
     predictor = _one(tags, Tag.Predictor, 1)
     if predictor != 1 and Tag.TileOffsets in tags:
         raise InputError(f"{name} is a TIFF of predicted tiles: save it uncompressed, or as PNG")
-    with Image.open(io.BytesIO(_as_grey(data, tags, dtype, count)), formats=["TIFF"]) as image:
-        raw = np.asarray(image)
-    unsigned = np.dtype(f"u{np.dtype(dtype).itemsize}")
-    rows = raw.astype(raw.dtype.newbyteorder("="), copy=False).view(unsigned)
+    itemsize = np.dtype(dtype).itemsize
+    with Image.open(io.BytesIO(_as_grey(data, tags, count * itemsize)), formats=["TIFF"]) as image:
+        rows = np.asarray(image)
+    order = ">" if data[:1] == b"M" else "<"
+    if predictor == _FLOATS:
+        rows, order = _joined(_summed(rows, count), itemsize), ">"
+    words = rows.view(f"{order}u{itemsize}").astype(f"u{itemsize}")
     if predictor == _DIFFERENCES:
-        rows = _summed(rows, count)
-    elif predictor == _FLOATS:
-        stored = rows.byteswap() if data[:1] == b"M" else rows
-        rows = _float_rows(stored, count)
-    return np.ascontiguousarray(rows).view(dtype).reshape(raw.shape[0], -1, count)
+        words = _summed(words, count)
+    return words.view(dtype).reshape(len(rows), -1, count)
 
 
 def _summed(rows: npt.NDArray[Any], stride: int) -> npt.NDArray[Any]:
@@ -121,20 +136,17 @@ def _summed(rows: npt.NDArray[Any], stride: int) -> npt.NDArray[Any]:
     return np.cumsum(apart, axis=1, dtype=rows.dtype).reshape(rows.shape)
 
 
-def _float_rows(rows: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
-    """Undo predictor 3: differences of bytes, all first bytes of a row before all second ones."""
-    height, width, itemsize = *rows.shape, rows.itemsize
-    planes = _summed(rows.view(np.uint8), count).reshape(height, itemsize, width)
-    joined = np.ascontiguousarray(planes.transpose(0, 2, 1)).view(f">u{itemsize}")[..., 0]
-    return joined.astype(f"u{itemsize}")
+def _joined(rows: npt.NDArray[np.uint8], itemsize: int) -> npt.NDArray[np.uint8]:
+    """Put the bytes of each number together: predictor 3 stores all first bytes of a row first."""
+    planes = rows.reshape(len(rows), itemsize, -1)
+    return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(rows.shape)
 
 
-def _as_grey(data: bytes, tags: Any, dtype: str, count: int) -> bytes:
-    """Append a directory that describes the same bytes as one wide grey image."""
+def _as_grey(data: bytes, tags: Any, count: int) -> bytes:
+    """Append a directory by which every one of a pixel's `count` bytes is a grey pixel."""
     grey: dict[int, Any] = {tag: tags[tag] for tag in (*_LAYOUT, *_TILES) if tag in tags}
     grey |= {Tag.ImageWidth: count * _one(tags, Tag.ImageWidth, 0), Tag.SamplesPerPixel: 1}
-    grey |= {Tag.BitsPerSample: 8 * np.dtype(dtype).itemsize, Tag.PhotometricInterpretation: 1}
-    grey |= {Tag.SampleFormat: 3 if dtype == "f4" else 1}
+    grey |= {Tag.BitsPerSample: 8, Tag.PhotometricInterpretation: 1}
     if Tag.TileWidth in tags:
         grey[Tag.TileWidth] = count * _one(tags, Tag.TileWidth, 0)
     order, start = (">" if data[:1] == b"M" else "<"), len(data)
