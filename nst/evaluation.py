@@ -14,8 +14,7 @@ import tensorflow as tf
 
 from nst.features import weights
 from nst.features.encoder import Encoder
-from nst.images import Pixels
-from nst.images import fit, resize
+from nst.images import Pixels, fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
 SIZE = 512  # long side of the three images at most, px; nothing finer than the result is judged
