@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -51,13 +51,20 @@ class Result:
     config: DictConfig
 
 
-def stylize(config: DictConfig, folder: Path | None = None) -> Result:
+def stylize(
+    config: DictConfig,
+    folder: Path | None = None,
+    given: Mapping[str, images.Picture] | None = None,
+    watch: Callable[[Record], object] | None = None,
+) -> Result:
     """Runs a style transfer from a checked configuration.
 
     Args:
         config: See ``conf/``; not changed.
         folder: Where everything is recorded; where it holds a checkpoint, the run goes on from there.
             None keeps no record, and no observer watches.
+        given: Pictures in memory, as in :func:`nst.sources.gather`.
+        watch: Called with every record; an exception that it raises ends the run.
 
     Returns:
         The picture, its metrics, and the configuration as it was used.
@@ -70,9 +77,9 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
         config = config.copy()
         config.observer = {}
         with tempfile.TemporaryDirectory(prefix="nst-") as unseen:
-            return stylize(config, Path(unseen))
+            return stylize(config, Path(unseen), given, watch)
 
-    inputs = gather(config)
+    inputs = gather(config, given)
     if inputs.network.warning:
         log.warning(inputs.network.warning)
     config = resolved(config, inputs)
@@ -102,6 +109,8 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
     with _recording(run_folder, config, inputs, loop) as recording:
         for record in loop.run():
             recording.step(record)
+            if watch is not None:
+                watch(record)
         image = loop.result.numpy()[0]
         metrics = evaluate(image, content, style) | _cost(record, optimizer.stopped)
         recording.complete(metrics)

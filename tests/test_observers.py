@@ -201,11 +201,13 @@ def test_the_picture_is_shown_on_its_way(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize("name", ["content", "style"])
-def test_content_and_style_are_shown_once(name: str, recorded: Recorded) -> None:
+def test_content_and_style_are_shown_once_at_the_size_of_the_run(name: str, recorded: Recorded) -> None:
     shown = recorded.pictures(f"source/{name}")
     assert list(shown) == [0]
-    original = np.asarray(Image.open(recorded.folder.parent / f"{name}.png")).astype(int)
-    assert np.abs(shown[0] - original).max() <= 1
+    source = images.load(recorded.folder.parent / f"{name}.png").rgb
+    size = {"content": (24, 32), "style": (32, 16)}[name]  # no larger than the result
+    expected = np.asarray(images.to_pil(images.resize(source, size))).astype(int)
+    assert np.abs(shown[0] - expected).max() <= 1
 
 
 def test_the_resolved_configuration_is_shown_as_text(recorded: Recorded) -> None:
