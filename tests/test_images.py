@@ -667,12 +667,60 @@ def test_png_text(tmp_path: Path) -> None:
     assert found == text and {type(value) for value in found.values()} == {str}
 
 
+TEXT = {"config": "alpha: 1000.0  # Größe 中文 🎨\n" * 100, "seed": "7", "empty": ""}
+
+
+@pytest.mark.parametrize(("kind", "within"), [("png", 0), ("tiff", 0), ("webp", 24), ("jpg", 6)])
+def test_every_format_of_results_carries_text(tmp_path: Path, kind: str, within: int) -> None:
+    rgb = images.from_array(two_halves()).rgb
+    data = images.encode(kind, rgb, text=TEXT)
+    assert data == images.encode(kind, rgb, text=TEXT)
+    (tmp_path / f"a.{kind}").write_bytes(data)
+    assert images.read_text(tmp_path / f"a.{kind}") == TEXT
+    assert close(ends(images.load(tmp_path / f"a.{kind}")), [RED, BLUE], within)
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "webp"])
+def test_transparency_is_kept_where_the_format_has_it(kind: str) -> None:
+    alpha = np.full((HEIGHT, WIDTH), 0.2, np.float32)
+    rgb = np.full((HEIGHT, WIDTH, 3), 0.4, np.float32)
+    picture = images.from_memory(images.encode(kind, rgb, alpha, quality=100))
+    assert picture.alpha is not None
+    np.testing.assert_allclose(picture.alpha, 0.2, atol=1e-6)
+    np.testing.assert_allclose(picture.rgb, 0.2 * 0.4 + 0.8, atol=1e-6)
+
+
+def test_jpg_shows_transparency_on_white_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    alpha, rgb = np.full((16, 16), 0.2, np.float32), np.full((16, 16, 3), 0.4, np.float32)
+    picture = images.from_memory(images.encode("jpg", rgb, alpha))
+    np.testing.assert_allclose(picture.rgb, 0.88, atol=0.01)
+    assert "no transparency" in caplog.text
+
+
+def test_quality_is_size() -> None:
+    rgb = np.random.default_rng(0).random((64, 64, 3), np.float32)
+    for kind in ("jpg", "webp"):
+        sizes = [len(images.encode(kind, rgb, quality=quality)) for quality in (10, 60, 95)]
+        assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2
+    lossless = images.from_memory(images.encode("webp", rgb, quality=100))
+    np.testing.assert_array_equal(lossless.rgb, np.rint(rgb * 255).astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("text", ["Taken on holiday", "[1, 2]", "null", "{", '"a"'])
+def test_a_camera_s_description_is_not_ours(tmp_path: Path, text: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = text
+    two_halves().save(tmp_path / "a.jpg", exif=exif)
+    with pytest.raises(InputError, match="holds no text"):
+        images.read_text(tmp_path / "a.jpg")
+
+
 def test_text_of_a_file_without(tmp_path: Path) -> None:
     two_halves().save(tmp_path / "a.png")
     with pytest.raises(InputError, match="holds no text"):
         images.read_text(tmp_path / "a.png")
     two_halves().save(tmp_path / "a.jpg")
-    with pytest.raises(InputError, match="is not a PNG"):
+    with pytest.raises(InputError, match="holds no text"):
         images.read_text(tmp_path / "a.jpg")
     with pytest.raises(InputError, match=r"Did you mean 'a\.(png|jpg)'"):
         images.read_text(tmp_path / "a.pnng")

@@ -2,13 +2,14 @@
 
 from nst.images.io import from_array, from_memory, load, to_pil
 from nst.images.picture import Picture, Pixels, visible
-from nst.images.png import encode_png, read_text
 from nst.images.resampling import cover, fit, resize
+from nst.images.saving import encode, encode_png, read_text
 
 __all__ = [
     "Picture",
     "Pixels",
     "cover",
+    "encode",
     "encode_png",
     "fit",
     "from_array",
