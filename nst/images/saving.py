@@ -77,16 +77,16 @@ def encode(
     if kind == "jpg" and alpha is not None:
         logger.warning("jpg has no transparency: the clear parts are white (png, webp keep them)")
         rgb, alpha = rgb * alpha[..., None] + (1.0 - alpha[..., None]), None
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "jpg": {"format": "JPEG", "quality": quality, "subsampling": 0},
         "webp": {"format": "WEBP", "quality": quality, "lossless": quality == LOSSLESS},
         "tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
-    }[kind]
+    }
     exif = Image.Exif()
     if text:
         exif[Tag.ImageDescription] = json.dumps(dict(text))  # ASCII, as EXIF wants it
     file = io.BytesIO()
-    to_pil(rgb, alpha).save(file, exif=exif, **options)
+    to_pil(rgb, alpha).save(file, exif=exif, **options[kind])
     return file.getvalue()
 
 
