@@ -27,7 +27,7 @@ from nst.loop import Loop, Record, Scale, extend, plan
 from nst.losses import Term
 from nst.objective import Objective, used_layers
 from nst.observers import Observers, Run
-from nst.runs.folder import RunFolder, provenance
+from nst.runs.folder import RunFolder, provenance, result_name
 from nst.runs.recording import Recording
 from nst.sources import Inputs, gather, identity, resolved
 
@@ -168,7 +168,14 @@ def _recording(folder: RunFolder, config: DictConfig, inputs: Inputs, loop: Loop
         "warning": inputs.network.warning,
     }
     observers = Observers(instantiate(config.observer, _convert_="all") or {})
-    return Recording(run, observers, environment, lambda: loop.result.numpy()[0])
+
+    def result() -> tuple[str, bytes]:
+        image, output = loop.result.numpy()[0], config.output
+        alpha = _alpha(inputs, image)
+        data = images.encode(output.format, image, alpha, text, output.quality)
+        return result_name(output), data
+
+    return Recording(run, observers, environment, result)
 
 
 def _alpha(inputs: Inputs, image: Pixels) -> Pixels | None:

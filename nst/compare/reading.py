@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nst.config.settings import Value, flat
 from nst.errors import InputError
 from nst.files import atomic as files
-from nst.runs.folder import CONFIG, HISTORY, RESULT, STATUS, RunFolder
+from nst.runs.folder import CONFIG, HISTORY, STATUS, RunFolder, result_name
 
 PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it
 SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
@@ -66,7 +66,9 @@ class Run:
     def picture(self) -> Path | None:
         """The result, or the last snapshot of a run that was killed; None where there is none."""
         snapshots = sorted(self.folder.glob("snapshots/*.png"))
-        paths = (self.folder / RESULT, *reversed(snapshots))
+        named = {key: self.settings.get(f"output.{key}") for key in ("name", "format")}
+        result = result_name(named if all(named.values()) else None)
+        paths = (self.folder / result, *reversed(snapshots))
         return next((path for path in paths if path.is_file()), None)
 
 
