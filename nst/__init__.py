@@ -53,7 +53,7 @@ def stylize(
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
-    from nst.transfer import stylize as transfer
+    from nst.transfer import transfer
 
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)

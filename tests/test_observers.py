@@ -71,7 +71,7 @@ class FailsAtFinish(Observer):
 
 def record(folder: Path, *overrides: str) -> None:
     """Runs a style transfer of 24x32 pixels into a folder."""
-    from nst.transfer import stylize
+    from nst.transfer import transfer
 
     folder.mkdir(exist_ok=True)
     for seed, (name, shape) in enumerate({"content": (24, 32), "style": (40, 20)}.items()):
@@ -88,7 +88,7 @@ def record(folder: Path, *overrides: str) -> None:
         ]
     )
     check(config)
-    stylize(config, folder)
+    transfer(config, folder)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import api as hparams
 
 from nst.loop import Record
-from nst.observers.base import Observer, Run
+from nst.observers.base import Observer, RunContext
 from nst.observers.files import due
 
 FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
@@ -33,20 +33,21 @@ class TensorBoard(Observer):
         self._scalars_every, self._images_every = scalars_every, images_every
         self._last: tuple[int, float] | None = None
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Opens the file; writes what does not change."""
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run.folder.path))
         with self._writer.as_default(run.first_step):
             tf.summary.image("source/content", run.content[None])
-            tf.summary.image("source/style", run.style[None])
-            tf.summary.text(
-                "config", f"```yaml\n{run.config}\n```"
-            )  # fenced, or it is one paragraph
+            for number, style in enumerate(run.styles, start=1):
+                name = "style" if len(run.styles) == 1 else f"style_{number}"
+                tf.summary.image(f"source/{name}", style[None])
+            # Fenced, or it is one paragraph.
+            tf.summary.text("config", f"```yaml\n{run.config}\n```")
             # Runs of one trial_id fall into one row, and jobs of two sweeps may be called the same.
             path = run.folder.path.absolute()
             hparams.hparams(dict(run.hparams), trial_id=f"{path.name} in {path.parent}")
-            self._writer.flush()  # TensorBoard can show both images while the first step compiles
+            self._writer.flush()  # TensorBoard can show the images while the first step compiles
 
     def step(self, record: Record) -> None:
         """Writes the points of the curves, and now and then the image."""
@@ -102,9 +103,9 @@ def scalars(record: Record) -> dict[str, float]:
         **{f"loss_raw/{term}": value for term, value in record.raw.items()},
         **{f"loss_weighted/{term}": value for term, value in record.weighted.items()},
         **{
-            f"layer_{term}/{layer}": value
-            for term, layers in record.layers.items()
-            for layer, value in layers.items()
+            f"layer_{term}/{part}": value
+            for term, parts in record.parts.items()
+            for part, value in parts.items()
         },
         **{f"gradient/{term}": value for term, value in record.gradient.items()},
         "time/evaluations": float(record.evaluations),

@@ -10,7 +10,7 @@ from typing import Any
 
 from nst.images.decode import Pixels
 from nst.loop import Record
-from nst.observers import Observers, Run
+from nst.observers import Observers, RunContext
 from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, RESULT, outcome
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
 
     def __init__(
         self,
-        run: Run,
+        run: RunContext,
         observers: Observers,
         environment: Mapping[str, Any],
         image: Callable[[], Pixels],
