@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from nst.canvas import Canvas, resample
-from nst.losses import Evaluation
-from nst.objective import Objective, Weights
+from nst.losses import Evaluation, Weights
+from nst.objective import Objective
 from nst.optimizers import Optimizer
 
 

@@ -4,50 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from nst import images
-from nst.canvas import Canvas, batch
 from nst.features.encoder import Encoder, Features
-from nst.images.decode import Pixels
-from nst.losses import Evaluation, References, Style, Term, View
-from nst.sources import StyleSource
+from nst.losses import Evaluation, References, Style, Term, View, Weights
 
 Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
-
-
-class Weights(NamedTuple):
-    """Effective weights: of a term, and of its parts within it."""
-
-    term: float
-    parts: Mapping[str, float]
-
-
-def weigh(term: Term, weight: float, part_weights: Sequence[float] | None = None) -> Weights:
-    """Gives a term its weights.
-
-    Args:
-        term: The term.
-        weight: Of the whole term, >= 0.
-        part_weights: One number >= 0 for each of its parts (of most terms: the layers); None for
-            equal ones with sum 1 (Gatys et al. 2015, eq. 5).
-
-    Raises:
-        ValueError: A weight is negative, or their number is not that of the parts.
-    """
-    parts = term.parts
-    shares = [1 / len(parts)] * len(parts) if part_weights is None else list(part_weights)
-    if not weight >= 0:
-        raise ValueError(f"weight must be 0 or more, received {weight}")
-    if len(shares) != len(parts):
-        raise ValueError(f"{len(parts)} layers, but {len(shares)} layer_weights")
-    if any(not share >= 0 for share in shares):
-        raise ValueError(f"layer_weights must be 0 or more, received {shares}")
-    return Weights(weight, dict(zip(parts, shares, strict=True)))
 
 
 class Objective:
@@ -56,7 +21,7 @@ class Objective:
     Args:
         encoder: The network.
         terms: The terms by name.
-        weights: Of each term, see :func:`weigh`.
+        weights: Of each term, see :func:`nst.losses.weigh`.
         norms: Mean activations ``[C]`` by layer, by which feature maps are divided.
         content: The content image at this scale, RGB in [0, 1], ``[1, H, W, 3]``.
         styles: The style images at this scale, ``[1, h, w, 3]``, each with its weight.
@@ -186,39 +151,6 @@ class Step:
             tape.watch(image)
             values = _weighted(self._distances(image, targets, norms), weights)
         return {name: tf.norm(tape.gradient(value, image)) for name, value in values.items()}
-
-
-@dataclass(frozen=True)
-class Objectives:
-    """J at every scale of one painting.
-
-    Attributes:
-        encoder: The network.
-        terms: The terms by name.
-        weights: Of each term.
-        norms: Mean activations ``[C]`` by layer.
-        content: The content image at full size, ``[H, W, 3]``.
-        styles: The style images at full size.
-        canvas: What is painted on.
-    """
-
-    encoder: Encoder
-    terms: Mapping[str, Term]
-    weights: Mapping[str, Weights]
-    norms: Features
-    content: Pixels
-    styles: Sequence[StyleSource]
-    canvas: Canvas
-
-    def __call__(self, height: int, width: int) -> Objective:
-        """Makes the objective of a picture of this size, px: a function of the whole canvas."""
-        content = self.canvas.extend(batch(images.resize(self.content, (height, width))))
-        styles = []
-        for style in self.styles:
-            rgb, long_side = style.picture.rgb, max(1, round(max(height, width) * style.scale))
-            sized = images.resize(rgb, images.fit(rgb.shape[:2], long_side))
-            styles.append((batch(sized), style.weight))
-        return Objective(self.encoder, self.terms, self.weights, self.norms, content, styles)
 
 
 @lru_cache(maxsize=8)

@@ -111,8 +111,8 @@ def tensorflow_step(
     tf = tensorflow()
     from nst.features import winograd
     from nst.features.encoder import Encoder
-    from nst.losses import Content, Gram
-    from nst.objective import Objective, weigh
+    from nst.losses import Content, Gram, weigh
+    from nst.objective import Objective
 
     if wide is not None:
         winograd.WIDE = wide

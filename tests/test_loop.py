@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from nst.canvas import Canvas, resample
 from nst.config.composition import compose
 from nst.loop import Loop, Record, Scale, plan
-from nst.losses import Content, Evaluation, Gram, References, Term, View
-from nst.objective import Objective, Weights, weigh
+from nst.losses import Content, Evaluation, Gram, References, Term, View, Weights, weigh
+from nst.objective import Objective
 from nst.optimizers import LBFGS, Diverged, FirstOrder, Optimizer
 
 SQRT2 = 2**0.5

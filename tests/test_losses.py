@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any
 
 import numpy as np
@@ -389,8 +389,9 @@ def test_a_term_is_hashable_whatever_lists_its_options_are():
 
 @pytest.mark.parametrize("name", ["weight", "layer_weights"])
 def test_a_term_cannot_have_weights_of_its_own(name):
-    with pytest.raises(TypeError, match=f"Heavy: remove {name}: the objective applies it"):
-        type("Heavy", (Term,), {"__annotations__": {name: float}})
+    heavy = make_dataclass("Heavy", [(name, Any, 1.0)], bases=(Term,), frozen=True)
+    with pytest.raises(ValueError, match=f"Heavy: remove the option {name}: weights are applied"):
+        heavy()
 
 
 def test_a_term_of_ones_own_needs_distances_only():

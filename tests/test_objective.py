@@ -19,11 +19,13 @@ from nst.losses import (
     Term,
     TotalVariation,
     View,
+    Weights,
     gram_matrix,
     gram_sums,
     total_variation,
+    weigh,
 )
-from nst.objective import Objective, Weights, compiled_step, used_layers, weigh
+from nst.objective import Objective, compiled_step, used_layers
 
 STYLE_LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 Make = Callable[..., Objective]

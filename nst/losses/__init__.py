@@ -22,6 +22,7 @@ from nst.losses.functional import (
     weighted,
 )
 from nst.losses.terms import Content, Gram, StatisticTerm, TotalVariation
+from nst.losses.weighting import Weights, weigh
 
 __all__ = [
     "AdditiveTerm",
@@ -36,6 +37,7 @@ __all__ = [
     "Term",
     "TotalVariation",
     "View",
+    "Weights",
     "blend",
     "content_distance",
     "gram_distance",
@@ -44,5 +46,6 @@ __all__ = [
     "mean",
     "positions",
     "total_variation",
+    "weigh",
     "weighted",
 ]

@@ -83,23 +83,19 @@ class Term:
         layers: Keras names of the layers it looks at; none for a term on the image itself.
 
     Raises:
-        ValueError: A layer is named twice.
+        ValueError: A layer is named twice, or the class has a weight among its options.
     """
 
     layers: Sequence[str] = ()
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Refuses weights as options, which would silently be those of another run."""
-        super().__init_subclass__(**options)
-        for name in ("weight", "layer_weights"):
-            if name in cls.__annotations__:
-                raise TypeError(
-                    f"{cls.__name__}: remove {name}: the objective applies it, a term has none"
-                )
-
     def __post_init__(self) -> None:
         """Makes the options hashable, and checks them."""
         for field in fields(self):
+            if field.name in ("weight", "layer_weights"):  # equal terms would differ in it
+                raise ValueError(
+                    f"{type(self).__name__}: remove the option {field.name}: weights are applied "
+                    "by the objective, a term has none"
+                )
             object.__setattr__(self, field.name, _hashable(getattr(self, field.name)))
         if len(set(self.layers)) < len(self.layers):
             raise ValueError(f"layers must be named once each, received {list(self.layers)}")
