@@ -65,12 +65,16 @@ def stylize(
 
     import_tensorflow()
     from nst.observers.notebook import bar
-    from nst.transfer import stylize as transfer
+    from nst.transfer import transfer
 
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    watch = progress or bar(config.steps)
+    watch = progress or bar(config.steps) or _ignore
     return transfer(config, None if folder is None else Path(folder), given, watch).image
+
+
+def _ignore(record: Record) -> None:
+    """Do nothing with a record."""
 
 
 def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:

@@ -35,18 +35,33 @@ WITHOUT_INFLUENCE: dict[str, tuple[str, ...]] = {  # on the picture; () stands f
 
 
 @dataclass(frozen=True)
+class StyleSource:
+    """A style image, and how it is used.
+
+    Attributes:
+        picture: The image.
+        weight: How much it counts among the styles: only ratios matter.
+        scale: Long side of the style image over that of the result.
+    """
+
+    picture: images.Picture
+    weight: float
+    scale: float
+
+
+@dataclass(frozen=True)
 class Inputs:
     """The pictures of a run and the source of its network.
 
     Attributes:
         content: The content image.
-        style: The style image.
+        styles: The style images, one at least.
         base: What the initial image is made from.
         network: Which weights the encoder gets.
     """
 
     content: images.Picture
-    style: images.Picture
+    styles: tuple[StyleSource, ...]
     base: images.Picture
     network: weights.Source
 
@@ -70,7 +85,7 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
     network = config.network
     return Inputs(
         content,
-        style,
+        (StyleSource(style, 1.0, config.style.scale),),
         base or _picture("init.image", config.init.image, None, given),
         weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
     )
@@ -80,7 +95,10 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     """Replaces interpolations, relative paths and ``auto`` by what they came to."""
     plain = DictConfig(OmegaConf.to_container(config, resolve=True))
     plain.resume = plain.replay = None
-    for node, picture in ((plain.content, inputs.content), (plain.style, inputs.style)):
+    for node, picture in (
+        (plain.content, inputs.content),
+        (plain.style, inputs.styles[0].picture),  # of the one style that the configuration has
+    ):
         node.image, node.sha256 = _recorded_name(node.image), picture.sha256
     if plain.init.image is not None:
         plain.init.image = _recorded_name(plain.init.image)

@@ -71,9 +71,9 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
-    from nst.transfer import stylize
+    from nst.transfer import transfer
 
-    return stylize(config, folder.path).metrics
+    return transfer(config, folder.path).metrics
 
 
 def _completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> dict[str, Any]:

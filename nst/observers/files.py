@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from nst.files.atomic import write_atomic
 from nst.loop import Record
-from nst.observers.base import Observer, Run
+from nst.observers.base import Observer, RunContext
 from nst.runs.folder import HISTORY
 
 
@@ -28,7 +28,7 @@ class Metrics(Observer):
         self._every = every
         self._file: IO[str] | None = None
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Open the file; lines after the checkpoint that a run resumes from are dropped."""
         kept = [line for line in run.folder.history() if line["step"] < run.first_step]
         path = run.folder.path / HISTORY
@@ -58,7 +58,7 @@ def as_line(record: Record) -> dict[str, Any]:
         "total": record.total,
         "raw": record.raw,
         "weighted": record.weighted,
-        "layers": {f"{t}/{p}": v for t, parts in record.layers.items() for p, v in parts.items()},
+        "layers": {f"{t}/{p}": v for t, parts in record.parts.items() for p, v in parts.items()},
         "gradient": dict(record.gradient),
     }
 
@@ -73,7 +73,7 @@ class Snapshots(Observer):
     def __init__(self, every: int) -> None:
         self._every = every
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Make the folder."""
         self._run, self._folder = run, run.folder.path / "snapshots"
         self._folder.mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ class Checkpoints(Observer):
     def __init__(self, every: int) -> None:
         self._every = every
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Remember the run."""
         self._run = run
 

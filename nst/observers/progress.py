@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from nst.loop import Record
-from nst.observers.base import Observer, Run
+from nst.observers.base import Observer, RunContext
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Progress(Observer):
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Show the bar on a terminal, unless the workers of a sweep share it."""
         self._run, self._next_line = run, 0.0
         self._first: Record | None = None

@@ -16,7 +16,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from nst.images import Pixels, fit, resize
 from nst.loop import Record
-from nst.observers.base import Observer, Run
+from nst.observers.base import Observer, RunContext
 from nst.observers.files import due
 
 FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
@@ -34,7 +34,7 @@ class TensorBoard(Observer):
         self._scalars_every, self._images_every = scalars_every, images_every
         self._last: tuple[int, float] | None = None
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Open the file; write what does not change."""
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run.folder.path))
@@ -42,13 +42,15 @@ class TensorBoard(Observer):
         long_side = max(finest.height, finest.width)
         with self._writer.as_default(run.first_step):
             tf.summary.image("source/content", _at_most(run.content, long_side)[None])
-            tf.summary.image("source/style", _at_most(run.style, long_side)[None])
+            for number, style in enumerate(run.styles, start=1):
+                name = "style" if len(run.styles) == 1 else f"style_{number}"
+                tf.summary.image(f"source/{name}", _at_most(style, long_side)[None])
             # Fenced, or it is one paragraph.
             tf.summary.text("config", f"```yaml\n{run.config}\n```")
             # Runs of one trial_id share a row, and jobs of two sweeps may have the same name.
             path = run.folder.path.absolute()
             hparams.hparams(dict(run.hparams), trial_id=f"{path.name} in {path.parent}")
-            self._writer.flush()  # TensorBoard can show both images while the first step compiles
+            self._writer.flush()  # TensorBoard can show the images while the first step compiles
 
     def step(self, record: Record) -> None:
         """Write the points of the curves and, at its own cadence, the image."""
@@ -109,9 +111,9 @@ def scalars(record: Record) -> dict[str, float]:
         **{f"loss_raw/{term}": value for term, value in record.raw.items()},
         **{f"loss_weighted/{term}": value for term, value in record.weighted.items()},
         **{
-            f"layer_{term}/{layer}": value
-            for term, layers in record.layers.items()
-            for layer, value in layers.items()
+            f"layer_{term}/{part}": value
+            for term, parts in record.parts.items()
+            for part, value in parts.items()
         },
         **{f"gradient/{term}": value for term, value in record.gradient.items()},
         "time/evaluations": float(record.evaluations),

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from nst.loop import Record
-from nst.observers import Observers, Run
+from nst.observers import Observers, RunContext
 from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, outcome
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
 
     def __init__(
         self,
-        run: Run,
+        run: RunContext,
         observers: Observers,
         environment: Mapping[str, Any],
         result: Callable[[], tuple[str, bytes]],
