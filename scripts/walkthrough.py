@@ -2354,7 +2354,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # # Where to go from here
 #
 # * Your own pictures: `python -m nst.run content.image=me.jpg style.image=painting.jpg`.
-# * The source, in the order of this notebook: `nst/images/decode.py`, `nst/features/encoder.py`,
+# * The source, in the order of this notebook: `nst/images/io.py`, `nst/features/encoder.py`,
 #   `nst/losses/functional.py`, `nst/objective.py`, `nst/optimizers/`, `nst/loop.py`, and
 #   `nst/transfer.py`, which sees all of it.
 # * A new loss is a class with two methods; see `nst/losses/terms.py`. Try the covariance of
