@@ -35,7 +35,7 @@ from nst.compare.table import csv_text
 from nst.compare.thumbnails import shrink
 from nst.compare.write import compare
 from nst.config.composition import compose
-from nst.images.io import from_array, load
+from nst.images import from_array, load
 from nst.runs.folder import RunFolder
 
 BASES = {

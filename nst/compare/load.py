@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.config.settings import Value, flat
 from nst.errors import InputError
-from nst.runs.folder import CONFIG, HISTORY, METRICS, RESULT, STATUS, RunFolder
+from nst.runs.folder import CONFIG, HISTORY, METRICS, STATUS, RunFolder, result_name
 
 PLANNED = ".hydra/config.yaml"  # what a job was started with; CONFIG is what it resolved to
 RECORDS = 200  # lines of the history that are kept, enough for a curve
@@ -72,7 +72,9 @@ class RunRecord:
     def picture(self) -> Path | None:
         """The result, or the last snapshot of a run that was killed; None where there is none."""
         snapshots = sorted(self.folder.glob("snapshots/*.png"))
-        paths = (self.folder / RESULT, *reversed(snapshots))
+        named = {key: self.config.get(f"output.{key}") for key in ("name", "format")}
+        result = result_name(named if all(named.values()) else None)
+        paths = (self.folder / result, *reversed(snapshots))
         return next((path for path in paths if path.is_file()), None)
 
 

@@ -14,7 +14,7 @@ from nst.compare.load import RunRecord
 from nst.config.settings import Value
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
-from nst.images.io import Picture, load, to_pil
+from nst.images import Picture, load, to_pil
 from nst.sources import WEB, locate_image
 
 CELL = (320, 480)  # maximum width and height of a picture on the sheet, px
