@@ -15,7 +15,16 @@ SOURCE = Path(nst.__file__).parent
 # From the bottom up. A room is a folder or a module; those of one line may use each other.
 ORDER = (
     *("errors", "runtime", "files", "images", "features", "config", "losses", "optimizers"),
-    *("objective", "canvas", "loop", "runs observers", "sources", "evaluation", "transfer"),
+    *(
+        "objective",
+        "canvas",
+        "loop",
+        "runs observers",
+        "sources",
+        "evaluation",
+        "studio",
+        "transfer",
+    ),
     *("sweeps", "compare", "cli", "run tensorboard"),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms.split()}

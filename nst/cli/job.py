@@ -17,7 +17,7 @@ from nst.cli.ending import say
 from nst.cli.signals import in_worker, working
 from nst.config import CONF_DIR
 from nst.config.overrides import PATHS
-from nst.runs.folder import RESULT, RunFolder
+from nst.runs.folder import RunFolder
 from nst.runs.replay import effective
 from nst.sources import ASSET, WEB, Inputs, gather, identity, resolved
 
@@ -47,7 +47,7 @@ def task(config: DictConfig) -> float:
             raise
         log.exception("this job failed, the sweep goes on: %s", error)
         return math.nan
-    log.info("%s  (%.0f s)", _shown(folder.path / RESULT, here), metrics["seconds"])
+    log.info("%s  (%.0f s)", _shown(folder.result, here), metrics["seconds"])
     if not sweeping:
         log.info("Compare: python -m nst.tensorboard%s", _beside(folder.path, here))
     return float(metrics["content_distance"] + metrics["style_distance"])
@@ -74,9 +74,9 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
     import keras
 
     keras.config.set_floatx("float32")  # a keras.json of the user's is no setting of the run
-    from nst.transfer import stylize
+    from nst.transfer import transfer
 
-    return stylize(config, folder.path).metrics
+    return transfer(config, folder.path).metrics
 
 
 def _meant(config: DictConfig, here: Path) -> DictConfig:

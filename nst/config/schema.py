@@ -143,6 +143,15 @@ class RuntimeConf:
 
 
 @dataclass
+class OutputConf:
+    """The file of the picture."""
+
+    name: str = MISSING
+    format: str = MISSING
+    quality: int = MISSING
+
+
+@dataclass
 class Config:
     """The root of the configuration."""
 
@@ -163,6 +172,7 @@ class Config:
     pyramid: PyramidConf = field(default_factory=PyramidConf)
     observer: Dict[str, ObserverConf] = field(default_factory=dict)
     runtime: RuntimeConf = field(default_factory=RuntimeConf)
+    output: OutputConf = field(default_factory=OutputConf)
 
 
 def register() -> None:

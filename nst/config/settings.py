@@ -21,7 +21,9 @@ WATCHING = ("observer",)
 ORIGIN = ("network.url", "network.md5", "network.timeout")  # where a file comes from
 FILES = ("content.image", "style.image", "init.image", "network.weights")  # their hashes count
 SPEED = ("runtime.threads", "runtime.gradient_every")
+FILED = ("output",)  # of the file alone, which is another one for it
 WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED
+ASIDE = COMMAND + WATCHING + ORIGIN + FILED  # nothing that people compare runs by
 
 
 def influential(config: DictConfig) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def flat(node: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Value
             yield f"{prefix}{key}", _value(value)
 
 
-def settings(config: Mapping[str, Value]) -> Settings:
+def settings_of(config: Mapping[str, Value]) -> Settings:
     """Names groups by their option's name, images by their file's; leaves out what is aside.
 
     Args:
@@ -50,9 +52,7 @@ def settings(config: Mapping[str, Value]) -> Settings:
     """
     named: Settings = {}
     for key, value in config.items():
-        if key.startswith(COMMAND + WATCHING + ORIGIN) or key.endswith(
-            (".sha256", "optimizer.name")
-        ):
+        if key.startswith(ASIDE) or key.endswith((".sha256", "optimizer.name")):
             continue
         if key in ("content.image", "style.image", "init.image"):
             key = key.removesuffix(".image") if key != "init.image" else key
@@ -79,7 +79,7 @@ def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:
         config: Resolved.
     """
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    named = settings(dict(flat(plain)))
+    named = settings_of(dict(flat(plain)))
     if named.get("pyramid.min_size") is None:  # a number where others have one
         named["pyramid.min_size"] = named["size"]
     fed = {f"loss.{term}.weight": key for term, key in FEEDS.items()}

@@ -20,7 +20,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from nst import __version__, runtime
 from nst.errors import InputError, did_you_mean
 from nst.files.atomic import replacing, write_atomic
-from nst.images.io import read_text
+from nst.images import read_text
 
 CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
 RESULT, ENVIRONMENT, CHECKPOINT = "result.png", "environment.json", "checkpoints/latest.npz"
@@ -45,6 +45,15 @@ class RunFolder:
     def metrics(self) -> dict[str, Any]:
         """What ``metrics.json`` says; empty for a run that did not come to its end."""
         return self._read_json(METRICS)
+
+    @property
+    def result(self) -> Path:
+        """Path of the picture, which exists once the run has ended.
+
+        Raises:
+            InputError: The folder holds no configuration.
+        """
+        return self.path / result_name(self.config().get("output"))
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``; a last line cut short by a kill is left out."""
@@ -160,6 +169,18 @@ class RunFolder:
             return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
         except ValueError as error:
             raise InputError(f"{path} is damaged: {error}") from error
+
+
+def result_name(output: Mapping[str, Any] | None) -> str:
+    """Name the file of a run's picture.
+
+    Args:
+        output: The node of that name in the configuration; None in recordings older than it.
+    """
+    if output is None:
+        return RESULT
+    # Whatever a foreign recording says, the file is in its own folder.
+    return Path(f"{output['name']}.{output['format']}").name
 
 
 def outcome(error: BaseException | None) -> tuple[str, str]:

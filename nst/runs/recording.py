@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from nst.images.decode import Pixels
 from nst.loop import Record
-from nst.observers import Observers, Run
-from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, RESULT, outcome
+from nst.observers import Observers, RunContext
+from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, outcome
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +22,18 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         run: What the observers are told.
         observers: What watches the run.
         environment: Machine, versions, hashes.
-        image: Returns the picture so far, ``[H, W, 3]``.
+        result: Returns the picture so far: name and bytes of its file.
     """
 
     def __init__(
         self,
-        run: Run,
+        run: RunContext,
         observers: Observers,
         environment: Mapping[str, Any],
-        image: Callable[[], Pixels],
+        result: Callable[[], tuple[str, bytes]],
     ) -> None:
         self._run, self._folder, self._observers = run, run.folder, observers
-        self._environment, self._image = environment, image
+        self._environment, self._result = environment, result
         self._metrics: dict[str, Any] = {}
 
     def __enter__(self) -> Recording:
@@ -61,7 +60,7 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
     ) -> None:
         """Writes picture, metrics and status, the status last; the error goes on."""
         try:
-            self._folder.write(RESULT, self._run.encode(self._image()))
+            self._folder.write(*self._result())
             if self._metrics:
                 self._folder.write_json(METRICS, self._metrics)
         finally:

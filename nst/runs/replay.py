@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.config import Config, explain, groups
+from nst.config import Config, compose, explain, groups
 from nst.config.overrides import parse
 from nst.config.settings import COMMAND, FEEDS
 from nst.config.validation import check_keys
@@ -58,6 +58,8 @@ def _stopped(path: Path) -> DictConfig:
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types of what somebody may have edited, or another version have written."""
+    if "output" not in recorded:  # older than that setting
+        recorded.output = compose().output
     plain = {key: node for key, node in recorded.items() if key not in WITH_CLASSES}
     try:
         typed = OmegaConf.merge(OmegaConf.structured(Config), plain)
