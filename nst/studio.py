@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -132,7 +131,7 @@ def _terms(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
     """Separates what is compared from how much it counts."""
     terms, weights = {}, {}
     for name, node in loss.items():
-        options: Any = OmegaConf.to_container(node)
+        options = node.copy()  # still knows its place, for messages
         weight, layer_weights = options.pop("weight"), options.pop("layer_weights", None)
         terms[str(name)] = instantiate(options, _convert_="all")
         weights[str(name)] = weigh(terms[str(name)], weight, layer_weights)
