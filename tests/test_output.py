@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from nst import images, stylize
-from nst.compare.reading import read
+from nst.compare.load import read
 from nst.config.composition import compose
 from nst.config.validation import check
 from nst.errors import InputError
