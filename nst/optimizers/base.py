@@ -66,7 +66,7 @@ def gradient_rms(evaluation: Evaluation) -> float:
     Raises:
         Diverged: The total or any part of the gradient is not finite.
     """
-    total, size = float(evaluation.total), rms(evaluation.gradient)
+    total, size = float(evaluation.total), float(rms(evaluation.gradient))
     if not (math.isfinite(total) and math.isfinite(size)):
         raise Diverged(
             f"the loss is not finite: total {total}, gradient (root mean square) {size}; "
@@ -75,7 +75,7 @@ def gradient_rms(evaluation: Evaluation) -> float:
     return size
 
 
-def rms(tensor: tf.Tensor) -> float:
-    """Root mean square of all entries."""
+def rms(tensor: tf.Tensor) -> tf.Tensor:
+    """Root mean square of all entries, a float64 scalar."""
     # In float64 the squares neither overflow nor underflow, however large the loss weights.
-    return math.sqrt(float(tf.reduce_mean(tf.square(tf.cast(tensor, tf.float64)))))
+    return tf.sqrt(tf.reduce_mean(tf.square(tf.cast(tensor, tf.float64))))

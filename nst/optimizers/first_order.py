@@ -1,4 +1,4 @@
-"""Any Keras optimizer, by name, on the levels of an image that stays in [0, 1]."""
+"""Adam, SGD and Keras' optimizers on the levels of an image that stays in [0, 1]."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from nst.optimizers.base import Diverged, Evaluation, Objective, State, gradient_rms, rms
-from nst.optimizers.by_name import keras_class, make
-from nst.optimizers.laplacian import split
-from nst.optimizers.update import Iterate, update
+from nst.errors import InputError
+from nst.optimizers.base import Diverged, Evaluation, Objective, State, gradient_rms
+from nst.optimizers.iterate import Iterate, Pace, advancing, first, resampled
+from nst.optimizers.keras import Keras
+from nst.optimizers.rules import SGD, Adam, Rule, required
 
 
 class FirstOrder:
-    """A Keras optimizer with the box constraint [0, 1] and a running mean of its iterates.
+    """Adam, SGD or any Keras optimizer, with the box [0, 1] and a running mean of its iterates.
 
     What it moves are the levels of a Laplacian pyramid (as in Kolkin et al., "Style Transfer by
     Relaxed Optimal Transport and Self-Similarity", 2019): a step of a coarse level paints an area,
@@ -26,8 +27,8 @@ class FirstOrder:
     the loss weights are. A new scale keeps that unit per pixel: a loss that is a mean over positions
     spreads its gradient over the pixels, so the unit shrinks as their number grows.
 
-    Keras' moments go on at a new scale, resampled with the image. The running mean, which is
-    `result`, starts afresh; it is bias-corrected, as in Crowson's style-transfer-pytorch.
+    The rule's moments carry over to a new scale, resampled with the image. The running mean, which
+    is `result`, starts afresh; it is bias-corrected, as in Crowson's style-transfer-pytorch.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class FirstOrder:
             options: Further arguments of the Keras class, such as `beta_1`.
 
         Raises:
-            InputError: An unknown name or option, or a value that Keras refuses.
+            InputError: An unknown name or option, or a value that is not valid.
             ValueError: A number out of range.
         """
         if learning_rate <= 0:
@@ -61,11 +62,10 @@ class FirstOrder:
             raise ValueError(f"levels must be at least 1, received {levels}")
         if growth <= 0:
             raise ValueError(f"growth must be above 0, received {growth}")
-        self._class = keras_class(name)
-        self._rate, self._options = float(learning_rate), tuple(sorted((options or {}).items()))
-        make(self._class, self._rate, dict(self._options))  # for its complaints, before the work
-        self._decay, self._levels, self._growth = float(average), levels, float(growth)
-        self._units = np.zeros(levels)  # root mean squares of the first gradients; 0: not yet known
+        self._name, self._levels = name, levels
+        self._rule = by_name(name, options or {})
+        self._advance = advancing(self._rule, levels)
+        self._pace = Pace(float(learning_rate), float(growth), float(average))
         self._iterate: Iterate | None = None
         self.evaluations = 0
         self.stopped: str | None = None
@@ -82,26 +82,22 @@ class FirstOrder:
 
     def begin(self, image: tf.Tensor) -> None:
         """Takes `image` `[1, H, W, 3]` over; moments, if there are any, follow it to its size."""
-        image = tf.convert_to_tensor(image)
-        previous, slots = self._iterate, self._fresh_slots(image)
+        previous = self._iterate
+        iterate = first(self._rule, tf.convert_to_tensor(image), self._levels)
         if previous is not None:
-            self._units *= int(tf.size(previous.image)) / int(tf.size(image))
-            slots = [_resample(p, s.shape) for p, s in zip(previous.slots, slots, strict=True)]
-        self._iterate = Iterate(image, image, tf.constant(0.0), slots)
-        shape = tuple(image.shape)
-        self._update = update(self._class, self._options, shape, self._levels, self._growth)
+            shrunk = int(tf.size(previous.image)) / int(tf.size(image))
+            moments = tf.nest.map_structure(resampled, previous.moments, iterate.moments)
+            iterate = iterate._replace(units=previous.units * shrunk, moments=moments)
+        self._iterate = iterate
 
     def step(self, objective: Objective) -> Evaluation:
         """One update; costs one evaluation."""
         evaluation = objective(self.image)
         self.evaluations += 1
         gradient_rms(evaluation)  # complains where it is not finite
-        gradients = self._in_units(self._update.pull(evaluation.gradient))
-        iterate, finite = self._update.apply(
-            self._held, gradients, tf.constant(self._decay, tf.float32)
-        )
+        iterate, finite = self._advance(self._held, evaluation.gradient, self._pace)
         if not finite:
-            raise Diverged(f"the update of {self._class.__name__} is not finite; check its options")
+            raise Diverged(f"the update of {self._name} is not finite; check its options")
         self._iterate = iterate
         return evaluation
 
@@ -109,16 +105,12 @@ class FirstOrder:
         """Nothing to do: no evaluation is kept for the next step."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """Image, running mean, Keras' variables, units and count."""
-        held = self._held
-        slots = {f"keras_{i:02d}": slot.numpy() for i, slot in enumerate(held.slots)}
-        return {
-            "image": held.image.numpy(),
-            "mean": held.mean.numpy(),
-            "mean_weight": held.mean_weight.numpy(),
-            "units": self._units.copy(),
+        """The parts of the iterate, and the count."""
+        held = self._held._asdict()
+        moments = tf.nest.flatten(held.pop("moments"))
+        held |= {f"moments_{i:02d}": moment for i, moment in enumerate(moments)}
+        return {name: tensor.numpy() for name, tensor in held.items()} | {
             "evaluations": np.int64(self.evaluations),
-            **slots,
         }
 
     def restore(self, state: State) -> None:
@@ -130,13 +122,14 @@ class FirstOrder:
         self.begin(tf.constant(state["image"]))
         if set(state) != set(self.state()):
             raise ValueError(
-                f"the saved state is not one of {self._class.__name__} with these options: "
+                f"the saved state is not one of {self._name} with these options: "
                 f"it holds {sorted(state)}, expected {sorted(self.state())}"
             )
-        mean, mean_weight = tf.constant(state["mean"]), tf.constant(state["mean_weight"])
-        slots = [tf.constant(state[f"keras_{i:02d}"]) for i in range(len(self._held.slots))]
-        self._iterate = Iterate(self.image, mean, mean_weight, slots)
-        self._units = np.array(state["units"])
+        parts = {name: tf.constant(value) for name, value in state.items()}
+        moments = [parts[name] for name in sorted(parts) if name.startswith("moments_")]
+        packed = tf.nest.pack_sequence_as(self._held.moments, moments)
+        kept = {name: parts[name] for name in Iterate._fields if name in parts}
+        self._iterate = Iterate(**kept, moments=packed)
         self.evaluations = int(state["evaluations"])
 
     @property
@@ -144,26 +137,18 @@ class FirstOrder:
         assert self._iterate is not None, "begin or restore comes first"
         return self._iterate
 
-    def _in_units(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        if not self._units.all():
-            measured = [rms(gradient) for gradient in gradients]
-            self._units = np.where(self._units > 0, self._units, measured)
-        units = np.where(self._units > 0, self._units, 1.0).astype(np.float32)
-        return [gradient / unit for gradient, unit in zip(gradients, units, strict=True)]
 
-    def _fresh_slots(self, image: tf.Tensor) -> list[tf.Tensor]:
-        """Makes the values that Keras' variables begin with, `learning_rate` being one of them."""
-        keras_optimizer = make(self._class, self._rate, dict(self._options))
-        keras_optimizer.build([tf.Variable(level) for level in split(image, self._levels)])
-        return [tf.identity(variable.value) for variable in keras_optimizer.variables]
+def by_name(name: str, options: Mapping[str, Any]) -> Rule:
+    """Makes a rule: ours where there is one with these options, else Keras'.
 
-
-def _resample(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Resizes axes 1 and 2 of a slot; scalars pass.
-
-    Bilinear with antialiasing is a weighted mean, so second moments stay at least 0.
+    Raises:
+        InputError: An unknown name or option, or a value that is not valid.
     """
-    if value.shape == shape:
-        return value
-    grid = tf.reshape(value, [1, value.shape[1], value.shape[2], -1])  # Adafactor's have rank 3
-    return tf.reshape(tf.image.resize(grid, shape[1:3], antialias=True), shape)
+    rules: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
+    ours = rules.get(name.lower())
+    if ours is None or not set(options) <= set(ours._fields):
+        return Keras(name, options)
+    for option, value in options.items():
+        if (valid := required(option, value)) is not None:
+            raise InputError(f"optimizer.options.{option}={value} is not valid: it must be {valid}")
+    return ours(**options)
