@@ -166,10 +166,12 @@ class Loop:
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
                 objective = self._refreshed(objective)
                 yield self._advance(objective)
-        objective = self._refreshed(objective)
-        canvas = self.optimizer.result
+            objective = self._refreshed(objective)
+            final = self.optimizer.finish(objective)
         measure = self.step % self._gradient_every == 0
-        record = self._record(self.step, objective, canvas, self.result, objective(canvas), measure)
+        record = self._record(
+            self.step, objective, self.optimizer.result, self.result, final, measure
+        )
         yield replace(record, last=True)
 
     def state(self) -> dict[str, np.ndarray]:

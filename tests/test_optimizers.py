@@ -354,6 +354,56 @@ def test_an_option_that_only_keras_has_is_left_to_keras():
     assert len([key for key in optimizer.state() if key.startswith("moments")]) == 5
 
 
+def crease(image: tf.Tensor) -> Evaluation:
+    """Lowest at the start; what is left of its gradient there is as small as rounding."""
+    difference = image - start(*image.shape[1:3])
+    noise = 1e-6 * tf.cos(tf.range(tf.size(image), dtype=tf.float32))
+    gradient = difference + tf.reshape(noise, image.shape)
+    return Evaluation(0.5 * tf.reduce_sum(difference**2), gradient)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_result_is_never_worse_than_its_start(name, caplog):
+    optimizer = make(name)
+    optimizer.begin(start())
+    take(optimizer, crease, 5)
+    final, evaluations = optimizer.finish(crease), optimizer.evaluations
+    assert float(final.total) == float(crease(optimizer.result).total) == 0.0
+    assert optimizer.evaluations == evaluations
+    np.testing.assert_array_equal(optimizer.result, start())
+    if "LBFGS" not in name:
+        assert "above its start at 0;" in optimizer.stopped
+        assert "try a smaller optimizer.learning_rate" in caplog.text
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_to_finish_changes_nothing_where_the_run_went_down(name, caplog):
+    optimizer, objective = make(name), Quadratic()
+    optimizer.begin(start())
+    take(optimizer, objective, 6)
+    before, state = optimizer.result.numpy(), optimizer.state()
+    final = optimizer.finish(objective)
+    np.testing.assert_array_equal(optimizer.result, before)
+    assert float(final.total) == float(objective(optimizer.result).total)
+    assert optimizer.stopped is None and not caplog.text
+    assert all(np.array_equal(state[key], value) for key, value in optimizer.state().items())
+
+
+def test_the_best_iterate_survives_a_resume():
+    def rising(image: tf.Tensor) -> Evaluation:  # lowest at the second iterate, highest later
+        total = tf.abs(tf.reduce_mean(image) - 0.4)
+        return Evaluation(total, tf.ones_like(image))
+
+    whole, resumed = (FirstOrder("SGD", 0.125, average=0.5) for _ in range(2))
+    whole.begin(tf.fill([1, 2, 2, 3], 0.5))
+    take(whole, rising, 6)
+    resumed.restore(saved_and_loaded(whole.state()))
+    for optimizer in (whole, resumed):
+        assert float(optimizer.finish(rising).total) == pytest.approx(0.025)
+        np.testing.assert_allclose(optimizer.result, np.full((1, 2, 2, 3), 0.375))
+    np.testing.assert_array_equal(resumed.image, whole.image)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

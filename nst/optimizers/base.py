@@ -26,7 +26,8 @@ class Optimizer(Protocol):
 
     Attributes:
         evaluations: Objective evaluations so far, over all scales.
-        stopped: Why no further step is possible at this scale, or None.
+        stopped: Why no further step is possible at this scale, or why its result is not that of the
+            last step; else None.
     """
 
     evaluations: int
@@ -52,6 +53,9 @@ class Optimizer(Protocol):
 
     def objective_changed(self) -> None:
         """Takes notice that evaluations made so far are those of another function."""
+
+    def finish(self, objective: Objective) -> Evaluation:
+        """Ends a scale: settles the result, and returns its evaluation, which is not counted."""
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next iterates depend on; survives `np.savez`."""

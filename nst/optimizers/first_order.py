@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +15,8 @@ from nst.optimizers.base import Diverged, Evaluation, Objective, State, gradient
 from nst.optimizers.iterate import Iterate, Pace, advancing, first, resampled
 from nst.optimizers.keras import Keras
 from nst.optimizers.rules import SGD, Adam, Rule, required
+
+log = logging.getLogger(__name__)
 
 
 class FirstOrder:
@@ -77,8 +81,9 @@ class FirstOrder:
 
     @property
     def result(self) -> tf.Tensor:
-        """The running mean of the iterates of this scale, `[1, H, W, 3]` in [0, 1]."""
-        return tf.clip_by_value(self._held.mean, 0.0, 1.0)
+        """The running mean of this scale's iterates, or what `finish` chose; in [0, 1]."""
+        shown = self._held.mean if self.stopped is None else self._best
+        return tf.clip_by_value(shown, 0.0, 1.0)
 
     def begin(self, image: tf.Tensor) -> None:
         """Takes `image` `[1, H, W, 3]` over; moments, if there are any, follow it to its size."""
@@ -89,6 +94,9 @@ class FirstOrder:
             moments = tf.nest.map_structure(resampled, previous.moments, iterate.moments)
             iterate = iterate._replace(units=previous.units * shrunk, moments=moments)
         self._iterate = iterate
+        self._start_total = self._best_total = math.inf  # not yet known
+        self._best = iterate.image
+        self.stopped = None
 
     def step(self, objective: Objective) -> Evaluation:
         """One update; costs one evaluation."""
@@ -98,18 +106,40 @@ class FirstOrder:
         iterate, finite = self._advance(self._held, evaluation.gradient, self._pace)
         if not finite:
             raise Diverged(f"the update of {self._name} is not finite; check its options")
+        self._remember(float(evaluation.total))
         self._iterate = iterate
         return evaluation
 
     def objective_changed(self) -> None:
-        """Nothing to do: no evaluation is kept for the next step."""
+        """Nothing to do: `finish` evaluates anew what it chooses."""
+
+    def finish(self, objective: Objective) -> Evaluation:
+        """Evaluates the result; where it is worse than the start, the best iterate takes its place.
+
+        Steps have a size of their own, however near the start is to the optimum.
+        """
+        evaluation = objective(self.result)
+        if float(evaluation.total) <= self._start_total:
+            return evaluation
+        best = objective(self._best)
+        if evaluation.total <= best.total:  # terms that are drawn anew make another function
+            return evaluation
+        self.stopped = (
+            f"ended at {float(evaluation.total):.4g}, above its start at {self._start_total:.4g}; "
+            f"the best iterate, at {float(best.total):.4g}, is the result"
+        )
+        log.warning("%s: try a smaller optimizer.learning_rate, or optimizer=lbfgs", self.stopped)
+        return best
 
     def state(self) -> dict[str, np.ndarray]:
-        """The parts of the iterate, and the count."""
+        """The parts of the iterate, the best one so far, and the count."""
         held = self._held._asdict()
         moments = tf.nest.flatten(held.pop("moments"))
         held |= {f"moments_{i:02d}": moment for i, moment in enumerate(moments)}
         return {name: tensor.numpy() for name, tensor in held.items()} | {
+            "best": self._best.numpy(),
+            "best_total": np.float64(self._best_total),
+            "start_total": np.float64(self._start_total),
             "evaluations": np.int64(self.evaluations),
         }
 
@@ -130,12 +160,20 @@ class FirstOrder:
         packed = tf.nest.pack_sequence_as(self._held.moments, moments)
         kept = {name: parts[name] for name in Iterate._fields if name in parts}
         self._iterate = Iterate(**kept, moments=packed)
+        self._best, self._best_total = parts["best"], float(state["best_total"])
+        self._start_total = float(state["start_total"])
         self.evaluations = int(state["evaluations"])
 
     @property
     def _held(self) -> Iterate:
         assert self._iterate is not None, "begin or restore comes first"
         return self._iterate
+
+    def _remember(self, total: float) -> None:
+        if math.isinf(self._start_total):
+            self._start_total = total
+        if total < self._best_total:
+            self._best, self._best_total = self.image, total
 
 
 def by_name(name: str, options: Mapping[str, Any]) -> Rule:

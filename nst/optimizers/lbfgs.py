@@ -88,6 +88,10 @@ class LBFGS:
         """Drops the evaluation at the iterate; the next step makes it again."""
         self._here, self._counted = None, False
 
+    def finish(self, objective: Objective) -> Evaluation:
+        """Evaluates the result; unless clipping raises it, it is the lowest that was seen."""
+        return objective(self.result)
+
     def state(self) -> dict[str, np.ndarray]:
         """Image, curvature pairs `[k, 1, H, W, 3]`, unit, count and reason."""
         history = self._history
