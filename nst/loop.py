@@ -202,7 +202,8 @@ class Loop:
     def _advance(self, objective: Objective) -> Record:
         step, iterate, result = self.step, self.optimizer.image, self.result
         measure = self.scale_step == 0 or step % self._gradient_every == 0
-        evaluation = self.optimizer.step(objective)
+        progress = self.scale_step / self.scales[self.scale].steps
+        evaluation = self.optimizer.step(objective, progress)
         self.step, self.scale_step = step + 1, self.scale_step + 1
         return self._record(step, objective, iterate, result, evaluation, measure)
 

@@ -324,6 +324,18 @@ def test_a_run_that_starts_at_the_minimum_ends_there(name, make_loop, transfer, 
     np.testing.assert_array_equal(records[-1].image, content)
 
 
+def test_an_optimizer_learns_how_much_of_its_scale_is_done(make_loop):
+    seen: list[float] = []
+
+    class Watched(FirstOrder):
+        def step(self, objective: Callable[..., Evaluation], progress: float = 0.0) -> Evaluation:
+            seen.append(progress)
+            return super().step(objective, progress)
+
+    list(make_loop(Watched()).run())
+    assert seen == pytest.approx([0, 1 / 2, 0, 0, 1 / 3, 2 / 3])
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_divergence_is_raised_and_the_result_is_the_last_good_image(name, make_loop, transfer):
     def objective(height: int, width: int) -> Objective:

@@ -404,6 +404,14 @@ def test_the_best_iterate_survives_a_resume():
     np.testing.assert_array_equal(resumed.image, whole.image)
 
 
+def test_the_rate_falls_along_a_cosine():
+    optimizer = FirstOrder("SGD", 0.1, final_rate=0.2)
+    optimizer.begin(tf.fill([1, 2, 2, 3], 0.5))
+    for progress, expected in ((0.0, 0.4), (0.5, 0.34), (1.0, 0.32)):
+        optimizer.step(slope, progress)
+        np.testing.assert_allclose(optimizer.image, np.full((1, 2, 2, 3), expected), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -416,6 +424,7 @@ def test_the_best_iterate_survives_a_resume():
         ({"learning_rate": 0}, "learning_rate must be above 0, received 0"),
         ({"levels": 0}, "levels must be at least 1, received 0"),
         ({"growth": 0.0}, "growth must be above 0, received 0.0"),
+        ({"final_rate": 1.5}, "final_rate must be from 0 to 1, received 1.5"),
         (
             {"options": {"beta_1": 1}},
             "beta_1=1 is not valid: it must be a number from 0 to below 1",

@@ -44,8 +44,12 @@ class Optimizer(Protocol):
     def begin(self, image: tf.Tensor) -> None:
         """Starts a run, or the next scale of one, from `image` `[1, H, W, 3]`."""
 
-    def step(self, objective: Objective) -> Evaluation:
+    def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
         """Moves to the next iterate and returns the evaluation of the one before the move.
+
+        Args:
+            objective: The function to minimise.
+            progress: Share of this scale's steps that are made, 0 to below 1.
 
         Raises:
             Diverged: The evaluation or the update is not finite.

@@ -43,6 +43,7 @@ class FirstOrder:
         levels: int = 1,
         growth: float = 1.0,
         options: Mapping[str, Any] | None = None,
+        final_rate: float = 1.0,
     ) -> None:
         """Checks its arguments; `begin` takes an image.
 
@@ -53,6 +54,8 @@ class FirstOrder:
             levels: Of the Laplacian pyramid, at least 1, the pixels themselves.
             growth: Of the steps from a level to the next coarser one, a factor above 0.
             options: Further arguments of the Keras class, such as `beta_1`.
+            final_rate: Share of `learning_rate` that is left at the end of each scale, 0 to 1; it
+                falls along a cosine (Loshchilov and Hutter, "SGDR", 2017).
 
         Raises:
             InputError: An unknown name or option, or a value that is not valid.
@@ -66,7 +69,9 @@ class FirstOrder:
             raise ValueError(f"levels must be at least 1, received {levels}")
         if growth <= 0:
             raise ValueError(f"growth must be above 0, received {growth}")
-        self._name, self._levels = name, levels
+        if not 0 <= final_rate <= 1:
+            raise ValueError(f"final_rate must be from 0 to 1, received {final_rate}")
+        self._name, self._levels, self._final_rate = name, levels, final_rate
         self._rule = by_name(name, options or {})
         self._advance = advancing(self._rule, levels)
         self._pace = Pace(float(learning_rate), float(growth), float(average))
@@ -98,12 +103,15 @@ class FirstOrder:
         self._best = iterate.image
         self.stopped = None
 
-    def step(self, objective: Objective) -> Evaluation:
+    def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
         """One update; costs one evaluation."""
         evaluation = objective(self.image)
         self.evaluations += 1
         gradient_rms(evaluation)  # complains where it is not finite
-        iterate, finite = self._advance(self._held, evaluation.gradient, self._pace)
+        left = (1 + math.cos(math.pi * progress)) / 2
+        share = self._final_rate + (1 - self._final_rate) * left
+        pace = self._pace._replace(rate=self._pace.rate * share)
+        iterate, finite = self._advance(self._held, evaluation.gradient, pace)
         if not finite:
             raise Diverged(f"the update of {self._name} is not finite; check its options")
         self._remember(float(evaluation.total))

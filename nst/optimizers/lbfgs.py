@@ -77,7 +77,7 @@ class LBFGS:
         self._counted = False  # whether that evaluation is in the count, if only before a restore
         self.stopped = None
 
-    def step(self, objective: Objective) -> Evaluation:
+    def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
         """One line search; costs one evaluation as a rule, and one more at the start."""
         here = self._arrive(objective)
         if self.stopped is None:
