@@ -166,10 +166,12 @@ class Loop:
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
                 objective = self._refreshed(objective)
                 yield self._advance(objective)
-        objective = self._refreshed(objective)
-        canvas = self.optimizer.result
+            objective = self._refreshed(objective)
+            final = self.optimizer.finish(objective)
         measure = self.step % self._gradient_every == 0
-        record = self._record(self.step, objective, canvas, self.result, objective(canvas), measure)
+        record = self._record(
+            self.step, objective, self.optimizer.result, self.result, final, measure
+        )
         yield replace(record, last=True)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -200,7 +202,8 @@ class Loop:
     def _advance(self, objective: Objective) -> Record:
         step, iterate, result = self.step, self.optimizer.image, self.result
         measure = self.scale_step == 0 or step % self._gradient_every == 0
-        evaluation = self.optimizer.step(objective)
+        progress = self.scale_step / self.scales[self.scale].steps
+        evaluation = self.optimizer.step(objective, progress)
         self.step, self.scale_step = step + 1, self.scale_step + 1
         return self._record(step, objective, iterate, result, evaluation, measure)
 

@@ -97,6 +97,7 @@ class FirstOrder(Optimizer):
     average: float = MISSING
     levels: int = MISSING
     growth: float = MISSING
+    final_rate: float = MISSING
     options: Dict[str, Any] = MISSING
 
 
