@@ -5,8 +5,6 @@ It runs before a run folder is made, so that wrong input leaves nothing behind.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,14 +20,6 @@ from nst.runtime import native_bfloat16
 
 ASSET = "asset:"  # what ships with the package, the same on every machine
 WEB = ("https://", "http://")
-WITHOUT_INFLUENCE: dict[str, tuple[str, ...]] = {  # on the picture; () stands for the whole group
-    "observer": (),
-    "content": ("image",),
-    "style": ("image",),
-    "init": ("image",),
-    "network": ("weights", "url", "md5", "timeout"),
-    "runtime": ("threads", "gradient_every"),
-}
 
 
 @dataclass(frozen=True)
@@ -81,21 +71,6 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     if plain.runtime.precision == "auto":
         plain.runtime.precision = "bfloat16" if native_bfloat16() else "float32"
     return plain
-
-
-def identity(config: DictConfig, inputs: Inputs) -> str:
-    """Hashes all that the picture depends on: runs of equal identity make the same picture.
-
-    Args:
-        config: As returned by :func:`resolved`; where files lie does not count, what is in them does.
-        inputs: The pictures and the network.
-    """
-    parts: Any = OmegaConf.to_container(config)
-    for group, keys in WITHOUT_INFLUENCE.items():
-        for key in keys or list(parts[group]):
-            parts[group].pop(key, None)
-    hashes = [inputs.base.sha256, inputs.network.sha256]
-    return hashlib.sha256(json.dumps([parts, hashes], sort_keys=True).encode()).hexdigest()
 
 
 def locate_image(name: str) -> Path:

@@ -28,8 +28,9 @@ from nst.losses import Term
 from nst.objective import Objective, used_layers
 from nst.observers import Observers, Run
 from nst.runs.folder import RunFolder, provenance
+from nst.runs.identity import identity
 from nst.runs.recording import Recording
-from nst.sources import Inputs, gather, identity, resolved
+from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
 
