@@ -39,6 +39,7 @@ def stylize(
     from nst.config.composition import compose
     from nst.config.validation import check
     from nst.errors import InputError
+    from nst.runs.folder import RunFolder
     from nst.runs.replay import effective
 
     try:
@@ -55,6 +56,8 @@ def stylize(
     import_tensorflow()
     from nst.transfer import stylize as transfer
 
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return transfer(config, None if folder is None else Path(folder)).image
+    if folder is None:
+        return transfer(config, None).image
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with RunFolder(Path(folder)).locked(), RunFolder(Path(folder)).telling():
+        return transfer(config, Path(folder)).image

@@ -171,7 +171,11 @@ class Loop:
         return counters | {f"optimizer/{k}": v for k, v in self.optimizer.state().items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes over the state of another loop with the same scales and kind of optimizer."""
+        """Takes over the state of another loop with the same scales and kind of optimizer.
+
+        Raises:
+            ValueError: It is of other scales.
+        """
         self.step, self.scale, self.scale_step = (
             int(state[k]) for k in ("step", "scale", "scale_step")
         )
@@ -181,6 +185,10 @@ class Loop:
         self.optimizer.restore(
             {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         )
+        scale, margin = self.scales[self.scale], self._margin
+        expected = (1, scale.height + 2 * margin, scale.width + 2 * margin, 3)
+        if self.scale < 0 or self.optimizer.image.shape != expected:
+            raise ValueError(f"its image is {self.optimizer.image.shape}, not {expected}")
 
     def _advance(self, objective: Objective) -> Record:
         step, iterate, result = self.step, self.optimizer.image, self.result

@@ -27,8 +27,10 @@ from nst.loop import Loop, Record, Scale, extend, plan
 from nst.losses import Term
 from nst.objective import Objective, used_layers
 from nst.observers import Observers, Run
-from nst.runs.folder import RunFolder, provenance
+from nst.runs import checkpoint
+from nst.runs.folder import CHECKPOINT, RunFolder
 from nst.runs.identity import identity
+from nst.runs.provenance import provenance
 from nst.runs.recording import Recording
 from nst.sources import Inputs, gather, resolved
 
@@ -77,10 +79,12 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
     if inputs.network.warning:
         log.warning(inputs.network.warning)
     config = resolved(config, inputs)
-    runtime.setup(config.runtime.threads, config.runtime.deterministic)
-    run_folder = RunFolder(folder)
-    run_folder.claim(identity(config, inputs), config)
+    with runtime.configured(config.runtime.threads, config.runtime.deterministic):
+        return _paint(config, inputs, RunFolder(folder))
 
+
+def _paint(config: DictConfig, inputs: Inputs, run_folder: RunFolder) -> Result:
+    run_folder.check(identity(config, inputs), config)
     content, style, network = inputs.content.rgb, inputs.style.rgb, config.network
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
     terms: dict[str, Term] = instantiate(config.loss, _convert_="all")
@@ -136,10 +140,10 @@ def _initial_image(base: Pixels, scale: Scale, noise: float, seed: int) -> tf.Te
 
 
 def _recording(folder: RunFolder, config: DictConfig, inputs: Inputs, loop: Loop) -> Recording:
-    """Prepares the record of a run, going on from the folder's checkpoint if there is one."""
-    checkpoint = folder.load_checkpoint()
-    if checkpoint is not None:
-        loop.restore(checkpoint)
+    """Prepares the record of a run, which continues from the folder's checkpoint if there is one."""
+    state = folder.load_checkpoint()
+    if state is not None:
+        checkpoint.restore(folder.path / CHECKPOINT, loop, state)
     yaml = OmegaConf.to_yaml(config)
     text = provenance(yaml, config.seed)
     run = Run(
@@ -160,7 +164,9 @@ def _recording(folder: RunFolder, config: DictConfig, inputs: Inputs, loop: Loop
         "warning": inputs.network.warning,
     }
     observers = Observers(instantiate(config.observer, _convert_="all") or {})
-    return Recording(run, observers, environment, lambda: loop.result.numpy()[0])
+    return Recording(
+        run, identity(config, inputs), observers, environment, lambda: loop.result.numpy()[0]
+    )
 
 
 def _alpha(inputs: Inputs, image: Pixels) -> Pixels | None:
