@@ -84,7 +84,7 @@ def locate_image(name: str) -> Path:
     if not name.startswith(ASSET):
         return Path(name).expanduser().absolute()
     path = weights.ASSETS / name.removeprefix(ASSET)
-    if not path.is_file():
+    if not path.is_file() or not path.resolve().is_relative_to(weights.ASSETS.resolve()):
         assets = [f"{ASSET}{p.relative_to(weights.ASSETS)}" for p in weights.ASSETS.glob("*/*.*")]
         raise InputError(f"nothing called {name} ships with nst.{nearest(name, assets)}")
     return path

@@ -210,9 +210,9 @@ WRONG = {
     "name single keys",
     "resume=bass": "bass is not a run folder: it holds no config.yaml. Did you mean 'base'?",
     "resume=base": "resume: base is completed; replay=base does it again",
-    "resume=base alpha=3": "resume= goes on with a run as it was, so it cannot take alpha=3; "
+    "resume=base alpha=3": "resume= continues a run as it was, so it cannot take alpha=3; "
     "replay=base does it again with changes",
-    "resume=base replay=base": "resume= goes on with a run as it was, so it cannot take "
+    "resume=base replay=base": "resume= continues a run as it was, so it cannot take "
     "replay=base; replay=base does it again with changes",
 }
 
