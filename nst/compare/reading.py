@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from nst.config.settings import Value, flat
 from nst.errors import InputError
 from nst.files import atomic as files
 from nst.runs.folder import CONFIG, HISTORY, RESULT, STATUS, RunFolder
+from nst.runs.provenance import parsed
 
 PLANNED = ".hydra/config.yaml"  # what a job was told; CONFIG is what came of it
 SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
@@ -153,13 +155,19 @@ def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
 def _settings(path: Path, resolved: bool) -> dict[str, Value]:
     if not path.is_file():
         return {}
-    config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    if not isinstance(config, dict):
-        raise InputError(f"{path} is not a configuration")
-    settings = dict(flat(config))
+    config = parsed(path.read_text("utf-8"), path, resolved)
+    plain: Any = OmegaConf.to_container(config)
+    settings = dict(flat(plain))
     if not resolved:  # what was left open says nothing about how runs differ
+        settings = {key: _referred(value, settings) for key, value in settings.items()}
         return {key: value for key, value in settings.items() if value not in (None, "auto")}
     return settings
+
+
+def _referred(value: Value, settings: Mapping[str, Value]) -> Value:
+    """Replaces ``${alpha}`` by the value of alpha; anything else in ``${}`` stays text."""
+    reference = re.fullmatch(r"\$\{([\w.]+)\}", value) if isinstance(value, str) else None
+    return settings.get(reference[1], value) if reference else value
 
 
 def _history(path: Path) -> list[Mapping[str, Any]]:

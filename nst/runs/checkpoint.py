@@ -17,7 +17,7 @@ from nst.files.atomic import replacing
 State = dict[str, npt.NDArray[Any]]
 # What NumPy and zipfile raise at files that are cut, garbage, or hold objects instead of numbers.
 DAMAGED: tuple[type[Exception], ...] = (ValueError, EOFError, KeyError, MemoryError)
-DAMAGED += (NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGED += (AttributeError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class Restorable(Protocol):

@@ -41,17 +41,20 @@ def carried_config(picture: Path) -> DictConfig:
     return parsed(text["config"], picture)
 
 
-def parsed(text: str, source: Path) -> DictConfig:
-    """Parses a recorded configuration, which may come from anybody.
+def parsed(text: str, source: Path, resolved: bool = True) -> DictConfig:
+    """Parses a recorded configuration, which may come from anybody, without resolving anything.
 
-    A recording is resolved, so that an interpolation in it was put there by somebody, perhaps to
-    read this machine's environment: it is an error and never evaluated.
+    Args:
+        text: YAML.
+        source: Where it comes from, for messages.
+        resolved: Whether it is of a run that has started. Somebody has put an interpolation into it
+            then, perhaps to read this machine's environment, and that is an error.
 
     Raises:
         InputError: It is damaged, or holds what no recording does.
     """
     try:
-        _check_plain(text)
+        _check_plain(text, resolved)
         config = OmegaConf.create(text)
     except DAMAGED as error:
         reason = " ".join(str(error).split())
@@ -61,7 +64,7 @@ def parsed(text: str, source: Path) -> DictConfig:
     return config
 
 
-def _check_plain(text: str) -> None:
+def _check_plain(text: str, resolved: bool) -> None:
     """Refuses what makes YAML more than data: references, tags, endless size or depth."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"it has {len(text)} characters, at most {MOST_CHARACTERS} are read")
@@ -73,5 +76,5 @@ def _check_plain(text: str) -> None:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
             raise ValueError("it holds YAML references or tags, which no recording has")
-        if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
+        if resolved and isinstance(event, yaml.ScalarEvent) and "${" in event.value:
             raise ValueError(f"it holds the interpolation {event.value}; a recording has none")
