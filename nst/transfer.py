@@ -84,7 +84,8 @@ def stylize(config: DictConfig, folder: Path | None = None) -> Result:
 
 
 def _paint(config: DictConfig, inputs: Inputs, run_folder: RunFolder) -> Result:
-    run_folder.check(identity(config, inputs), config)
+    same = identity(config, inputs)  # before terms fill in what they decide
+    run_folder.check(same, config)
     content, style, network = inputs.content.rgb, inputs.style.rgb, config.network
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
     terms: dict[str, Term] = instantiate(config.loss, _convert_="all")
@@ -104,7 +105,7 @@ def _paint(config: DictConfig, inputs: Inputs, run_folder: RunFolder) -> Result:
     every, clock = config.runtime.gradient_every, time.perf_counter
     loop = Loop(start, scales, config.margin, objective, optimizer, every, clock)
 
-    with _recording(run_folder, config, inputs, loop) as recording:
+    with _recording(run_folder, same, config, inputs, loop) as recording:
         for record in loop.run():
             recording.step(record)
         image = loop.result.numpy()[0]
@@ -139,7 +140,9 @@ def _initial_image(base: Pixels, scale: Scale, noise: float, seed: int) -> tf.Te
     return _batch((1.0 - noise) * images.cover(base, shape) + noise * white)
 
 
-def _recording(folder: RunFolder, config: DictConfig, inputs: Inputs, loop: Loop) -> Recording:
+def _recording(
+    folder: RunFolder, same: str, config: DictConfig, inputs: Inputs, loop: Loop
+) -> Recording:
     """Prepares the record of a run, which continues from the folder's checkpoint if there is one."""
     state = folder.load_checkpoint()
     if state is not None:
@@ -164,9 +167,7 @@ def _recording(folder: RunFolder, config: DictConfig, inputs: Inputs, loop: Loop
         "warning": inputs.network.warning,
     }
     observers = Observers(instantiate(config.observer, _convert_="all") or {})
-    return Recording(
-        run, identity(config, inputs), observers, environment, lambda: loop.result.numpy()[0]
-    )
+    return Recording(run, same, observers, environment, lambda: loop.result.numpy()[0])
 
 
 def _alpha(inputs: Inputs, image: Pixels) -> Pixels | None:
