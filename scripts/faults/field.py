@@ -25,8 +25,9 @@ STATES = {"running", "completed", "interrupted", "failed"}
 PATIENCE = 300.0  # s, for one command on a busy machine
 BROKEN = 70  # exit status of a command that ends in a traceback
 COMMAND = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
-COMMAND += ["pyramid=sqrt2", "pyramid.min_size=23", "steps=12", "observer.checkpoints.every=3"]
-COMMAND += ["observer.snapshots.every=4"]  # two scales; every kind of file is written
+COMMAND += ["pyramid=single", "steps=8", "loss=[content,style]", "observer.checkpoints.every=3"]
+COMMAND += ["observer.snapshots.every=4"]  # every kind of file is written
+SCALES = ["pyramid=sqrt2", "pyramid.min_size=23"]  # two
 
 
 @dataclass

@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from faults.field import COMMAND, Field, Tally, faults
+from faults.field import COMMAND, SCALES, Field, Tally, faults
 
 OPTIMIZERS = ("adam", "lbfgs")
 AGAIN = 0.3  # share of the resumed runs that are killed as well
@@ -20,7 +20,7 @@ def single_runs(field: Field) -> Tally:
         name = field.chance.choice(OPTIMIZERS)
         seconds, picture = whole[name]
         folder = field.here / f"killed.{number}"
-        start = [*COMMAND, f"optimizer={name}", f"hydra.run.dir={folder.name}"]
+        start = [*COMMAND, *SCALES, f"optimizer={name}", f"hydra.run.dir={folder.name}"]
         arguments = start
         while True:
             tally.tried += 1
@@ -70,7 +70,9 @@ def sweeps(field: Field) -> Tally:
 def _whole(field: Field, optimizer: str) -> tuple[float, bytes]:
     """Runs undisturbed; returns seconds and picture."""
     start = time.monotonic()
-    ended = field.run(*COMMAND, f"optimizer={optimizer}", f"hydra.run.dir=whole.{optimizer}")
+    ended = field.run(
+        *COMMAND, *SCALES, f"optimizer={optimizer}", f"hydra.run.dir=whole.{optimizer}"
+    )
     assert ended.status == 0, ended.said
     picture = (field.here / f"whole.{optimizer}" / "result.png").read_bytes()
     return time.monotonic() - start, picture
