@@ -1,7 +1,7 @@
 """Disturb runs in every way that is known, and count what is lost: nothing should be.
 
 Runs are killed, disks fill up and fail, folders are damaged, commands meet each other. All of it
-happens in a scratch folder with pictures of 32 px. It prints a table, and every loss below it.
+happens in a scratch folder with pictures of 32 px. It prints a table, with every loss.
 
     python scripts/torture.py --minutes 20                  # all of it, shared out evenly
     python scripts/torture.py kills --minutes 5 --seed 3    # one kind, another chance
@@ -20,14 +20,18 @@ from pathlib import Path
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # processes are forked, which a GPU does not survive
 
-from faults import disks, fuzz, kills
+from faults import disks, fuzz, kills, memory, places, together
 from faults.field import Field, Tally
 
 from nst.runtime import import_tensorflow
 
+SHOWN = 20  # losses of one way at most
 KINDS: dict[str, tuple[Callable[[Field], Tally], ...]] = {
     "kills": (kills.single_runs, kills.sweeps),
     "disks": (disks.failing_writes, disks.quotas, disks.full_disks),
+    "together": (together.one_folder, together.many),
+    "places": (places.signals, places.environments),
+    "memory": (memory.limits,),
     "fuzz": (fuzz.recordings, fuzz.checkpoints, fuzz.command_lines),
 }
 
@@ -51,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for way in ways:
         tallies.append(disturb(way, 60 * chosen.minutes / len(ways), chosen.count, chosen.seed))
         print(row(tallies[-1].what, tallies[-1].tried, len(tallies[-1].lost)), flush=True)
-    for line in (loss for tally in tallies for loss in tally.lost):
-        print(line)
+        for loss in tallies[-1].lost[:SHOWN]:
+            print(f"  {loss}", flush=True)
     return int(any(tally.lost for tally in tallies))
 
 
