@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+    from omegaconf import DictConfig
     from PIL import Image
+
+    from nst.images import Picture
+    from nst.loop import Record
+
+    AnyPicture = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | bytes | IO[bytes]
 
 __version__ = "0.1.0"
 __all__ = ["stylize"]
 
 
 def stylize(
-    content: str | Path | None = None,
-    style: str | Path | None = None,
+    content: AnyPicture | None = None,
+    style: AnyPicture | None = None,
     *,
+    init: AnyPicture | None = None,
     overrides: Sequence[str] = (),
-    folder: str | Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    progress: Callable[[Record], object] | None = None,
 ) -> Image.Image:
-    """Paints the content image in the manner of the style image.
+    """Paint the content image in the manner of the style image.
+
+    A picture is a path, an https address, a PIL image, the bytes of an image file, a file opened
+    with mode "rb", or an array: `[H, W]` or `[H, W, 1…4]`, uint8, uint16 or floats in [0, 1].
 
     Args:
-        content: Path or https address; None for the default of ``conf/``.
-        style: Likewise.
+        content: A picture; None for the default of ``conf/``.
+        style: A picture; None for the default of ``conf/``.
+        init: A picture to start from; None starts as the configuration says.
         overrides: As on the command line, for example ``["alpha=1e3", "optimizer=lbfgs"]``.
         folder: Where the run is recorded; None keeps no record.
+        progress: Called with a record of every step, the first before any update, the last of
+            the result: ``record.step``, ``record.total``, ``record.image`` and more. What it
+            raises ends the run. None shows a bar in Jupyter and nothing elsewhere.
 
     Returns:
         The picture, RGB, or RGBA where the content image is transparent.
@@ -36,28 +53,71 @@ def stylize(
     """
     # Here and not above, so that asking for the version or the help does not wait for TensorFlow.
     from nst.cli.messages import USER_ERRORS, explain
-    from nst.config.composition import compose
-    from nst.config.validation import check
     from nst.errors import InputError
     from nst.runs.folder import RunFolder
-    from nst.runs.replay import effective
 
+    pictures = {"content": content, "style": style, "init": init}
     try:
-        config = compose(overrides)
-        for node, image in ((config.content, content), (config.style, style)):
-            if image is not None:
-                node.image, node.sha256 = str(image), None
-        config = effective(config, overrides)
-        check(config)
+        given = _in_memory(pictures)
+        config = _configured(pictures, given, overrides)
     except USER_ERRORS as error:
         raise InputError(explain(error)) from error
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
-    from nst.transfer import stylize as transfer
+    from nst.observers.notebook import bar
+    from nst.transfer import transfer
 
+    watch = progress or bar(config.steps) or _ignore
     if folder is None:
-        return transfer(config, None).image
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with RunFolder(Path(folder)).locked(), RunFolder(Path(folder)).telling():
-        return transfer(config, Path(folder)).image
+        return transfer(config, None, given, watch).image
+    run_folder = RunFolder(Path(folder))
+    run_folder.path.mkdir(parents=True, exist_ok=True)
+    with run_folder.locked(), run_folder.telling():
+        return transfer(config, run_folder.path, given, watch).image
+
+
+def _ignore(record: Record) -> None:
+    """Do nothing with a record."""
+
+
+def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
+    """Decode the pictures that are no paths, by their key in the configuration."""
+    from nst import images
+    from nst.errors import InputError
+
+    given = {}
+    for name, picture in pictures.items():
+        if picture is None or isinstance(picture, str | os.PathLike):
+            continue
+        try:
+            given[f"{name}.image"] = images.from_memory(picture)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    return given
+
+
+def _configured(
+    pictures: dict[str, Any], given: dict[str, Picture], overrides: Sequence[str]
+) -> DictConfig:
+    """Compose and check the configuration, with the pictures in it."""
+    from nst.config.composition import compose
+    from nst.config.validation import check
+    from nst.errors import InputError
+    from nst.runs.replay import effective
+
+    if isinstance(overrides, str):
+        raise InputError(f'overrides: give a list, ["{overrides}"], not a text')
+    config = effective(compose(overrides), overrides)
+    for name, picture in pictures.items():
+        if picture is None:
+            continue
+        key = f"{name}.image"
+        node, known = config[name], given.get(key)
+        node.image = os.fspath(picture) if known is None else f"memory:{known.source}"
+        if name == "init":
+            node.base = "file"
+        else:
+            node.sha256 = None
+    check(config)
+    return config

@@ -7,16 +7,16 @@ loss.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import lru_cache
 
 import tensorflow as tf
 
-from nst.features import weights
-from nst.features.encoder import Encoder
-from nst.images.decode import Pixels
-from nst.images.io import fit, resize
-from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
+from nst.canvas import batch
+from nst.features import weights as networks
+from nst.features.encoder import Encoder, Features
+from nst.images import Pixels, fit, resize
+from nst.losses import blend, content_distance, gram_distance, gram_matrix, gram_sums
 
 SIZE = 512  # long side of the three images at most, px; nothing finer than the result is judged
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
@@ -27,32 +27,35 @@ NEGLIGIBLE = 1e-6  # of a target's mean square: an anchor below it is none
 LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
 
 
-def evaluate(result: Pixels, content: Pixels, style: Pixels) -> dict[str, float | dict[str, float]]:
-    """Measures the distances of a result, each relative to an anchor of the same pair of images.
+def evaluate(
+    result: Pixels, content: Pixels, styles: Sequence[tuple[Pixels, float]]
+) -> dict[str, float | dict[str, float]]:
+    """Measures the distances of a result, each relative to an anchor of the same images.
 
     Content distance: ``mean((F - P)²) / mean((P - mean_over_positions(P))²)``; 0 is the content
     image, 1 has no spatial structure left. Style distance: ``mean((G - A)²) / mean((G_content -
-    A)²)``; 0 has the style's statistics, 1 the content image's.
+    A)²)``; 0 has the style's statistics, 1 the content image's. The statistics of several styles
+    are blended, as for the loss.
 
     Args:
         result: ``[H, W, 3]`` in [0, 1].
         content: ``[H, W, 3]`` in [0, 1], of the same aspect.
-        style: ``[h, w, 3]`` in [0, 1].
+        styles: Images ``[h, w, 3]`` in [0, 1], each with its weight.
 
     Returns:
         ``content_distance`` and ``style_distance``, means over layers, and each by layer.
     """
     long_side = min(SIZE, max(result.shape[:2]))
     shape = fit(result.shape[:2], long_side)
-    pictures = {
-        "result": resize(result, shape),
-        "content": resize(content, shape),
-        "style": resize(style, fit(style.shape[:2], long_side)),
-    }
-    images = {name: tf.constant(x[None], tf.float32) for name, x in pictures.items()}
     content_by_layer, style_by_layer = (
         {layer: float(value) for layer, value in distances.items()}
-        for distances in _distances(_encoder(), images)
+        for distances in _distances(
+            _encoder(),
+            batch(resize(result, shape)),
+            batch(resize(content, shape)),
+            [batch(resize(style, fit(style.shape[:2], long_side))) for style, _ in styles],
+            [tf.constant(weight, tf.float32) for _, weight in styles],
+        )
     )
     return {
         "content_distance": sum(content_by_layer.values()) / len(content_by_layer),
@@ -64,22 +67,33 @@ def evaluate(result: Pixels, content: Pixels, style: Pixels) -> dict[str, float 
 
 @lru_cache(maxsize=1)
 def _encoder() -> Encoder:
-    return Encoder(weights.load(weights.locate("bundled", None, None, None, 0)))
+    return Encoder(networks.load(networks.locate("bundled", None, None, None, 0)))
 
 
 @tf.function(reduce_retracing=True)
 def _distances(
-    encoder: Encoder, images: Mapping[str, tf.Tensor]
+    encoder: Encoder,
+    result: tf.Tensor,
+    content: tf.Tensor,
+    styles: Sequence[tf.Tensor],
+    weights: Sequence[tf.Tensor],
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    norms = encoder.mean_activations([images["content"], images["style"]], LAYERS)
-    features = {
-        name: {layer: f / norms[layer] for layer, f in encoder(image, LAYERS).items()}
-        for name, image in images.items()
-    }
-    result, content, style = features["result"], features["content"], features["style"]
+    # The content counts as much as all the styles together.
+    shares = [tf.add_n(weights), *weights]
+    norms = encoder.mean_activations([content, *styles], LAYERS, shares)
+
+    def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {layer: f / norms[layer] for layer, f in encoder(image, LAYERS).items()}
+
+    def grams(maps: Features) -> dict[str, tf.Tensor]:
+        return {k: gram_matrix(gram_sums(maps[k])) for k in STYLE_LAYERS}
+
+    painted, kept = features(result), features(content)
+    targets = blend([grams(features(style)) for style in styles], weights)
+    painted_grams, kept_grams = grams(painted), grams(kept)
     return (
-        {k: _content_ratio(result[k], content[k]) for k in CONTENT_LAYERS},
-        {k: _style_ratio(result[k], content[k], style[k]) for k in STYLE_LAYERS},
+        {k: _content_ratio(painted[k], kept[k]) for k in CONTENT_LAYERS},
+        {k: _style_ratio(painted_grams[k], kept_grams[k], targets[k]) for k in STYLE_LAYERS},
     )
 
 
@@ -88,10 +102,8 @@ def _content_ratio(result: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
     return _ratio(content_distance(result, content), content_distance(flat, content), content)
 
 
-def _style_ratio(result: tf.Tensor, content: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-    target = gram_matrix(gram_sums(style))
-    distance, anchor = (gram_distance(gram_sums(x), target) for x in (result, content))
-    return _ratio(distance, anchor, target)
+def _style_ratio(result: tf.Tensor, content: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    return _ratio(gram_distance(result, target), gram_distance(content, target), target)
 
 
 def _ratio(distance: tf.Tensor, anchor: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

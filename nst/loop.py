@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from nst.objective import Objective, Weights
-from nst.optimizers import Evaluation, Optimizer
+from nst.canvas import Canvas, resample
+from nst.losses import Evaluation, Weights
+from nst.objective import Objective
+from nst.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
 class Scale:
-    """One level of the pyramid.
+    """One scale of a picture that is painted coarse to fine.
 
     Attributes:
         height: Of the picture, px.
@@ -38,7 +40,7 @@ class Record:
         seconds: Since the start of the run.
         total: The objective, exactly the function whose gradient is used.
         weights: Of each term, and of its parts.
-        layers: Unweighted distances of each part of each term.
+        parts: Unweighted distances of each part of each term.
         gradient: Euclidean norms of the gradient: ``total``, and each term's where measured.
         image: What would be saved now, RGB in [0, 1], ``[1, H, W, 3]``.
         last: Whether it is the record of the result. An optimizer may stop before its last step.
@@ -50,7 +52,7 @@ class Record:
     seconds: float
     total: float
     weights: Mapping[str, Weights]
-    layers: Mapping[str, Mapping[str, float]]
+    parts: Mapping[str, Mapping[str, float]]
     gradient: Mapping[str, float]
     image: tf.Tensor
     last: bool = False
@@ -60,7 +62,7 @@ class Record:
         """Value of each term, its own weight left out."""
         return {
             name: sum(self.weights[name].parts[part] * value for part, value in parts.items())
-            for name, parts in self.layers.items()
+            for name, parts in self.parts.items()
         }
 
     @property
@@ -104,9 +106,11 @@ class Loop:
     Args:
         image: The initial picture, ``[1, H, W, 3]``.
         scales: Coarse to fine, see :func:`plan`.
-        margin: Of the canvas around the picture, px: painted like the rest, and cut off.
-        objective: Makes the objective of a scale, a function of the canvas; called once a scale.
+        canvas: What is painted on.
+        objective: Makes the objective for a height and width of the picture, a function of the
+            canvas; called per scale.
         optimizer: Moves the image.
+        seed: Of what the objective draws anew between steps.
         gradient_every: Steps between measurements of each term's own gradient.
         clock: Returns seconds, from any zero.
 
@@ -120,15 +124,16 @@ class Loop:
         self,
         image: tf.Tensor,
         scales: Sequence[Scale],
-        margin: int,
-        objective: Callable[[Scale], Objective],
+        canvas: Canvas,
+        objective: Callable[[int, int], Objective],
         optimizer: Optimizer,
+        seed: int,
         gradient_every: int,
         clock: Callable[[], float],
     ) -> None:
         self.scales, self.optimizer, self._initial = tuple(scales), optimizer, image
-        self._margin = margin
-        self._objective, self._gradient_every, self._clock = objective, gradient_every, clock
+        self._canvas, self._objective, self._seed = canvas, objective, seed
+        self._gradient_every, self._clock = gradient_every, clock
         self.step = self.scale = self.scale_step = 0
         self._begun = False
         self._zero = clock()
@@ -141,7 +146,7 @@ class Loop:
     @property
     def result(self) -> tf.Tensor:
         """The picture so far, ``[1, H, W, 3]``."""
-        return cut(self.optimizer.result, self._margin) if self._begun else self._initial
+        return self._canvas.cut(self.optimizer.result) if self._begun else self._initial
 
     def run(self) -> Iterator[Record]:
         """Yields a record of every iterate, right after it was moved, and one of the result.
@@ -153,19 +158,22 @@ class Loop:
             if index > self.scale:  # only here: the state after the last step stays that of the end
                 self.scale, self.scale_step = index, 0
             scale = self.scales[index]
-            objective = self._objective(scale)
+            objective = self._objective(scale.height, scale.width)
             if self.scale_step == 0:
-                picture = resize(self.result, scale.height, scale.width)
-                self.optimizer.begin(extend(picture, self._margin))
+                picture = resample(self.result, scale.height, scale.width)
+                self.optimizer.begin(self._canvas.extend(picture))
                 self._begun = True
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
+                objective = self._refreshed(objective)
                 yield self._advance(objective)
+        objective = self._refreshed(objective)
         canvas = self.optimizer.result
-        record = self._record(self.step, objective, canvas, self.result, objective(canvas))
+        measure = self.step % self._gradient_every == 0
+        record = self._record(self.step, objective, canvas, self.result, objective(canvas), measure)
         yield replace(record, last=True)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns all that :meth:`restore` needs to go on with the same bytes."""
+        """Returns all that :meth:`restore` needs to resume with the same bytes."""
         counters = {k: np.asarray(getattr(self, k)) for k in ("step", "scale", "scale_step")}
         counters["seconds"] = np.asarray(self.seconds)
         return counters | {f"optimizer/{k}": v for k, v in self.optimizer.state().items()}
@@ -185,16 +193,23 @@ class Loop:
         self.optimizer.restore(
             {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         )
-        scale, margin = self.scales[self.scale], self._margin
-        expected = (1, scale.height + 2 * margin, scale.width + 2 * margin, 3)
-        if self.scale < 0 or self.optimizer.image.shape != expected:
-            raise ValueError(f"its image is {self.optimizer.image.shape}, not {expected}")
+        scale, found = self.scales[self.scale], self._canvas.cut(self.optimizer.image).shape
+        if self.scale < 0 or found != (1, scale.height, scale.width, 3):
+            raise ValueError(f"its picture of scale {self.scale} is {found}")
+
+    def _refreshed(self, objective: Objective) -> Objective:
+        """Lets the terms draw and match anew for the step that comes."""
+        renewed = objective.refreshed(self.optimizer.image, (self._seed, self.step))
+        if renewed is not objective:
+            self.optimizer.objective_changed()
+        return renewed
 
     def _advance(self, objective: Objective) -> Record:
         step, iterate, result = self.step, self.optimizer.image, self.result
+        measure = self.scale_step == 0 or step % self._gradient_every == 0
         evaluation = self.optimizer.step(objective)
         self.step, self.scale_step = step + 1, self.scale_step + 1
-        return self._record(step, objective, iterate, result, evaluation)
+        return self._record(step, objective, iterate, result, evaluation, measure)
 
     def _record(
         self,
@@ -203,9 +218,10 @@ class Loop:
         iterate: tf.Tensor,
         result: tf.Tensor,
         evaluation: Evaluation,
+        measure: bool,
     ) -> Record:
         gradient = {"total": float(tf.norm(evaluation.gradient))}
-        if self.scale_step == 1 or step % self._gradient_every == 0:
+        if measure:
             gradient |= objective.gradient_norms(iterate)
         return Record(
             step=step,
@@ -214,33 +230,7 @@ class Loop:
             seconds=self.seconds,
             total=float(evaluation.total),
             weights=objective.weights,
-            layers=tf.nest.map_structure(float, evaluation.layers),
+            parts=tf.nest.map_structure(float, evaluation.parts),
             gradient=gradient,
             image=result,
         )
-
-
-def resize(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Resamples an iterate (bicubic), values kept in [0, 1].
-
-    Args:
-        image: ``[1, H, W, 3]``.
-        height: Of the result, px.
-        width: Of the result, px.
-    """
-    if image.shape[1:3] == (height, width):
-        return image
-    resized = tf.image.resize(image, (height, width), "bicubic", antialias=True)
-    return tf.clip_by_value(resized, 0.0, 1.0)
-
-
-def extend(image: tf.Tensor, margin: int) -> tf.Tensor:
-    """Continues an image beyond its borders, mirrored: ``[1, H + 2 margin, W + 2 margin, 3]``."""
-    around = [(0, 0), (margin, margin), (margin, margin), (0, 0)]
-    return tf.constant(np.pad(image.numpy(), around, "reflect"))  # of any margin, unlike tf.pad
-
-
-def cut(image: tf.Tensor, margin: int) -> tf.Tensor:
-    """Cuts a margin off, ``[1, H, W, 3]``; undoes :func:`extend`."""
-    _, height, width, _ = image.shape
-    return image[:, margin : height - margin, margin : width - margin]

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
 from nst.features.encoder import Encoder, Features
-from nst.losses import Term
-from nst.optimizers import Evaluation
+from nst.losses import Evaluation, References, Style, Term, View, Weights
 
 Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
-
-
-class Weights(NamedTuple):
-    """Effective weights: of a term, and of its parts within it."""
-
-    term: float
-    parts: Mapping[str, float]
 
 
 class Objective:
@@ -28,9 +21,10 @@ class Objective:
     Args:
         encoder: The network.
         terms: The terms by name.
+        weights: Of each term, see :func:`nst.losses.weigh`.
         norms: Mean activations ``[C]`` by layer, by which feature maps are divided.
         content: The content image at this scale, RGB in [0, 1], ``[1, H, W, 3]``.
-        style: The style image at this scale, ``[1, h, w, 3]``.
+        styles: The style images at this scale, ``[1, h, w, 3]``, each with its weight.
 
     Attributes:
         weights: Of each term and its parts, as used.
@@ -40,18 +34,20 @@ class Objective:
         self,
         encoder: Encoder,
         terms: Mapping[str, Term],
+        weights: Mapping[str, Weights],
         norms: Features,
         content: tf.Tensor,
-        style: tf.Tensor,
+        styles: Sequence[tuple[tf.Tensor, float]],
     ) -> None:
-        self.weights = {name: Weights(t.weight, t.part_weights) for name, t in terms.items()}
+        self.weights = {name: weights[name] for name in terms}
         self._weights = {
             name: {part: tf.constant(w.term * share, tf.float32) for part, share in w.parts.items()}
             for name, w in self.weights.items()
         }
         self._norms = dict(norms)
         self._step = compiled_step(encoder, tuple(terms.items()))
-        self._targets = self._step.targets(content, style, self._norms)
+        weighted = [(style, tf.constant(weight, tf.float32)) for style, weight in styles]
+        self._targets = self._step.targets(content, weighted, self._norms)
 
     def __call__(self, image: tf.Tensor) -> Evaluation:
         """Evaluates J and its gradient: one forward and one backward pass.
@@ -69,19 +65,47 @@ class Objective:
         norms = self._step.gradient_norms(image, self._targets, self._weights, self._norms)
         return {name: float(norm) for name, norm in norms.items()}
 
+    def refreshed(self, image: tf.Tensor, seed: tuple[int, int]) -> Objective:
+        """Renews what terms draw or match anew between steps; costs nothing where none does.
+
+        Args:
+            image: The iterate.
+            seed: Another one for each step.
+
+        Returns:
+            The new objective; this one where nothing has changed.
+        """
+        if not self._step.refreshing:
+            return self
+        view = View(image, self._step.features(image, self._norms))
+        drawn = tf.constant(seed, tf.int64)
+        changed = {
+            name: target
+            for name, term in self._step.refreshing.items()
+            if (target := term.refresh(self._targets[name], view, drawn)) is not self._targets[name]
+        }
+        if not changed:
+            return self
+        objective = copy.copy(self)
+        objective._targets = {**self._targets, **changed}
+        return objective
+
 
 class Step:
     """The compiled computation, for any image size, targets and weights.
 
     Attributes:
         traces: How often TensorFlow traced :meth:`evaluate`; once for all scales, runs and weights.
+        refreshing: The terms whose targets are renewed between steps, by name.
     """
 
     def __init__(self, encoder: Encoder, terms: Terms) -> None:
         self._encoder, self._terms = encoder, terms
         self._layers = used_layers(dict(terms))
         self.traces = 0
+        self.refreshing = {k: term for k, term in terms if type(term).refresh is not Term.refresh}
         self.targets = _compiled(self._targets)
+        self.features = _compiled(self._features)
         self.evaluate = _compiled(self._evaluate)
         self.gradient_norms = _compiled(self._gradient_norms)
 
@@ -89,15 +113,23 @@ class Step:
         features = self._encoder(image, self._layers)
         return {layer: features[layer] / norms[layer] for layer in self._layers}
 
-    def _targets(self, content: tf.Tensor, style: tf.Tensor, norms: Features) -> dict[str, Any]:
-        content, style = self._features(content, norms), self._features(style, norms)
-        return {name: term.target(content, style) for name, term in self._terms}
+    def _view(self, image: tf.Tensor, norms: Features) -> View:
+        return View(image, self._features(image, norms))
+
+    def _targets(
+        self, content: tf.Tensor, styles: Sequence[tuple[tf.Tensor, tf.Tensor]], norms: Features
+    ) -> dict[str, Any]:
+        references = References(
+            self._view(content, norms),
+            [Style(self._view(image, norms), weight) for image, weight in styles],
+        )
+        return {name: term.target(references) for name, term in self._terms}
 
     def _distances(
         self, image: tf.Tensor, targets: Mapping[str, Any], norms: Features
     ) -> dict[str, dict[str, tf.Tensor]]:
-        features = self._features(image, norms)
-        return {name: term.distances(image, features, targets[name]) for name, term in self._terms}
+        view = self._view(image, norms)
+        return {name: term.distances(view, targets[name]) for name, term in self._terms}
 
     def _evaluate(
         self, image: tf.Tensor, targets: Mapping[str, Any], weights: Any, norms: Features
@@ -123,10 +155,7 @@ class Step:
 
 @lru_cache(maxsize=8)
 def compiled_step(encoder: Encoder, terms: Terms) -> Step:
-    """Returns the step for these terms, shared by all runs of the process.
-
-    Terms that differ in weights only are equal, see :class:`nst.losses.Term`.
-    """
+    """Returns the step for these terms, shared by all runs of the process."""
     return Step(encoder, terms)
 
 
@@ -137,20 +166,19 @@ def used_layers(terms: Mapping[str, Term]) -> tuple[str, ...]:
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles for images of any size: one trace serves all scales, as fast as one for each."""
-    compiled = tf.function(function, reduce_retracing=True)
+    compiled = tf.function(function, autograph=False)
 
     def call(*arguments: Any) -> Any:
-        if compiled.experimental_get_tracing_count() == 0:
-            compiled.get_concrete_function(*tf.nest.map_structure(_any_size, arguments))
-        return compiled(*arguments)
+        signature = tf.nest.map_structure(_any_size, arguments)
+        return compiled.get_concrete_function(*signature)(*arguments)
 
     return call
 
 
 def _any_size(tensor: tf.Tensor) -> tf.TensorSpec:
-    """Leaves height and width open where a tensor has them: ``[1, H, W, C]``."""
-    open_shape = [1, None, None, tensor.shape[3]] if len(tensor.shape) == 4 else tensor.shape
-    return tf.TensorSpec(open_shape, tensor.dtype)
+    # Only the last axis, channels, is a property of the network and the term; any other one may be
+    # a height, a width or a number of patches, which differ from scale to scale.
+    return tf.TensorSpec([None] * (len(tensor.shape) - 1) + tensor.shape[-1:], tensor.dtype)
 
 
 def _weighted(distances: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, tf.Tensor]:

@@ -5,6 +5,7 @@ It runs before a run folder is made, so that wrong input leaves nothing behind.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,23 @@ from nst.files.fetch import fetch_image
 from nst.runtime import native_bfloat16
 
 ASSET = "asset:"  # what ships with the package, the same on every machine
+MEMORY = "memory:"  # given to nst.stylize() by a program; only the hash is recorded
 WEB = ("https://", "http://")
+
+
+@dataclass(frozen=True)
+class StyleSource:
+    """A style image, and how it is used.
+
+    Attributes:
+        picture: The image.
+        weight: How much it counts among the styles: only ratios matter.
+        scale: Long side of the style image over that of the result.
+    """
+
+    picture: images.Picture
+    weight: float
+    scale: float
 
 
 @dataclass(frozen=True)
@@ -28,31 +45,38 @@ class Inputs:
 
     Attributes:
         content: The content image.
-        style: The style image.
+        styles: The style images, one at least.
         base: What the initial image is made from.
         network: Which weights the encoder gets.
     """
 
     content: images.Picture
-    style: images.Picture
+    styles: tuple[StyleSource, ...]
     base: images.Picture
     network: weights.Source
 
 
-def gather(config: Any) -> Inputs:
+def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> Inputs:
     """Loads and fetches everything that a checked configuration names.
+
+    Args:
+        config: The configuration.
+        given: Pictures that a program has in memory, by key (``content.image``); the
+            configuration names them ``memory:…``.
 
     Raises:
         InputError: Something is missing, damaged, or not what its hash says.
     """
-    content = _picture("content.image", config.content.image, config.content.sha256)
-    style = _picture("style.image", config.style.image, config.style.sha256)
+    given = given or {}
+    content = _picture("content.image", config.content.image, config.content.sha256, given)
+    style = _picture("style.image", config.style.image, config.style.sha256, given)
+    style = images.visible(style)
     base = {"content": content, "style": style}.get(config.init.base)
     network = config.network
     return Inputs(
         content,
-        style,
-        base or _picture("init.image", config.init.image, None),
+        (StyleSource(style, 1.0, config.style.scale),),
+        base or _picture("init.image", config.init.image, None, given),
         weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
     )
 
@@ -61,7 +85,10 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     """Replaces interpolations, relative paths and ``auto`` by what they came to."""
     plain = DictConfig(OmegaConf.to_container(config, resolve=True))
     plain.resume = plain.replay = None
-    for node, picture in ((plain.content, inputs.content), (plain.style, inputs.style)):
+    for node, picture in (
+        (plain.content, inputs.content),
+        (plain.style, inputs.styles[0].picture),  # of the one style that the configuration has
+    ):
         node.image, node.sha256 = _recorded_name(node.image), picture.sha256
     if plain.init.image is not None:
         plain.init.image = _recorded_name(plain.init.image)
@@ -77,8 +104,11 @@ def locate_image(name: str) -> Path:
     """Finds the file behind an image's name: a path, ``asset:…``, or a web address (fetched, cached).
 
     Raises:
-        InputError: There is no such asset, or the address does not answer.
+        InputError: There is no such asset, the address does not answer, or a program had the
+            picture in memory.
     """
+    if name.startswith(MEMORY):
+        raise InputError("the picture was in a program's memory: name a file that holds it")
     if name.startswith(WEB):
         return fetch_image(name)
     if not name.startswith(ASSET):
@@ -92,7 +122,7 @@ def locate_image(name: str) -> Path:
 
 def _recorded_name(name: str) -> str:
     """Returns the name under which a run records an image: paths become absolute."""
-    return name if name.startswith((*WEB, ASSET)) else str(locate_image(name))
+    return name if name.startswith((*WEB, ASSET, MEMORY)) else str(locate_image(name))
 
 
 # Two, those of one run: the next job of a sweep has at least one of them, as a rule.
@@ -101,12 +131,23 @@ def _load(path: Path, changed: int) -> images.Picture:
     return images.load(path)
 
 
-def _picture(key: str, name: str, sha256: str | None) -> images.Picture:
+def _picture(
+    key: str, name: str, sha256: str | None, given: Mapping[str, images.Picture]
+) -> images.Picture:
+    if name.startswith(MEMORY) and key in given:
+        return given[key]
     try:
         path = locate_image(name)
-        picture = _load(path, path.stat().st_mtime_ns if path.exists() else 0)
+        picture = _load(path, _changed(path))
     except InputError as error:
         raise InputError(f"{key}: {error}") from error
     if sha256 is not None and picture.sha256 != sha256.lower():
         raise InputError(f"{key}: {name} has the sha256 {picture.sha256}, expected was {sha256}")
     return picture
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except (OSError, ValueError):  # missing, or a name that no file can have: load() says which
+        return 0

@@ -113,17 +113,18 @@ def tensorflow_step(
     tf = tensorflow()
     from nst.features import winograd
     from nst.features.encoder import Encoder
-    from nst.losses import Content, Gram
+    from nst.losses import Content, Gram, weigh
     from nst.objective import Objective
 
     if wide is not None:
         winograd.WIDE = wide
     stack = layers(network)
-    terms = {"content": Content(1.0, [CONTENT]), "style": Gram(1.0, STYLE, [1.0] * len(STYLE))}
+    terms = {"content": Content([CONTENT]), "style": Gram(STYLE)}
+    weights = {name: weigh(term, 1.0, [1.0] * len(term.layers)) for name, term in terms.items()}
     norms = {k: tf.ones(len(bias)) for k, _, bias in stack if k in (*STYLE, CONTENT)}
     iterate, content, style = map(tf.constant, pictures())
     encoder = Encoder(stack, padding=padding, precision=precision)
-    objective = Objective(encoder, terms, norms, content, style)
+    objective = Objective(encoder, terms, weights, norms, content, [(style, 1.0)])
     return lambda: float(objective(iterate).total)
 
 

@@ -41,8 +41,7 @@ from nst.features import weights
 WIDTHS = (16, 32, 64, 160, 192)  # of the student's blocks
 SIDE, BATCH = 128, 16  # px of a crop, crops of a batch
 PAINTED = 4  # of the batch are iterates
-PAINT_STEPS = 2  # of an iterate between two batches
-KEPT, REUSED = 24, 3  # teacher's batches at hand, and how often each is learned from, on average
+KEPT, REUSED = 24, 4  # teacher's batches at hand, and how often each is learned from, on average
 HELD_OUT = 10  # every nth picture is kept out of the training
 WARMUP, DECAY = 100, 0.2  # steps, and share of all steps, in which the rate rises and falls
 AVERAGE = 0.999  # of the averaged weights, per step
@@ -132,9 +131,7 @@ def lessons(
     kept: list[tuple[tf.Tensor, networks.Features]] = []
     while True:
         fresh = waiting.get()
-        for _ in range(PAINT_STEPS):
-            painted = iterates.step()
-        fresh[:PAINTED] = painted
+        fresh[:PAINTED] = iterates.step()
         kept = [*kept[-KEPT + 1 :], (tf.constant(fresh), training.lesson(fresh))]
         for _ in range(REUSED):
             # A new batch takes a crop each from several old ones: no two steps see the same sixteen.
@@ -180,7 +177,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("outputs/distillation"))
     parser.add_argument("--out", type=Path, default=Path("nst/assets/bundled.npz"))
     parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

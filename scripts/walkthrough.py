@@ -195,6 +195,7 @@ HANDLES = [  # what stays the same all through this notebook
 ]
 config = compose(["network=auto", *HANDLES])
 inputs = gather(config)  # reads both images and finds the weights
+painting = inputs.styles[0].picture
 NETWORK = f"network={inputs.network.network}"
 if inputs.network.warning:
     print(textwrap.fill(inputs.network.warning.replace(str(Path.home()), "~"), 100))
@@ -205,7 +206,7 @@ teaser = stylize(overrides=["content=harbour", "style=starry", NETWORK, "size=51
 show(
     {
         "content: the harbour": images.resize(inputs.content.rgb, (384, 512)),
-        "style: a starry night": images.cover(inputs.style.rgb, (384, 512)),
+        "style: a starry night": images.cover(painting.rgb, (384, 512)),
     },
     width=8,
 )
@@ -229,7 +230,7 @@ def tensor(picture, size=SIZE):
     return tf.constant(images.resize(picture, images.fit(picture.shape[:2], size))[None])
 
 
-content, style = tensor(inputs.content.rgb), tensor(inputs.style.rgb)
+content, style = tensor(inputs.content.rgb), tensor(painting.rgb)
 for name, image in {"content": content, "style": style}.items():
     low, high = float(tf.reduce_min(image)), float(tf.reduce_max(image))
     print(f"{name:8}shape {image.shape}  {image.dtype.name}  from {low:.2f} to {high:.2f}")
@@ -259,7 +260,7 @@ show(
 # is the blue of whatever lies underneath, not the *way of painting*.
 
 # %%
-covering = images.cover(inputs.style.rgb, content.shape[1:3])[None]  # cut to the same shape
+covering = images.cover(painting.rgb, content.shape[1:3])[None]  # cut to the same shape
 show({"half content + half style": 0.5 * content + 0.5 * covering}, width=4)
 
 # %% [markdown]
@@ -566,7 +567,7 @@ print("7 × 7, pooled SAME: ", *tf.nn.avg_pool2d(odd, 2, 2, "SAME").shape[1:3])
 # hardly ever fire from being blown up.
 
 # %%
-calibration = [tensor(inputs.content.rgb, 256), tensor(inputs.style.rgb, 256)]
+calibration = [tensor(inputs.content.rgb, 256), tensor(painting.rgb, 256)]
 norms = encoder.mean_activations(calibration, CONVOLUTIONS)
 
 
@@ -1029,7 +1030,7 @@ for layer in BLOCKS:
 # its pixels. The unit is the Gram difference of another picture altogether, the harbour.
 
 # %%
-large, harbour = tensor(inputs.style.rgb, 384), tensor(inputs.content.rgb, 384)
+large, harbour = tensor(painting.rgb, 384), tensor(inputs.content.rgb, 384)
 height, width = large.shape[1:3]
 variants = {
     "moved": tf.roll(large, (height // 3, width // 3), axis=(1, 2)),
@@ -1109,7 +1110,7 @@ paper = tf.reduce_sum((G_sum - A_sum) ** 2) / (4 * N**2 * M**2)
 ours = layer_loss(F, gram(S))
 print(f"equation 4: {paper:.4f}, ours: {ours:.4f}, ours / paper: {ours / paper:.3f}")
 assert np.isclose(4 * paper, ours, rtol=1e-3)
-assert np.isclose(ours, losses.gram_distance(losses.gram_sums(F), gram(S)), rtol=1e-4)
+assert np.isclose(ours, losses.gram_distance(gram(F), gram(S)), rtol=1e-4)
 
 # %% [markdown]
 # ### And its derivative
@@ -1208,7 +1209,7 @@ assert alike[3] > alike[0]
 # half = maps["block3_conv1"].shape[2] // 2
 # left = losses.gram_sums(maps["block3_conv1"][:, :, :half])
 # right = losses.gram_sums(maps["block3_conv1"][:, :, half:])
-# np.testing.assert_allclose(left.products + right.products, whole.products, rtol=1e-3)
+# np.testing.assert_allclose(left.total + right.total, whole.total, rtol=1e-3)
 # ```
 #
 # </details>
@@ -1461,7 +1462,7 @@ def milliseconds(function, repeats=15):
 
 rows = []
 for side in (32, 64, 128, 256):
-    image, smaller = tensor(inputs.content.rgb, side), tensor(inputs.style.rgb, side)
+    image, smaller = tensor(inputs.content.rgb, side), tensor(painting.rgb, side)
     fast = evaluator(partial(J, P=targets(image, smaller)[0]))
     slow = fast.python_function  # the same Python, not compiled
     begin = time.perf_counter()
@@ -1657,7 +1658,7 @@ ratios, pictures, measured = (0.001, 0.01, 0.1, 1, 10), {}, []
 for ratio in ratios:
     picture, _ = minimise(partial(J, alpha=ratio * BETA), content, 60)
     pictures[f"α/β = {ratio:g}"] = picture
-    measured.append(evaluate(picture[0].numpy(), inputs.content.rgb, inputs.style.rgb))
+    measured.append(evaluate(picture[0].numpy(), inputs.content.rgb, [(painting.rgb, 1.0)]))
 show(pictures)
 
 # %% [markdown]
@@ -2024,7 +2025,7 @@ ALL_STEPS = 120
 
 def J_at(long_side, **weights):
     """Equation 7 for both images at another size."""
-    P, A = targets(tensor(inputs.content.rgb, long_side), tensor(inputs.style.rgb, long_side))
+    P, A = targets(tensor(inputs.content.rgb, long_side), tensor(painting.rgb, long_side))
     return partial(J, P=P, A=A, **weights)
 
 
@@ -2053,7 +2054,7 @@ show(compared, columns=2, width=8)
 
 rows = []
 for title, picture in compared.items():
-    m = evaluate(picture[0].numpy(), inputs.content.rgb, inputs.style.rgb)
+    m = evaluate(picture[0].numpy(), inputs.content.rgb, [(painting.rgb, 1.0)])
     rows.append([title, f"{m['content_distance']:.2f}", f"{m['style_distance']:.3f}"])
 table(["", "content distance", "style distance"], *rows)
 plans = {
@@ -2112,7 +2113,7 @@ show(compared, width=8)
 
 rows, ripples = [], []
 for title, picture in compared.items():
-    m = evaluate(picture[0].numpy(), inputs.content.rgb, inputs.style.rgb)
+    m = evaluate(picture[0].numpy(), inputs.content.rgb, [(painting.rgb, 1.0)])
     finest, *_ = split(picture[:, 8:40, 8:-8], 2)  # of the sky
     ripples.append(float(tf.reduce_mean(tf.abs(finest))))
     distances = f"{m['content_distance']:.2f}", f"{m['style_distance']:.3f}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,18 +23,19 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from nst.compare import compare
-from nst.compare.__main__ import main
+from nst.compare.cli import main
 from nst.compare.comparison import Comparison, gather
-from nst.compare.effects import effects, number, seed_noise, spread
-from nst.compare.front import fronts, marks, pareto
-from nst.compare.handles import shown
+from nst.compare.figures.labels import around
+from nst.compare.figures.marks import fronts, marks, pareto
 from nst.compare.layout import pages
-from nst.compare.placing import around
-from nst.compare.portraits import portray
-from nst.compare.reading import read
+from nst.compare.load import read
+from nst.compare.settings import shown
+from nst.compare.statistics import effects, number, seed_noise, spread
+from nst.compare.table import csv_text
+from nst.compare.thumbnails import shrink
+from nst.compare.write import compare
 from nst.config.composition import compose
-from nst.images.io import from_array, load
+from nst.images import from_array, load
 from nst.runs.folder import RunFolder
 
 BASES = {
@@ -148,7 +151,7 @@ def comparison(sweep: Path) -> Comparison:
 
 COMMAND = """
 import sys
-from nst.compare.__main__ import main
+from nst.compare.cli import main
 status = main(sys.argv[1:])
 print([name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras")])
 sys.exit(status)
@@ -358,14 +361,14 @@ def test_main_effects_by_hand(tmp_path: Path, images: dict[str, Path]) -> None:
     low, high = by_key["alpha"].spreads["content_distance"]
     assert (low.mean, high.mean) == (pytest.approx(0.3), pytest.approx(0.7))
     assert low.deviation == pytest.approx(np.std([0.2, 0.4], ddof=1))
-    assert "exceeds what seeds alone do" in by_key["alpha"].verdicts[0]
+    assert "exceeds the variation between seeds" in by_key["alpha"].verdicts[0]
     assert "does not exceed" in by_key["style"].verdicts[1]  # all the same
 
 
 def test_seed_noise_is_pooled() -> None:
     class One:
         def __init__(self, seed: int, value: float) -> None:
-            self.handles, self.metrics = {"seed": seed}, {"x": value}
+            self.settings, self.metrics = {"seed": seed}, {"x": value}
 
     groups: Any = [
         [One(0, 1.0), One(1, 3.0)],
@@ -380,14 +383,23 @@ def test_seed_noise_is_pooled() -> None:
 def test_missing_combinations_do_not_pass_for_an_effect(comparison: Comparison) -> None:
     """One style has come to its end for one alpha only: it must not count there."""
     effect = {effect.key: effect for effect in comparison.effects}["alpha"]
-    assert effect.settings == 1
+    assert effect.shared == 1
     assert [len(points) for points in effect.points["content_distance"]] == [1] * len(effect.values)
     assert "too few seeds" in effect.verdicts[0]
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(301, "301"), (0.12345, "0.123"), (12345.6, "12346"), (0.0, "0"), (31.24, "31.2")],
+    [
+        (301, "301"),
+        (0.12345, "0.123"),
+        (12345.6, "12346"),
+        (0.0, "0"),
+        (31.24, "31.2"),
+        (312345678.4, "312345678"),
+        (1.23456e12, "1.23e12"),
+        (9e99, "9e99"),
+    ],
 )
 def test_numbers_read_well(value: float, text: str) -> None:
     assert number(value) == text
@@ -396,6 +408,7 @@ def test_numbers_read_well(value: float, text: str) -> None:
 def test_mean_and_spread_stop_at_the_same_decimal() -> None:
     assert str(spread([0.30, 0.32, 0.34])) == "0.320 ± 0.020"
     assert str(spread([0.3])) == "0.300"
+    assert str(spread([1e12, 3e12])) == "2e12 ± 1.41e12"
 
 
 def test_each_style_has_a_front_of_its_own(tmp_path: Path, images: dict[str, Path]) -> None:
@@ -473,11 +486,13 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.ids: list[str] = []
         self.tags: list[str] = []
+        self.attributes: set[str] = set()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = dict(attributes)
         self.tags.append(tag)
+        self.attributes |= set(found)
         self.ids += [found["id"] or ""] if "id" in found else []
         self.links += [found["href"] or ""] if tag == "a" else []
         self.sources += (
@@ -488,6 +503,7 @@ class Page(HTMLParser):
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        self.attributes |= {name for name, _ in attributes}
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -539,12 +555,12 @@ def test_a_second_comparison_leaves_no_page_of_the_first(
 
 def test_pictures_keep_to_the_budget() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
-    portrait = portray(from_array(noise), 60_000)
-    assert len(portrait.large) <= 60_000
-    assert portrait.size == (400, 300)
-    assert portrait.large_size[0] / portrait.large_size[1] == pytest.approx(4 / 3, abs=0.02)
-    assert portrait.crop.size == (320, 160)
-    assert (np.asarray(portrait.crop) == noise[70:230, 40:360]).all()  # pixel by pixel
+    thumbnail = shrink(from_array(noise), 60_000)
+    assert len(thumbnail.large) <= 60_000
+    assert thumbnail.size == (400, 300)
+    assert thumbnail.large_size[0] / thumbnail.large_size[1] == pytest.approx(4 / 3, abs=0.02)
+    assert thumbnail.crop.size == (320, 160)
+    assert (np.asarray(thumbnail.crop) == noise[70:230, 40:360]).all()  # pixel by pixel
 
 
 # The command
@@ -555,6 +571,21 @@ def test_many_runs_in_one_table(printed: str) -> None:
     assert re.split(r"  +", lines[0].strip())[:4] == ["state", "alpha", "style", "content distance"]
     assert lines[5].startswith("stopped at step 4")
     assert lines[5].rstrip().endswith("4_alpha=10000_style=night")
+
+
+def test_a_reader_that_leaves_early_loses_nothing_but_the_rest(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    """As ``| head -1`` does."""
+    make_run(tmp_path / "sweep" / "0", images)
+    command = [sys.executable, "-m", "nst.compare", str(tmp_path / "sweep")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    assert (tmp_path / "sweep" / "comparison" / "report.html").is_file()
 
 
 def test_no_tensorflow(printed: str) -> None:
@@ -586,6 +617,8 @@ def test_two_runs_side_by_side(
         ("empty", "neither a run nor holds runs"),
         ("outer", "Folders below it do: "),
         ("file.txt", "is a file"),
+        ("x" * 300, "cannot read"),
+        ("~nobody99", "does not exist"),
     ],
 )
 def test_wrong_folders_end_in_one_line(
@@ -653,6 +686,17 @@ def test_a_place_that_cannot_be_written_to_is_named(
         ("config.yaml", b"", "damaged"),
         ("config.yaml", b"alpha: 3\n", "completed"),  # of a version that knew little
         ("config.yaml", b"alpha: ${nowhere}\n", "damaged"),
+        ("config.yaml", b"alpha: ${beta}\nbeta: ${alpha}\n", "damaged"),
+        ("config.yaml", b"[" * 20_000, "damaged"),
+        ("config.yaml", b"alpha: \xff\xfe\n", "damaged"),
+        ("config.yaml", b"content: {image: 5}\nstyle: {image: ~nobody99/x}\n", "completed"),
+        ("config.yaml", b"content: town\nloss: [1]\nseed: .nan\nsize: .inf\n", "completed"),
+        ("config.yaml", b"content: {image: %s}\n" % (b"x" * 6000), "completed"),
+        ("status.json", b"[" * 200_000, "damaged"),
+        ("status.json", b"\xff\xfe\0", "damaged"),
+        ("metrics.json", b'{"a":' * 100_000, "damaged"),
+        ("metrics.json", b'{"content_distance": 1%s}' % (b"0" * 400), "completed"),
+        ("metrics.jsonl", b'{"a":' * 100_000, "completed"),
         ("result.png", b"\x89PNG\r\n\x1a\n\0\0", "damaged"),
         ("result.png", b"", "damaged"),
     ],
@@ -665,7 +709,105 @@ def test_a_broken_run_shows_as_such_among_good_ones(
     (tmp_path / "1" / file).write_bytes(content)
     found = gather([tmp_path])
     assert [run.state for run in found.runs] == ["completed", state, "completed"]
-    assert state == "completed" or found.runs[1].reason
+    assert state == "completed" or file in found.runs[1].reason or file == "config.yaml"
+    assert "\n" not in found.runs[1].reason
+    assert len(list(csv.reader(io.StringIO(csv_text(found))))) == 4
+
+
+HUGE = "1" + 400 * "0"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "history"),
+    [
+        ('{"content_distance": 3e8, "style_distance": 1e6, "seconds": 1e-300}', "{}"),
+        ('{"content_distance": 1e308, "style_distance": 1e308, "seconds": 1e308}', "{}"),
+        ('{"content_distance": 9e99, "style_distance": 9e99, "evaluations": 9e99}', "{}"),
+        ('{"content_distance": 1e-308, "style_distance": 0}', "{}"),
+        ('{"content_distance": -1, "style_distance": -1e99}', "{}"),
+        ('{"content_distance": NaN, "style_distance": -Infinity, "steps": NaN}', "{}"),
+        ("{}", f'{{"step": {HUGE}, "evaluations": {HUGE}, "total": 1e308, "raw": {{"x": -9e99}}}}'),
+        ("{}", '{"step": NaN, "seconds": Infinity, "total": NaN, "raw": {"x": NaN}}'),
+    ],
+)
+def test_absurd_numbers_break_no_figure(
+    tmp_path: Path, images: dict[str, Path], metrics: str, history: str
+) -> None:
+    for index, seed in product(range(2), range(2)):
+        folder = make_run(tmp_path / f"{index}{seed}", images, {"alpha": 1.0 + index, "seed": seed})
+        if index == seed:
+            (folder / "metrics.json").write_text(metrics)
+            (folder / "metrics.jsonl").write_text(f"{history}\n{history}\n")
+    assert Page(compare([tmp_path]).read_text("utf-8")).open == []
+
+
+EVIL = "<script>alert(1)<script>\"onload='x' &amp; $x_{$ 花 \x1b[31m"  # without "/": names a folder
+
+
+@pytest.mark.filterwarnings("error")
+def test_whatever_a_run_says_is_text(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a folder's name, a value, a key, a state, a reason, a term, an image's name."""
+    for index in range(2):
+        folder = make_run(tmp_path / f"{index}{EVIL}", images, {"alpha": 1.0 + index})
+        config = OmegaConf.load(folder / "config.yaml")
+        own = {"style": {"image": f"/x/{EVIL}{index}.png"}, f"k{EVIL}": f"v{EVIL}{index}"}
+        RunFolder(folder).write(
+            "config.yaml", OmegaConf.to_yaml(OmegaConf.merge(config, own)).encode()
+        )
+        RunFolder(folder).write_json("status.json", {"status": EVIL, "reason": f"\ud800\0{EVIL}"})
+        record = {"step": 1, "evaluations": 1, "seconds": 1, "total": 1, "raw": {EVIL: 1 + index}}
+        (folder / "metrics.jsonl").write_text(json.dumps(record))
+    assert main([str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "<script>" in printed.out and not re.search(r"[\0\x1b\ud800]", printed.out)
+    text = (tmp_path / "comparison" / "report.html").read_text("utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert page.tags.count("script") == 1  # its own
+    assert not {name for name in page.attributes if name.startswith("on")}
+    assert text.count("&lt;script&gt;alert(1)&lt;script&gt;") > 20
+
+
+def test_a_folder_whose_name_is_no_text_is_compared(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / os.fsdecode(b"caf\xe9"), images)
+    (run / "result.png").write_bytes(b"damaged")
+    make_run(tmp_path / "b", images, {"alpha": 2.0})
+    assert main([str(tmp_path)]) == 0
+    assert "caf\N{REPLACEMENT CHARACTER}" in capsys.readouterr().out
+    assert "caf%E9" in (tmp_path / "comparison" / "report.html").read_text("utf-8")
+    assert os.fsencode(run) in (tmp_path / "comparison" / "runs.csv").read_bytes()
+
+
+def test_a_recorded_configuration_is_read_and_nothing_else(
+    tmp_path: Path, images: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No class is built, no resolver called, no object made from a YAML tag."""
+    monkeypatch.setenv("SECRET", "swordfish")
+    trace = tmp_path / "written"
+    path = {"_target_": "pathlib.Path", "_args_": [str(trace)]}
+    evil = {"_target_": "pathlib.Path.write_text", "_args_": [path, "x"]}
+    for name in ("config.yaml", ".hydra/config.yaml"):
+        changes = {"observer": {"own": evil}, "loss.own": evil, "optimizer": evil}
+        folder = make_run(tmp_path / "runs" / name.replace("/", "_"), images, changes)
+        config = (folder / "config.yaml").read_text()
+        (folder / "config.yaml").unlink()
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(f"{config}\nhome: ${{oc.env:SECRET}}\nsame: ${{home}}\n")
+    tagged = make_run(tmp_path / "runs" / "tagged", images)
+    tag = "!!python/object/apply:os.mkdir"
+    (tagged / "config.yaml").write_text(f"alpha: {tag} [{trace}]\n")
+    report = compare([tmp_path / "runs"])
+    found = {run.name: run for run in gather([tmp_path / "runs"]).runs}
+    assert found[".hydra_config.yaml"].config["same"] == "${oc.env:SECRET}"
+    assert "swordfish" not in str(found["config.yaml"])
+    assert found["tagged"].state == "damaged"
+    assert not trace.exists()
+    assert not [path for path in report.parent.iterdir() if b"swordfish" in path.read_bytes()]
 
 
 def test_a_report_on_the_worst_of_runs(tmp_path: Path, images: dict[str, Path]) -> None:

@@ -7,13 +7,13 @@ import pytest
 from conftest import paint
 
 from nst.evaluation import CONTENT_LAYERS, STYLE_LAYERS, evaluate
-from nst.images.io import resize
+from nst.images import resize
 
 CONTENT, STYLE, OTHER = paint(96, 128, 1), paint(80, 64, 2), paint(96, 128, 3)
 
 
 def distances(result: np.ndarray, content: np.ndarray, style: np.ndarray) -> tuple[float, float]:
-    metrics = evaluate(result, content, style)
+    metrics = evaluate(result, content, [(style, 1.0)])
     return metrics["content_distance"], metrics["style_distance"]
 
 
@@ -43,7 +43,7 @@ def test_more_of_the_style_is_nearer_to_it_and_farther_from_the_content():
 
 
 def test_distances_are_means_over_layers():
-    metrics = evaluate(OTHER, CONTENT, STYLE)
+    metrics = evaluate(OTHER, CONTENT, [(STYLE, 1.0)])
     for kind, layers in (("content", CONTENT_LAYERS), ("style", STYLE_LAYERS)):
         by_layer = metrics[f"{kind}_distance_by_layer"]
         assert tuple(by_layer) == layers
@@ -91,3 +91,17 @@ def test_other_types_of_numbers(dtype, size):
 
 def test_thin_images():
     assert np.isfinite(distances(paint(8, 256, 1), paint(8, 256, 2), paint(256, 4, 3))).all()
+
+
+def test_styles_are_blended_as_for_the_loss():
+    other = paint(64, 64, 9)
+    alone = distances(OTHER, CONTENT, STYLE)
+
+    def blended(*styles: tuple[np.ndarray, float]) -> tuple[float, float]:
+        metrics = evaluate(OTHER, CONTENT, styles)
+        return metrics["content_distance"], metrics["style_distance"]
+
+    assert blended((STYLE, 1.0), (STYLE, 3.0)) == pytest.approx(alone, rel=1e-4)
+    assert blended((STYLE, 2.0), (other, 0.0)) == pytest.approx(alone, rel=1e-4)
+    assert blended((STYLE, 1.0), (other, 1.0))[1] != pytest.approx(alone[1], rel=1e-2)
+    assert blended((STYLE, 1.0), (other, 3.0)) == blended((STYLE, 2.0), (other, 6.0))

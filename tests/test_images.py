@@ -7,8 +7,6 @@ import hashlib
 import io
 import os
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +19,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from nst import images
-from nst.errors import InputError, nearest
-from nst.files.atomic import replacing, write_atomic
+from nst.errors import InputError
+from nst.files.atomic import write_atomic
+from nst.images.io import MOST_BYTES
 
 HEIGHT, WIDTH = 20, 32
 RED, BLUE, GREY = (200, 40, 20), (30, 60, 180), 100
@@ -107,6 +106,9 @@ def only_black_ink() -> bytes:
         ("tiff", {"compression": "tiff_lzw"}, 0),
         ("bmp", {}, 0),
         ("gif", {}, 0),
+        ("avif", {"quality": 95, "subsampling": "4:4:4"}, 4),
+        ("jp2", {}, 0),
+        ("j2k", {}, 0),
     ],
 )
 def test_formats(tmp_path: Path, suffix: str, options: dict[str, object], within: int) -> None:
@@ -175,27 +177,52 @@ def test_alpha_that_hides_nothing_is_dropped(tmp_path: Path) -> None:
     assert images.load(tmp_path / "a.png").alpha is None
 
 
+GREYS = np.full((HEIGHT, WIDTH), 40000, np.uint16)
+GREYS[:, WIDTH // 2 :] = 60000
+
+
 @pytest.mark.parametrize(
-    ("original", "clear", "alpha"),
+    ("original", "clear"),
     [
-        (two_halves().quantize(4), None, "palette"),
-        (Image.new("L", (WIDTH, HEIGHT), GREY), GREY, "all"),
-        (Image.new("1", (WIDTH, HEIGHT), 1), 1, "all"),
-        (two_halves(), RED, "left"),
-        (Image.fromarray(np.full((HEIGHT, WIDTH), 40000, np.uint16)), 40000, "all"),
+        (two_halves().quantize(4), None),
+        (two_halves().convert("L"), two_halves().convert("L").getpixel((2, 2))),
+        (Image.fromarray(GREYS < 50000), 1),
+        (two_halves(), RED),
+        (Image.fromarray(GREYS), 40000),
     ],
     ids=["palette", "grey", "black and white", "one colour", "16 bits"],
 )
-def test_transparent_colour(
-    tmp_path: Path, original: Image.Image, clear: object, alpha: str
-) -> None:
+def test_transparent_colour(tmp_path: Path, original: Image.Image, clear: object) -> None:
     left = original.getpixel((2, 2))
-    table = bytes(0 if i == left else 255 for i in range(4)) if alpha == "palette" else clear
+    table = bytes(0 if i == left else 255 for i in range(4)) if clear is None else clear
     original.save(tmp_path / "a.png", transparency=table)
     picture = images.load(tmp_path / "a.png")
     assert picture.alpha is not None
-    assert picture.alpha[5, [2, -3]].tolist() == [0.0, 0.0 if alpha == "all" else 1.0]
+    assert picture.alpha[5, [2, -3]].tolist() == [0.0, 1.0]
     assert ends(picture)[0] == [255] * 3
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff"])
+def test_alpha_that_hides_everything_is_ignored_with_a_warning(
+    tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = two_halves().convert("RGBA")
+    image.putalpha(0)
+    image.save(tmp_path / f"a.{suffix}")
+    if suffix == "bmp":  # Pillow writes 32 bits without a mask for alpha; this header has one
+        (tmp_path / "a.bmp").write_bytes(bmp_with_alpha(image))
+    picture = images.load(tmp_path / f"a.{suffix}")
+    assert picture.alpha is None and ends(picture) == [list(RED), list(BLUE)]
+    assert f"a.{suffix}" in caplog.text and "transparent" in caplog.text
+
+
+def bmp_with_alpha(image: Image.Image) -> bytes:
+    """BITMAPV4HEADER with BI_BITFIELDS: 32 bits, alpha in the highest byte."""
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 108, *image.size, 1, 32, 3, 0, 0, 0, 0, 0)
+    header += masks + b"BGRs" + bytes(48)
+    pixels = np.asarray(image)[::-1, :, [2, 1, 0, 3]].tobytes()
+    return struct.pack("<2sIII", b"BM", 14 + 108 + len(pixels), 0, 14 + 108) + header + pixels
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
@@ -233,7 +260,7 @@ def test_integers_and_floats(
 @pytest.mark.parametrize("value", [70000.0, -70.0, float("nan")])
 def test_values_of_no_scale(tmp_path: Path, value: float) -> None:
     Image.fromarray(np.full((HEIGHT, WIDTH), value, np.float32)).save(tmp_path / "a.tiff")
-    refused(tmp_path / "a.tiff", "grey values from")
+    refused(tmp_path / "a.tiff", "has values from")
 
 
 def test_sixteen_bit_colour(tmp_path: Path) -> None:
@@ -397,11 +424,11 @@ def test_zero_bytes(tmp_path: Path) -> None:
 
 def test_huge_file_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "a.tiff").open("wb") as file:
-        file.truncate(images.MOST_BYTES + 1)  # sparse: takes no room
-    refused(tmp_path / "a.tiff", "1.1 GB")
+        file.truncate(MOST_BYTES + 1)  # sparse: takes no room
+    refused(tmp_path / "a.tiff", "0.6 GB")
 
 
-@pytest.mark.parametrize("data", [b"hello", b"<svg/>", b"\0" * 500, b"%!PS-Adobe-3.0\n"])
+@pytest.mark.parametrize("data", [b"hello", b"\0" * 500])
 def test_not_an_image(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(data)
     refused(tmp_path / "a.jpg", "not an image", "webp")
@@ -427,7 +454,7 @@ def test_unreadable(tmp_path: Path) -> None:
         refused(tmp_path / "a.png", "cannot be read", "Permission denied")
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "bmp", "gif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff", "bmp", "gif", "avif", "jp2"])
 @pytest.mark.parametrize("kept", [0.1, 0.6, 0.9])
 def test_truncated(tmp_path: Path, suffix: str, kept: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
@@ -467,7 +494,7 @@ def test_largest_valid_side(tmp_path: Path) -> None:
 
 
 SAMPLES = {}
-for _suffix in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"):
+for _suffix in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"):
     _file = io.BytesIO()
     two_halves().save(_file, _suffix)
     SAMPLES[_suffix] = _file.getvalue()
@@ -640,12 +667,60 @@ def test_png_text(tmp_path: Path) -> None:
     assert found == text and {type(value) for value in found.values()} == {str}
 
 
+TEXT = {"config": "alpha: 1000.0  # Größe 中文 🎨\n" * 100, "seed": "7", "empty": ""}
+
+
+@pytest.mark.parametrize(("kind", "within"), [("png", 0), ("tiff", 0), ("webp", 24), ("jpg", 6)])
+def test_every_format_of_results_carries_text(tmp_path: Path, kind: str, within: int) -> None:
+    rgb = images.from_array(two_halves()).rgb
+    data = images.encode(kind, rgb, text=TEXT)
+    assert data == images.encode(kind, rgb, text=TEXT)
+    (tmp_path / f"a.{kind}").write_bytes(data)
+    assert images.read_text(tmp_path / f"a.{kind}") == TEXT
+    assert close(ends(images.load(tmp_path / f"a.{kind}")), [RED, BLUE], within)
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "webp"])
+def test_transparency_is_kept_where_the_format_has_it(kind: str) -> None:
+    alpha = np.full((HEIGHT, WIDTH), 0.2, np.float32)
+    rgb = np.full((HEIGHT, WIDTH, 3), 0.4, np.float32)
+    picture = images.from_memory(images.encode(kind, rgb, alpha, quality=100))
+    assert picture.alpha is not None
+    np.testing.assert_allclose(picture.alpha, 0.2, atol=1e-6)
+    np.testing.assert_allclose(picture.rgb, 0.2 * 0.4 + 0.8, atol=1e-6)
+
+
+def test_jpg_shows_transparency_on_white_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    alpha, rgb = np.full((16, 16), 0.2, np.float32), np.full((16, 16, 3), 0.4, np.float32)
+    picture = images.from_memory(images.encode("jpg", rgb, alpha))
+    np.testing.assert_allclose(picture.rgb, 0.88, atol=0.01)
+    assert "no transparency" in caplog.text
+
+
+def test_quality_is_size() -> None:
+    rgb = np.random.default_rng(0).random((64, 64, 3), np.float32)
+    for kind in ("jpg", "webp"):
+        sizes = [len(images.encode(kind, rgb, quality=quality)) for quality in (10, 60, 95)]
+        assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2
+    lossless = images.from_memory(images.encode("webp", rgb, quality=100))
+    np.testing.assert_array_equal(lossless.rgb, np.rint(rgb * 255).astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("text", ["Taken on holiday", "[1, 2]", "null", "{", '"a"'])
+def test_a_camera_s_description_is_not_ours(tmp_path: Path, text: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = text
+    two_halves().save(tmp_path / "a.jpg", exif=exif)
+    with pytest.raises(InputError, match="holds no text"):
+        images.read_text(tmp_path / "a.jpg")
+
+
 def test_text_of_a_file_without(tmp_path: Path) -> None:
     two_halves().save(tmp_path / "a.png")
     with pytest.raises(InputError, match="holds no text"):
         images.read_text(tmp_path / "a.png")
     two_halves().save(tmp_path / "a.jpg")
-    with pytest.raises(InputError, match="PNG"):
+    with pytest.raises(InputError, match="holds no text"):
         images.read_text(tmp_path / "a.jpg")
     with pytest.raises(InputError, match=r"Did you mean 'a\.(png|jpg)'"):
         images.read_text(tmp_path / "a.pnng")
@@ -664,47 +739,3 @@ def test_text_of_a_file_without(tmp_path: Path) -> None:
 def test_what_cannot_be_saved(rgb: images.Pixels, alpha: images.Pixels | None) -> None:
     with pytest.raises(ValueError, match=r"must be|finite"):
         images.encode_png(rgb, alpha)
-
-
-# --- files and names ------------------------------------------------------------------------
-
-
-def test_write_atomic(tmp_path: Path) -> None:
-    write_atomic(tmp_path / "a.json", b"old")
-    write_atomic(str(tmp_path / "a.json"), b"new")
-    assert (tmp_path / "a.json").read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a.json"]
-    (tmp_path / "plain").touch()  # has the permissions that the umask asks for
-    assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
-    write_atomic(tmp_path / "a.json", b"old")
-    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.json") as file:
-        file.write(b"half")
-        file.flush()
-        assert len(os.listdir(tmp_path)) == 2
-        raise KeyboardInterrupt
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError):
-        write_atomic(tmp_path / "folder", b"a file cannot take a folder's place")
-    assert sorted(os.listdir(tmp_path)) == ["a.json", "folder"]
-    assert (tmp_path / "a.json").read_bytes() == b"old"
-    with pytest.raises(FileNotFoundError):
-        write_atomic(tmp_path / "nowhere" / "a.json", b"")
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("stary", " Did you mean 'starry'?"), ("SHIPWREK", " Did you mean 'Shipwreck'?"), ("zzz", "")],
-)
-def test_nearest(name: str, expected: str) -> None:
-    assert nearest(name, ["starry", "Shipwreck", "the_scream"]) == expected
-
-
-def test_no_tensorflow_is_imported() -> None:
-    code = "import sys, nst.images, nst.files.fetch; sys.exit('tensorflow' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent).returncode
-        == 0
-    )

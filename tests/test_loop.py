@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,23 +14,26 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nst.canvas import Canvas, resample
 from nst.config.composition import compose
-from nst.loop import Loop, Record, Scale, cut, extend, plan, resize
-from nst.losses import Content, Gram, Term
+from nst.loop import Loop, Record, Scale, plan
+from nst.losses import Content, Evaluation, Gram, References, Term, View, Weights, weigh
 from nst.objective import Objective
 from nst.optimizers import LBFGS, Diverged, FirstOrder, Optimizer
 
 SQRT2 = 2**0.5
 MARGIN = 2
+CANVAS = Canvas(MARGIN)
 SCALES = (Scale(12, 16, 2), Scale(17, 23, 1), Scale(24, 32, 3))
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "Adam": lambda: FirstOrder("Adam", 0.05, average=0.9),
     "L-BFGS": lambda: LBFGS(history=3),
 }
 TERMS = {
-    "content": Content(1.0, ["block1_conv2"]),
-    "style": Gram(10.0, ["block1_conv1", "block2_conv1"]),
+    "content": Content(["block1_conv2"]),
+    "style": Gram(["block1_conv1", "block2_conv1"]),
 }
+WEIGHTS = {"content": weigh(TERMS["content"], 1.0), "style": weigh(TERMS["style"], 10.0)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -102,7 +107,7 @@ class Clock:
         return self.now
 
 
-Objectives = Callable[[Scale], Objective]
+Objectives = Callable[[int, int], Objective]
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +121,16 @@ def transfer(bundled, content, picture) -> Callable[..., Objectives]:
     layers = [layer for term in TERMS.values() for layer in term.layers]
     norms = bundled.mean_activations([content], layers)
 
-    def make(margin: int = MARGIN, **terms: Term) -> Objectives:
-        def objective(scale: Scale) -> Objective:
-            images = (resize(x, scale.height, scale.width) for x in (content, picture(24, 32, 2)))
-            canvases = (extend(x, margin) for x in images)
-            return Objective(bundled, terms or TERMS, norms, *canvases)
+    def make(
+        canvas: Canvas = CANVAS,
+        terms: Mapping[str, Term] = TERMS,
+        weights: Mapping[str, Weights] = WEIGHTS,
+    ) -> Objectives:
+        def objective(height: int, width: int) -> Objective:
+            here, style = (
+                canvas.extend(resample(x, height, width)) for x in (content, picture(24, 32, 2))
+            )
+            return Objective(bundled, terms, weights, norms, here, [(style, 1.0)])
 
         return objective
 
@@ -133,8 +143,9 @@ def make_loop(transfer, picture) -> Callable[..., Loop]:
     usual = {
         "image": picture(12, 16, 3),
         "scales": SCALES,
-        "margin": MARGIN,
+        "canvas": CANVAS,
         "objective": transfer(),
+        "seed": 0,
         "gradient_every": 3,
         "clock": Clock(100.0),
     }
@@ -143,24 +154,24 @@ def make_loop(transfer, picture) -> Callable[..., Loop]:
 
 @pytest.mark.parametrize("height, width, margin", [(5, 7, 0), (5, 7, 3), (5, 1, 4), (3, 4, 9)])
 def test_a_margin_mirrors_the_image_and_is_cut_off_again(height, width, margin, picture):
-    image = picture(height, width)
-    canvas = extend(image, margin)
-    assert canvas.shape == (1, height + 2 * margin, width + 2 * margin, 3)
-    np.testing.assert_array_equal(cut(canvas, margin), image)
+    image, canvas = picture(height, width), Canvas(margin)
+    wide = canvas.extend(image)
+    assert wide.shape == (1, height + 2 * margin, width + 2 * margin, 3)
+    np.testing.assert_array_equal(canvas.cut(wide), image)
     for k in range(1, min(margin, height - 1) + 1):
-        np.testing.assert_array_equal(canvas[:, margin - k], canvas[:, margin + k])
-    assert set(np.ravel(canvas)) == set(np.ravel(image))
+        np.testing.assert_array_equal(wide[:, margin - k], wide[:, margin + k])
+    assert set(np.ravel(wide)) == set(np.ravel(image))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_canvas_is_painted_and_the_picture_shown(name, make_loop):
-    loop = make_loop(OPTIMIZERS[name](), margin=MARGIN)
+    loop = make_loop(OPTIMIZERS[name]())
     for record in loop.run():
         scale = SCALES[record.scale]
         assert record.image.shape == (1, scale.height, scale.width, 3)
         canvas = loop.optimizer.image
         assert canvas.shape == (1, scale.height + 2 * MARGIN, scale.width + 2 * MARGIN, 3)
-    assert np.any(extend(record.image, MARGIN) != loop.optimizer.result)  # it moved too
+    assert np.any(CANVAS.extend(record.image) != loop.optimizer.result)  # it moved too
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -188,21 +199,26 @@ def test_records_of_every_iterate_and_of_the_result(name, make_loop, picture):
     assert records[1].total < records[0].total
 
 
+def at(scale: int) -> tuple[int, int]:
+    return SCALES[scale].height, SCALES[scale].width
+
+
 def test_records_hold_what_the_objective_says(make_loop, transfer):
-    objective = transfer(margin=0)
-    records = list(make_loop(LBFGS(history=3), margin=0, objective=objective).run())
+    plain = Canvas(0)
+    objective = transfer(plain)
+    records = list(make_loop(LBFGS(history=3), canvas=plain, objective=objective).run())
     first, last = records[0], records[-1]
     for record in (first, last):  # L-BFGS shows the very image that it evaluates
-        evaluation = objective(SCALES[record.scale])(record.image)
+        evaluation = objective(*at(record.scale))(record.image)
         assert record.total == pytest.approx(float(evaluation.total))
         assert record.gradient["total"] == pytest.approx(float(tf.norm(evaluation.gradient)))
-    measured = objective(SCALES[0]).gradient_norms(first.image)
+    measured = objective(*at(0)).gradient_norms(first.image)
     assert {name: first.gradient[name] for name in TERMS} == pytest.approx(measured)
     for record in records:
-        assert {name: set(parts) for name, parts in record.layers.items()} == {
+        assert {name: set(parts) for name, parts in record.parts.items()} == {
             name: set(term.layers) for name, term in TERMS.items()
         }
-        assert record.raw["style"] == pytest.approx(0.5 * sum(record.layers["style"].values()))
+        assert record.raw["style"] == pytest.approx(0.5 * sum(record.parts["style"].values()))
         assert record.weighted["style"] == pytest.approx(10 * record.raw["style"])
         assert sum(record.weighted.values()) == pytest.approx(record.total, rel=1e-5)
 
@@ -225,7 +241,7 @@ def saved_and_loaded(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def essence(record: Record) -> tuple[object, ...]:
     """All but the seconds, bytes for images."""
     image = record.image.numpy().tobytes()
-    return (record.step, record.scale, record.evaluations, record.total, record.layers,
+    return (record.step, record.scale, record.evaluations, record.total, record.parts,
             record.gradient, image)  # fmt: skip
 
 
@@ -269,9 +285,9 @@ def test_seconds_are_those_of_the_given_clock(make_loop):
 
 def stopping(make_loop, transfer, content) -> Loop:
     """A loop that begins at the minimum, so that there is nothing to do at the first scale."""
-    at_minimum = resize(content, SCALES[0].height, SCALES[0].width)
+    at_minimum = resample(content, *at(0))
     scales = (Scale(12, 16, 9), Scale(17, 23, 2), Scale(24, 32, 2))
-    objective = transfer(content=TERMS["content"])
+    objective = transfer(terms={"content": TERMS["content"]})
     return make_loop(LBFGS(history=3), scales=scales, objective=objective, image=at_minimum)
 
 
@@ -299,9 +315,11 @@ def test_a_run_that_has_stopped_at_a_scale_is_resumed_at_the_next(make_loop, tra
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_divergence_is_raised_and_the_result_is_the_last_good_image(name, make_loop, transfer):
-    def objective(scale: Scale) -> Objective:
-        weight = 1.0 if scale == SCALES[0] else 1e39  # infinity in float32
-        return transfer(content=Content(weight, TERMS["content"].layers))(scale)
+    def objective(height: int, width: int) -> Objective:
+        weight = 1.0 if (height, width) == at(0) else 1e39  # infinity in float32
+        terms = {"content": TERMS["content"]}
+        weights = {"content": weigh(TERMS["content"], weight)}
+        return transfer(terms=terms, weights=weights)(height, width)
 
     loop, records = make_loop(OPTIMIZERS[name](), objective=objective), []
     with pytest.raises(Diverged, match="the loss is not finite"):
@@ -312,10 +330,93 @@ def test_divergence_is_raised_and_the_result_is_the_last_good_image(name, make_l
     assert np.isfinite(loop.result).all()
 
 
+# --- what is drawn anew between steps ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MovingPoint(Term):
+    """Squared distance of a few pixels to the style's, at positions drawn for each step."""
+
+    def target(self, references: References) -> Any:
+        """The style's pixels, and the first of them."""
+        pixels = tf.reshape(references.styles[0].view.image, (-1, 3))
+        return pixels, tf.range(8)[:, None]
+
+    def refresh(self, target: Any, view: View, seed: tf.Tensor) -> Any:
+        """Draws others."""
+        pixels, _ = target
+        return pixels, tf.random.stateless_uniform((8, 1), seed, 0, tf.shape(pixels)[0], tf.int32)
+
+    def distances(self, view: View, target: Any) -> dict[str, tf.Tensor]:
+        """Their mean squared distance."""
+        pixels, drawn = target
+        here = tf.gather_nd(tf.reshape(view.image, (-1, 3)), drawn)
+        return {"image": tf.reduce_mean((here - tf.gather_nd(pixels, drawn)) ** 2)}
+
+
+@pytest.fixture(scope="module")
+def moving_objective(transfer) -> Objectives:
+    """Makes objectives that are another function at each step."""
+    terms = {**TERMS, "moving": MovingPoint()}
+    weights = WEIGHTS | {"moving": weigh(MovingPoint(), 100.0)}
+    return transfer(terms=terms, weights=weights)
+
+
+@pytest.fixture
+def moving(make_loop, moving_objective) -> Callable[..., Loop]:
+    """Makes a loop that minimises them."""
+    return lambda name, **more: make_loop(OPTIMIZERS[name](), objective=moving_objective, **more)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_run_that_draws_anew_is_decided_by_its_seed_and_resumes_in_the_same_bytes(name, moving):
+    whole, states = moving(name), []
+    records = []
+    for record in whole.run():
+        records.append(essence(record))
+        states.append(saved_and_loaded(whole.state()))
+    assert [essence(record) for record in moving(name).run()] == records
+    assert [essence(record) for record in moving(name, seed=1).run()] != records
+    for done, state in enumerate(states, start=1):
+        resumed = moving(name)
+        resumed.restore(state)
+        rest = [essence(record) for record in resumed.run()]
+        assert rest == records[min(done, len(records) - 1) :]
+
+
+class Watched:
+    """An objective that notes its value at the iterate whenever it was renewed."""
+
+    def __init__(self, objective: Objective, seen: list[float]) -> None:
+        self._objective, self._seen = objective, seen
+        self.weights, self.gradient_norms = objective.weights, objective.gradient_norms
+
+    def __call__(self, image: tf.Tensor) -> Evaluation:
+        return self._objective(image)
+
+    def refreshed(self, image: tf.Tensor, seed: tuple[int, int]) -> Watched:
+        renewed = Watched(self._objective.refreshed(image, seed), self._seen)
+        self._seen.append(float(renewed(image).total))
+        return renewed
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_record_is_of_the_function_that_its_step_went_down(name, make_loop, moving_objective):
+    seen: list[float] = []
+    loop = make_loop(
+        OPTIMIZERS[name](), objective=lambda *size: Watched(moving_objective(*size), seen)
+    )
+    totals = [record.total for record in loop.run()]
+    assert len(seen) == len(totals)
+    # The last record is of the result, which need not be the iterate: it is clipped, or averaged.
+    assert totals[:-1] == pytest.approx(seen[:-1], rel=1e-6)
+    assert loop.optimizer.evaluations >= len(totals) - 1
+
+
 @pytest.mark.parametrize("height, width", [(5, 9), (10, 18), (20, 36), (1, 2)])
 def test_resizing_an_iterate_keeps_its_range_and_mean(height, width, picture):
     image = picture(10, 18)
-    resized = resize(image, height, width)
+    resized = resample(image, height, width)
     assert resized.shape == (1, height, width, 3)
     assert 0 <= float(tf.reduce_min(resized)) <= float(tf.reduce_max(resized)) <= 1
     assert float(tf.reduce_mean(resized)) == pytest.approx(float(tf.reduce_mean(image)), abs=0.03)

@@ -138,8 +138,8 @@ WRONG: dict[str, str] = {
     "Did you mean 'photo.png'?",
     "content.image=nowhere/photo.png": "content.image: {folder}/nowhere/photo.png does not exist: "
     "there is no folder {folder}/nowhere",
-    "style.image=text.jpg": "style.image: {folder}/text.jpg is not an image, or damaged "
-    "(read are: jpg, png, webp, tiff, bmp, gif)",
+    "style.image=text.jpg": "style.image: {folder}/text.jpg is not an image "
+    "(formats read: jpg, png, webp, tiff, bmp, gif, avif, jp2, heic)",
     "style.image=empty.png": "style.image: {folder}/empty.png is empty (zero bytes): "
     "fetch or save it again",
     "content.image=folder": "content.image: {folder}/folder is a folder: give the path of a file",

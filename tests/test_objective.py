@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from nst.features.encoder import Encoder
-from nst.losses import Content, Gram, Term, TotalVariation, gram_matrix, gram_sums, total_variation
+from nst.losses import (
+    Content,
+    Gram,
+    References,
+    Term,
+    TotalVariation,
+    View,
+    Weights,
+    gram_matrix,
+    gram_sums,
+    total_variation,
+    weigh,
+)
 from nst.objective import Objective, compiled_step, used_layers
 
 STYLE_LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 Make = Callable[..., Objective]
 
 
-def terms(alpha: float = 2.0, beta: float = 30.0, tv: float = 5.0) -> dict[str, Term]:
-    return {
-        "content": Content(alpha, ["block2_conv2", "block3_conv1"], [0.3, 2.0]),
-        "style": Gram(beta, STYLE_LAYERS),
-        "tv": TotalVariation(tv),
-    }
+TERMS: dict[str, Term] = {
+    "content": Content(["block2_conv2", "block3_conv1"]),
+    "style": Gram(STYLE_LAYERS),
+    "tv": TotalVariation(),
+}
+WEIGHTS = {"content": 2.0, "style": 30.0, "tv": 5.0}
+CONTENT_WEIGHTS = (0.3, 2.0)
+
+
+def terms(*names: str) -> dict[str, Term]:
+    return {name: TERMS[name] for name in names or TERMS}
 
 
 @pytest.fixture(scope="module")
@@ -40,27 +59,38 @@ def iterate(picture) -> tf.Tensor:
     return picture(24, 32, seed=3)
 
 
+def weights(
+    named: Mapping[str, Term], shares: Sequence[float] = CONTENT_WEIGHTS, **changes: float
+) -> dict[str, Weights]:
+    return {
+        name: weigh(term, (WEIGHTS | changes)[name], shares if name == "content" else None)
+        for name, term in named.items()
+    }
+
+
 @pytest.fixture(scope="module")
 def make(bundled, content, style) -> Make:
     """Makes an objective; one encoder, so that equal terms share a step."""
 
     def objective(
-        named: Mapping[str, Term],
-        at: tuple[tf.Tensor, tf.Tensor] = (content, style),
+        named: Mapping[str, Term] = TERMS, styles: Any = None, **changes: float
     ) -> Objective:
-        return Objective(bundled, named, norms(bundled, content, style), *at)
+        divisors = norms(bundled, content, style)
+        pictures = [(style, 1.0)] if styles is None else styles
+        weighted = weights(named, **changes)
+        return Objective(bundled, named, weighted, divisors, content, pictures)
 
     return objective
 
 
 def norms(encoder: Encoder, *pictures: tf.Tensor) -> dict[str, tf.Tensor]:
-    return encoder.mean_activations(pictures, used_layers(terms()))
+    return encoder.mean_activations(pictures, used_layers(TERMS))
 
 
 def test_the_total_is_the_sum_of_weight_times_distance(make, bundled, content, style, iterate):
-    objective = make(terms())
+    objective = make()
     evaluation = objective(iterate)
-    divisors, layers = norms(bundled, content, style), used_layers(terms())
+    divisors, layers = norms(bundled, content, style), used_layers(TERMS)
     seen, wanted, painted = (
         {k: (v / divisors[k]).numpy().astype(np.float64) for k, v in bundled(x, layers).items()}
         for x in (iterate, content, style)
@@ -77,13 +107,13 @@ def test_the_total_is_the_sum_of_weight_times_distance(make, bundled, content, s
         "tv": {"image": float(total_variation(iterate))},
     }
     for name, parts in expected.items():
-        assert {k: float(v) for k, v in evaluation.layers[name].items()} == pytest.approx(
+        assert {k: float(v) for k, v in evaluation.parts[name].items()} == pytest.approx(
             parts, rel=1e-4
         )
     total = sum(
         weight.term * weight.parts[part] * float(distance)
         for name, weight in objective.weights.items()
-        for part, distance in evaluation.layers[name].items()
+        for part, distance in evaluation.parts[name].items()
     )
     assert float(evaluation.total) == pytest.approx(total, rel=1e-6)
     assert objective.weights["style"].term == 30
@@ -93,7 +123,7 @@ def test_the_total_is_the_sum_of_weight_times_distance(make, bundled, content, s
 @pytest.mark.parametrize("names", [["content"], ["style"], ["tv"], ["content", "style", "tv"]])
 def test_the_gradient_is_that_of_the_reported_total(names, make, iterate):
     """Directional derivatives, small enough a step for the kinks of ReLU and pooling."""
-    objective = make({name: terms()[name] for name in names})
+    objective = make(terms(*names))
     evaluation = objective(iterate)
     gradient = evaluation.gradient.numpy().astype(np.float64)
     random = np.random.default_rng(5).normal(size=gradient.shape)
@@ -130,7 +160,7 @@ def operations(objective: Objective, image: tf.Tensor) -> list[str]:
 
 
 def test_an_evaluation_is_one_forward_and_one_backward_pass(make, iterate):
-    kinds = operations(make(terms()), iterate)
+    kinds = operations(make(), iterate)
     to_block3_conv1 = 2 + 2 + 1
     assert kinds.count("Conv2D") == to_block3_conv1
     assert kinds.count("Conv2DBackpropInput") == to_block3_conv1
@@ -139,36 +169,42 @@ def test_an_evaluation_is_one_forward_and_one_backward_pass(make, iterate):
 
 
 def test_without_layers_no_network_is_run(make, iterate):
-    objective = make({"tv": TotalVariation(2.0)})
+    objective = make(terms("tv"), tv=2.0)
     assert operations(objective, iterate).count("Conv2D") == 0
     assert float(objective(iterate).total) == pytest.approx(2 * float(total_variation(iterate)))
 
 
 def test_nothing_but_other_layers_is_traced_again(bundled_layers, content, style, picture):
     encoder = Encoder(bundled_layers)  # of its own, so that no step of another test is counted
-    step = compiled_step(encoder, tuple(terms().items()))
+    step = compiled_step(encoder, tuple(TERMS.items()))
     assert step.traces == 0
 
     def evaluate(
-        named: dict[str, Term], content: tf.Tensor, style: tf.Tensor, share: float
+        content: tf.Tensor,
+        styles: Sequence[tuple[tf.Tensor, float]],
+        /,
+        shares: Sequence[float] = (1.0, 1.0),
+        **changes: float,
     ) -> float:
-        shares = [share] * len(named["content"].layers)
-        named["content"] = replace(named["content"], layer_weights=shares)
-        objective = Objective(encoder, named, norms(encoder, content, style), content, style)
+        named = {k: type(term)(list(term.layers)) for k, term in TERMS.items()}
+        weighted, divisors = weights(named, shares, **changes), norms(encoder, content)
+        objective = Objective(encoder, named, weighted, divisors, content, styles)
         total = float(objective(picture(*content.shape[1:3], seed=4)).total)
         objective.gradient_norms(content)
         assert compiled_step(encoder, tuple(named.items())).traces == step.traces
         return total
 
-    first = evaluate(terms(), content, style, 1.0)
+    first = evaluate(content, [(style, 1.0)])
     assert step.traces == 1
     totals = [
-        evaluate(terms(alpha=20.0), content, style, 1.0),
-        evaluate(terms(beta=0.0, tv=1e-3), content, style, 1.0),
-        evaluate(terms(), content, style, 0.5),
-        evaluate(terms(), picture(24, 32, seed=8), picture(28, 20, seed=9), 1.0),
+        evaluate(content, [(style, 1.0)], content=20.0),
+        evaluate(content, [(style, 1.0)], style=0.0, tv=1e-3),
+        evaluate(content, [(style, 1.0)], shares=(0.5, 0.5)),
+        evaluate(picture(24, 32, seed=8), [(picture(28, 20, seed=9), 1.0)]),
+        evaluate(content, [(style, 1.0), (picture(20, 20, seed=5), 2.0)]),
+        evaluate(content, [(style, 1.0), (picture(20, 20, seed=5), 3.0)]),
         *(
-            evaluate(terms(), picture(height, width, seed=1), picture(width, 17, seed=2), 1.0)
+            evaluate(picture(height, width, seed=1), [(picture(width, 17, seed=2), 1.0)])
             for height, width in ((16, 48), (31, 17), (48, 64), (1, 16))
         ),
     ]
@@ -176,42 +212,156 @@ def test_nothing_but_other_layers_is_traced_again(bundled_layers, content, style
     assert len({first, *totals}) == 1 + len(totals)  # and yet nothing of it was without effect
 
 
+def test_a_style_blended_with_itself_changes_nothing(make, style, iterate):
+    one, twice = make(), make(styles=[(style, 1.0), (style, 3.0)])
+    assert float(twice(iterate).total) == pytest.approx(float(one(iterate).total), rel=1e-6)
+
+
+def test_styles_of_weight_zero_have_no_part(make, style, picture, iterate):
+    other = picture(20, 30, seed=7)
+    without, mixed = (
+        make(styles=[(style, 2.0), (other, 0.0)]),
+        make(styles=[(style, 1), (other, 1)]),
+    )
+    assert float(without(iterate).total) == pytest.approx(float(make()(iterate).total), rel=1e-6)
+    assert float(mixed(iterate).total) != pytest.approx(float(make()(iterate).total), rel=1e-2)
+
+
 def test_gradient_norms_are_each_terms_own(make, iterate):
-    named = terms()
-    measured = make(named).gradient_norms(iterate)
-    assert set(measured) == set(named)
-    alone = {name: make({name: term})(iterate).gradient for name, term in named.items()}
+    measured = make().gradient_norms(iterate)
+    assert set(measured) == set(TERMS)
+    alone = {name: make(terms(name))(iterate).gradient for name in TERMS}
     for name, gradient in alone.items():
         assert measured[name] == pytest.approx(float(tf.norm(gradient)), rel=1e-4)
         assert measured[name] > 0
-    total = make(named)(iterate).gradient
+    total = make()(iterate).gradient
     np.testing.assert_allclose(
         tf.add_n(list(alone.values())), total, atol=1e-4 * float(tf.reduce_max(total))
     )
 
 
 def test_a_weight_of_zero_takes_a_term_out(make, iterate):
-    without = make(terms(beta=0.0))
+    without = make(style=0.0)
     evaluation, measured = without(iterate), without.gradient_norms(iterate)
-    expected = make({k: term for k, term in terms().items() if k != "style"})(iterate)
+    expected = make(terms("content", "tv"))(iterate)
     assert float(evaluation.total) == pytest.approx(float(expected.total), rel=1e-6)
     np.testing.assert_allclose(evaluation.gradient, expected.gradient, rtol=1e-4, atol=1e-7)
     assert measured["style"] == 0
-    assert float(evaluation.layers["style"]["block1_conv1"]) > 0  # its distance is still reported
+    assert float(evaluation.parts["style"]["block1_conv1"]) > 0  # its distance is still reported
 
 
 def test_at_its_targets_a_term_has_neither_value_nor_gradient(make, content):
-    objective = make({"content": terms()["content"]})
+    objective = make(terms("content"))
     evaluation = objective(content)
     assert float(evaluation.total) == pytest.approx(0, abs=1e-9)
     assert float(tf.norm(evaluation.gradient)) == pytest.approx(0, abs=1e-5)
 
 
 def test_all_weights_times_a_number_are_the_total_times_it(make, iterate):
-    plain, heavy = make(terms())(iterate), make(terms(2e6, 30e6, 5e6))(iterate)
+    plain, heavy = make()(iterate), make(content=2e6, style=30e6, tv=5e6)(iterate)
     assert float(heavy.total) == pytest.approx(1e6 * float(plain.total), rel=1e-5)
     np.testing.assert_allclose(heavy.gradient, 1e6 * plain.gradient, rtol=1e-3, atol=1e-2)
 
 
 def test_used_layers_are_named_once():
-    assert used_layers(terms()) == ("block2_conv2", "block3_conv1", "block1_conv1", "block2_conv1")
+    assert used_layers(TERMS) == ("block2_conv2", "block3_conv1", "block1_conv1", "block2_conv1")
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+def test_layers_weigh_the_same_unless_told():
+    assert weigh(TERMS["content"], 2.0) == (2.0, {"block2_conv2": 0.5, "block3_conv1": 0.5})
+    assert weigh(TERMS["content"], 2.0, [3, 0]) == (2.0, {"block2_conv2": 3, "block3_conv1": 0})
+    assert weigh(TERMS["tv"], 1.0) == (1.0, {"image": 1.0})
+    assert sum(weigh(Gram(list("abcdefg")), 1.0).parts.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "term, weight, shares, message",
+    [
+        (Content(["one"]), -1.0, None, "weight must be 0 or more, received -1.0"),
+        (TotalVariation(), math.nan, None, "weight must be 0 or more, received nan"),
+        (Gram(["one", "two"]), 1.0, [1.0], "2 layers, but 1 layer_weights"),
+        (Gram(["one", "two"]), 1.0, [], "2 layers, but 0 layer_weights"),
+        (Content(["one", "two"]), 1.0, [1, -2], r"layer_weights must be 0 or more.* \[1, -2\]"),
+        (Content(["one"]), 1.0, [math.nan], "layer_weights must be 0 or more"),
+    ],
+)
+def test_bad_weights_are_answered(term, weight, shares, message):
+    with pytest.raises(ValueError, match=message):
+        weigh(term, weight, shares)
+
+
+def test_a_term_that_reads_a_weight_gets_no_other_runs(bundled, content, style, iterate):
+    @dataclass(frozen=True)
+    class Nosy(Term):
+        def distances(self, view: View, target: Any) -> dict[str, tf.Tensor]:
+            return {"image": self.weight * tf.reduce_mean(view.image)}
+
+    objective = Objective(
+        bundled, {"n": Nosy()}, {"n": weigh(Nosy(), 3.0)}, {}, content, [(style, 1)]
+    )
+    with pytest.raises(AttributeError, match="weight"):
+        objective(iterate)
+
+
+# --- what is drawn or matched anew between steps ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class RandomPixel(Term):
+    """Squared distance to a style pixel at a position that is drawn anew: no function of sums."""
+
+    every: int = 1
+
+    def target(self, references: References) -> Any:
+        """The bank of pixels, and the one that is drawn."""
+        bank = tf.reshape(references.styles[0].view.image, (-1, 3))
+        return bank, bank[:1]
+
+    def refresh(self, target: Any, view: View, seed: tf.Tensor) -> Any:
+        """Draws another pixel."""
+        if seed[1] % self.every != 0:
+            return target
+        bank, _ = target
+        index = tf.random.stateless_uniform((1,), seed, 0, tf.shape(bank)[0], tf.int32)
+        return bank, tf.gather(bank, index)
+
+    def distances(self, view: View, target: Any) -> dict[str, tf.Tensor]:
+        """How far the mean colour is from it."""
+        colour = tf.reduce_mean(view.image, (0, 1, 2))
+        return {"image": tf.reduce_mean((colour - target[1][0]) ** 2)}
+
+
+def drawing(bundled: Encoder, content: tf.Tensor, style: tf.Tensor, every: int = 1) -> Objective:
+    terms: dict[str, Term] = {"pixel": RandomPixel(every=every), "tv": TotalVariation()}
+    weighted = {name: weigh(term, 1.0) for name, term in terms.items()}
+    return Objective(bundled, terms, weighted, {}, content, [(style, 1.0)])
+
+
+def test_a_refreshed_objective_is_another_function_and_the_old_one_stays(
+    bundled, content, style, iterate
+):
+    objective = drawing(bundled, content, style)
+    before = float(objective(iterate).total)
+    once, again = (objective.refreshed(iterate, (5, 1)) for _ in range(2))
+    other = objective.refreshed(iterate, (5, 2))
+    values = [float(o(iterate).total) for o in (objective, once, again, once, other)]
+    assert values[0] == before
+    assert values[1] == values[2] == values[3]
+    assert len({before, values[1], values[4]}) == 3
+    assert objective._step.traces == 1  # new targets are new data
+
+
+def test_a_refresh_that_changes_nothing_keeps_the_objective(bundled, content, style, iterate):
+    objective = drawing(bundled, content, style, every=2)
+    assert objective.refreshed(iterate, (5, 1)) is objective
+    assert objective.refreshed(iterate, (5, 2)) is not objective
+
+
+def test_terms_that_draw_nothing_cost_nothing(make, iterate):
+    objective = make()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective._step, "features", None)  # no network is run
+        assert objective.refreshed(iterate, (0, 0)) is objective

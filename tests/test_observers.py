@@ -22,7 +22,8 @@ from nst import images
 from nst.config.composition import compose
 from nst.config.settings import hparams
 from nst.config.validation import check
-from nst.observers import Observer
+from nst.loop import Scale
+from nst.observers import Observer, RunContext, TensorBoard
 from nst.runs.folder import RunFolder
 
 STEPS, EVERY, GRADIENT_EVERY = 7, 3, 2
@@ -71,7 +72,7 @@ class FailsAtFinish(Observer):
 
 def record(folder: Path, *overrides: str) -> None:
     """Runs a style transfer of 24x32 pixels into a folder."""
-    from nst.transfer import stylize
+    from nst.transfer import transfer
 
     folder.mkdir(exist_ok=True)
     for seed, (name, shape) in enumerate({"content": (24, 32), "style": (40, 20)}.items()):
@@ -88,7 +89,7 @@ def record(folder: Path, *overrides: str) -> None:
         ]
     )
     check(config)
-    stylize(config, folder)
+    transfer(config, folder)
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +202,13 @@ def test_the_picture_is_shown_on_its_way(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize("name", ["content", "style"])
-def test_content_and_style_are_shown_once(name: str, recorded: Recorded) -> None:
+def test_content_and_style_are_shown_once_at_the_size_of_the_run(name: str, recorded: Recorded) -> None:
     shown = recorded.pictures(f"source/{name}")
     assert list(shown) == [0]
-    original = np.asarray(Image.open(recorded.folder.parent / f"{name}.png")).astype(int)
-    assert np.abs(shown[0] - original).max() <= 1
+    source = images.load(recorded.folder.parent / f"{name}.png").rgb
+    size = {"content": (24, 32), "style": (32, 16)}[name]  # no larger than the result
+    expected = np.asarray(images.to_pil(images.resize(source, size))).astype(int)
+    assert np.abs(shown[0] - expected).max() <= 1
 
 
 def test_the_resolved_configuration_is_shown_as_text(recorded: Recorded) -> None:
@@ -233,6 +236,28 @@ def test_final_metrics_are_curves_of_one_point(recorded: Recorded) -> None:
     for name in ("content_distance", "style_distance", "seconds", "evaluations", "steps"):
         value = recorded.metrics[name]
         assert recorded.scalars(f"final/{name}") == {STEPS: pytest.approx(value, rel=1e-6)}
+
+
+def test_each_of_several_styles_is_shown(tmp_path: Path) -> None:
+    styles = [np.full((16, 20, 3), 0.2, np.float32), np.full((24, 16, 3), 0.8, np.float32)]
+    context = RunContext(
+        folder=RunFolder(tmp_path),
+        config="alpha: 1",
+        hparams={},
+        content=styles[0],
+        styles=styles,
+        scales=[Scale(16, 20, 1)],
+        first_step=0,
+        state=dict,
+        encode=images.encode_png,
+    )
+    observer = TensorBoard(scalars_every=1, images_every=1)
+    observer.start(context)
+    observer.finish({})
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    tags = [tag for tag in events.Tags()["tensors"] if tag.startswith("source/")]
+    assert tags == ["source/content", "source/style_1", "source/style_2"]
 
 
 # --- plain files ------------------------------------------------------------------------------

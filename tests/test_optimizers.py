@@ -81,7 +81,7 @@ def test_goes_down_counts_and_traces_once(name):
     assert totals[-1] < totals[0]
     assert optimizer.evaluations == objective.calls
     assert traces[-1] == traces[1] <= traces[0] + 1  # the first step traces, if any
-    assert set(evaluation.layers) == {"layer"}
+    assert set(evaluation.parts) == {"layer"}
     assert 0 <= np.min(optimizer.result) and np.max(optimizer.result) <= 1
 
 

@@ -114,7 +114,7 @@ from nst.config.composition import compose
 from nst.sources import gather
 
 inputs = gather(compose(["network=bundled"]))
-print(inputs.content.source, inputs.style.source, inputs.network.path, sep="\\n")
+print(inputs.content.source, inputs.styles[0].picture.source, inputs.network.path, sep="\\n")
 """
     paths = python("-c", gather, cwd=tmp_path, path=installed).splitlines()
     assert len(paths) == 3

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nst import stylize
-from nst.images.decode import Pixels
+from nst.images import Pixels
 
 PAIRS = [("harbour", "starry"), ("stilllife", "wave")]
 ON_PIXELS = ("optimizer.levels=1", "optimizer.learning_rate=0.02")

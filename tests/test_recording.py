@@ -17,7 +17,7 @@ import nst
 from nst import images, runtime
 from nst.errors import InputError
 from nst.loop import Scale
-from nst.observers import Observers, Run
+from nst.observers import Observers, RunContext
 from nst.runs import lock
 from nst.runs.folder import RunFolder, to_json
 from nst.runs.lock import locked
@@ -31,18 +31,22 @@ SMALL = ["network=bundled", "size=16", "steps=1", "pyramid=single"]
 def recording(folder: Path, image: Callable[[], np.ndarray]) -> Recording:
     """The record of a run of one step, which ends with an image."""
     white = np.ones((16, 16, 3), np.float32)
-    run = Run(
+    run = RunContext(
         folder=RunFolder(folder),
         config="alpha: 1\n",
         hparams={},
         content=white,
-        style=white,
+        styles=[white],
         scales=[Scale(16, 16, 1)],
         first_step=0,
         state=dict,
         encode=images.encode_png,
     )
-    return Recording(run, "0" * 64, Observers({}), {}, image)
+
+    def result() -> tuple[str, bytes]:
+        return "result.png", images.encode_png(image())
+
+    return Recording(run, "0" * 64, Observers({}), {}, result)
 
 
 def grey() -> np.ndarray:

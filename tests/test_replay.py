@@ -206,7 +206,7 @@ WRONG = {
     "replay=bass": "bass is not a run folder: it holds no config.yaml. Did you mean 'base'?",
     "replay=plain.png": "plain.png holds no text: only a result.png of a run carries its config",
     "replay=another.png": "another.png carries no configuration: only a result.png of a run does",
-    "replay=photo.jpg": "photo.jpg is not an image, or damaged (read are: PNG)",
+    "replay=photo.jpg": "photo.jpg holds no text: only a result.png of a run carries its config",
     "replay=base alhpa=3": "alhpa: there is no such key. Did you mean 'alpha'? "
     "`python -m nst.run --help` shows them all",
     "replay=base ++alhpa=3": "alhpa: nothing reads this key. Did you mean 'alpha'?",

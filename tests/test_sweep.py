@@ -406,7 +406,7 @@ from nst.config.composition import compose
 from nst.runtime import import_tensorflow
 import_tensorflow()
 from tensorflow.python.framework.func_graph import FuncGraph
-from nst.transfer import stylize
+from nst.transfer import transfer
 
 begun = 0
 make = FuncGraph.__init__
@@ -426,7 +426,7 @@ for job in jobs:
     for _ in range(1 if job else 50):
         config.seed += 1
         with tempfile.TemporaryDirectory() as folder:
-            stylize(config, Path(folder))
+            transfer(config, Path(folder))
     graphs.append(begun)
     memory.append(int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
 print(json.dumps([graphs, memory]))
@@ -458,10 +458,10 @@ def test_a_picture_is_decoded_once_and_again_when_it_has_changed(
     images = [f"content.image={here}/photo.png", f"style.image={changing}", "network=bundled"]
     shutil.copy(here / "painting.png", changing)
     first, again = gather(compose(images)), gather(compose([*images, "seed=3"]))
-    assert again.content is first.content and again.style is first.style
+    assert again.content is first.content and again.styles[0].picture is first.styles[0].picture
     shutil.copy(here / "photo.png", changing)
     os.utime(changing, ns=(1, 1))
-    assert gather(compose(images)).style.sha256 == first.content.sha256
+    assert gather(compose(images)).styles[0].picture.sha256 == first.content.sha256
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])

@@ -24,7 +24,7 @@ from PIL import Image
 
 from nst.config.composition import compose
 from nst.tensorboard import main
-from nst.transfer import stylize
+from nst.transfer import transfer
 
 STEPS = 14  # and a picture each: TensorBoard by itself would keep ten
 RUNS = {
@@ -50,7 +50,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, overrides in RUNS.items():
         run = folder / "outputs" / name
         run.mkdir(parents=True)
-        stylize(compose([*fixed, *overrides]), run)
+        transfer(compose([*fixed, *overrides]), run)
     cut = shutil.copytree(run, folder / "outputs" / "tuesday" / "1_cut")
     (event,) = cut.glob("events.*")
     event.write_bytes(event.read_bytes()[:-1500])

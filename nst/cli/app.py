@@ -26,7 +26,7 @@ from nst.cli.signals import commanding, in_worker, working
 from nst.config.composition import CONF_DIR, compose, quoted, with_path_quoted, without_hydra
 from nst.config.validation import check
 from nst.errors import InputError, nearest
-from nst.runs.folder import RESULT, STATUS, RunFolder
+from nst.runs.folder import STATUS, RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
 from nst.sources import Inputs, gather, resolved
@@ -59,7 +59,7 @@ def task(config: DictConfig) -> float:
             raise
         log.exception("this job failed, the sweep goes on: %s", error)
         return math.nan
-    log.info("%s  (%.0f s)", _shown(folder.path / RESULT), metrics["seconds"])
+    log.info("%s  (%.0f s)", _shown(folder.result), metrics["seconds"])
     if not sweeping:
         log.info("Compare: python -m nst.tensorboard%s", _beside(folder.path))
     return float(metrics["content_distance"] + metrics["style_distance"])
@@ -72,9 +72,9 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
-    from nst.transfer import stylize
+    from nst.transfer import transfer
 
-    return stylize(config, folder.path).metrics
+    return transfer(config, folder.path).metrics
 
 
 def _completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> dict[str, Any]:

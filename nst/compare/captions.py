@@ -1,26 +1,26 @@
-"""The few words under a picture: metrics, with their spread over seeds, and how the run stands."""
+"""Captions of pictures: metrics with their spread over seeds, and the state of the run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nst.compare.effects import number, spread
-from nst.compare.handles import shown
-from nst.compare.portraits import Gallery
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
+from nst.compare.settings import shown
+from nst.compare.statistics import number, spread
+from nst.compare.thumbnails import Gallery
 
-PALE, INK, ALARM = "#f3f3f1", "#1b1b1b", "#b33a00"  # ground, text, and what needs attention
+PALE, INK, ALARM = "#f3f3f1", "#1b1b1b", "#b33a00"  # background, text, and what needs attention
 
 
-def exemplar(runs: Sequence[Run], gallery: Gallery) -> Run | None:
-    """Chooses the run whose picture stands for several: the first completed, else any with one."""
+def exemplar(runs: Sequence[RunRecord], gallery: Gallery) -> RunRecord | None:
+    """Chooses the run that is shown for several: the first completed, else any with a picture."""
     pictured = [run for run in runs if run.folder in gallery.results]
     done = [run for run in pictured if run.state == "completed"]
     return next(iter([*done, *pictured]), None)
 
 
-def metric_lines(runs: Sequence[Run]) -> list[str]:
-    """Writes both distances, as mean ± standard deviation where there are several runs."""
+def metric_lines(runs: Sequence[RunRecord]) -> list[str]:
+    """Writes both distances; of several runs, mean ± standard deviation."""
     done = [run for run in runs if {"content_distance", "style_distance"} <= run.metrics.keys()]
     if not done:
         return []
@@ -31,19 +31,19 @@ def metric_lines(runs: Sequence[Run]) -> list[str]:
     return [" · ".join(words)] if len(done) == 1 else words
 
 
-def seed_line(runs: Sequence[Run], example: Run | None) -> str:
+def seed_line(runs: Sequence[RunRecord], example: RunRecord | None) -> str:
     """Says which of several runs is shown."""
     if len(runs) < 2 or example is None:
         return ""
-    seeds = {run.handles.get("seed") for run in runs}
-    shown_seed = shown(example.handles.get("seed"))
+    seeds = {run.settings.get("seed") for run in runs}
+    shown_seed = shown(example.settings.get("seed"))
     if len(seeds) < 2:
-        return f"{len(runs)} runs of the same setting"
+        return f"{len(runs)} runs with the same settings"
     return f"{len(seeds)} seeds, shown: {shown_seed}"
 
 
-def state_line(runs: Sequence[Run]) -> str:
-    """Says how runs stand unless all are completed; "not run" where there are none."""
+def state_line(runs: Sequence[RunRecord]) -> str:
+    """Writes the state of runs unless all are completed; "not run" where there are none."""
     if not runs:
         return "not run"
     if len(runs) == 1:
@@ -53,8 +53,9 @@ def state_line(runs: Sequence[Run]) -> str:
     return f"{done} of {len(runs)} completed; {others}" if others else ""
 
 
-def state(run: Run) -> str:
-    """Writes the state of a run, with the step that an unfinished one came to."""
+def state(run: RunRecord) -> str:
+    """Writes the state of a run, and the step that an unfinished one reached."""
     steps = run.metrics.get("steps")
-    came_to = steps is not None and run.state not in ("completed", "damaged")
-    return f"{run.state} at step {number(steps)}" if came_to and steps is not None else run.state
+    if steps is None or run.state in ("completed", "damaged"):
+        return run.state
+    return f"{run.state} at step {number(steps)}"

@@ -7,54 +7,54 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from nst.compare import portraits
-from nst.compare.effects import Effect, effects
-from nst.compare.handles import differing, label, ordered, with_handles
-from nst.compare.portraits import Gallery
-from nst.compare.reading import Run, find, names, read
+from nst.compare.folders import find, names
+from nst.compare.load import RunRecord, printable, read
+from nst.compare.settings import differing, label, ordered, with_settings
+from nst.compare.statistics import Effect, effects
+from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What is compared.
+    """Runs to compare.
 
     Attributes:
-        runs: With their handles, in the order of the folders.
-        keys: The handles that differ, in the order of the configuration, ``seed`` last.
+        runs: With their settings, in the order of the folders.
+        keys: Settings that differ, in the order of the configuration, ``seed`` last.
         gallery: All pictures.
     """
 
-    runs: Sequence[Run]
+    runs: Sequence[RunRecord]
     keys: Sequence[str]
     gallery: Gallery
 
     @property
     def title(self) -> str:
-        """Says what this is."""
+        """Heading of the comparison."""
         return "One run" if len(self.runs) == 1 else f"Comparison of {len(self.runs)} runs"
 
     @property
     def values(self) -> dict[str, list[Value]]:
-        """What each differing key took."""
+        """Values that each differing key takes."""
         return {
-            key: ordered(run.handles[key] for run in self.runs if key in run.handles)
+            key: ordered(run.settings[key] for run in self.runs if key in run.settings)
             for key in self.keys
         }
 
     @cached_property
     def effects(self) -> list[Effect]:
-        """The main effects."""
+        """Main effects of the differing keys."""
         return effects(self.runs, self.keys)
 
-    def label(self, run: Run) -> str:
-        """Names a run by what tells it apart, and by its folder where that is not enough."""
+    def label(self, run: RunRecord) -> str:
+        """Names a run by its differing settings, and by its folder where others share them."""
         words = label(run, self.keys)
-        twins = sum(label(other, self.keys) == words for other in self.runs)
-        return words if twins == 1 or words == run.name else f"{words} ({run.name})"
+        sharing = sum(label(other, self.keys) == words for other in self.runs)
+        return words if sharing == 1 or words == run.name else f"{words} ({run.name})"
 
-    def number(self, run: Run) -> int:
-        """Counts runs from 1."""
+    def number(self, run: RunRecord) -> int:
+        """Number of a run, from 1."""
         return self.runs.index(run) + 1
 
 
@@ -69,11 +69,11 @@ def gather(folders: Sequence[Path]) -> Comparison:
     """
     found = find(folders)
     runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
-    gallery = portraits.gather(runs)
-    notes = gallery.notes
-    runs = [
-        replace(run, state="damaged", reason=notes[run.folder]) if run.folder in notes else run
-        for run in runs
-    ]
-    runs = with_handles(runs)
+    gallery = load_gallery(runs)
+    runs = with_settings([_without_picture(run, gallery.notes.get(run.folder)) for run in runs])
     return Comparison(runs, differing(runs), gallery)
+
+
+def _without_picture(run: RunRecord, fault: str | None) -> RunRecord:
+    """Marks a run as damaged if its picture cannot be read."""
+    return run if fault is None else replace(run, state="damaged", reason=printable(fault))

@@ -1,4 +1,4 @@
-"""Where a run stands on the contact sheet: rows and columns by two keys, further keys as pages."""
+"""Layout of the contact sheet: rows and columns by two keys, further keys as pages."""
 
 from __future__ import annotations
 
@@ -7,72 +7,71 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from nst.compare.handles import label, ordered, short, shown
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
+from nst.compare.settings import label, ordered, short, shown
+from nst.compare.statistics import without_seed
 from nst.config.settings import Value
 
-MOST_COLUMNS = 8  # of a grid; a key with more values makes the rows
+MOST_COLUMNS = 8  # of a grid; a key with more values goes into the rows
 MOST_ROWS = 8  # of a page without a grid
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Runs of one setting: one, several seeds, or none where the sweep has a gap."""
+    """Runs of one combination of settings: one, several seeds, or none where a sweep has a gap."""
 
     caption: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
 
 
 @dataclass(frozen=True)
 class Page:
-    """A table of cells; None stays blank. Titles are empty where captions say it all."""
+    """A table of cells; None is blank. Titles are empty where cells have captions."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
 
 
-def pages(runs: Sequence[Run], keys: Sequence[str]) -> list[Page]:
+def pages(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Page]:
     """Lays out runs.
 
     Args:
-        runs: With their handles.
-        keys: That differ, see :func:`nst.compare.handles.differing`.
+        runs: With their settings.
+        keys: That differ, see :func:`nst.compare.settings.differing`.
 
     Returns:
-        At least one page. A grid, if its cells are at least half full, else a plain list; several
-        seeds of a setting share a cell where two other keys want the rows and columns.
+        At least one page. A grid if at least half of its cells have runs, else a plain list; seeds
+        share a cell where two other keys take the rows and columns.
     """
     axes = axes_of(runs, keys)
-    placed = [run for run in runs if all(key in run.handles for key in axes)]
-    settings = {tuple(run.handles[key] for key in axes) for run in placed}
-    cells = math.prod(len(ordered(run.handles[key] for run in placed)) for key in axes)
-    if len(axes) < 2 or 2 * len(settings) < cells:
+    placed = [run for run in runs if all(key in run.settings for key in axes)]
+    filled = {tuple(run.settings[key] for key in axes) for run in placed}
+    cells = math.prod(len(ordered(run.settings[key] for run in placed)) for key in axes)
+    if len(axes) < 2 or 2 * len(filled) < cells:
         return _list("", runs, axes)
     others = [run for run in runs if run not in placed]
-    return _grids(placed, axes) + (
-        _list("Without a place in the grid", others, keys) if others else []
-    )
+    return _grids(placed, axes) + (_list("Outside the grid", others, keys) if others else [])
 
 
-def axes_of(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
-    """Orders keys by how many values they take; seeds are an axis only where there is room."""
-    counts = {key: len({run.handles.get(key) for run in runs}) for key in keys}
-    axes = sorted((key for key in keys if key != "seed"), key=lambda key: -counts[key])
+def axes_of(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[str]:
+    """Sorts keys by their number of values; the seed is an axis only where there is room."""
+    counts = {key: len({run.settings.get(key) for run in runs}) for key in keys}
+    axes = sorted(without_seed(keys), key=lambda key: -counts[key])
     return [*axes, "seed"] if "seed" in keys and len(axes) < 2 else axes
 
 
-def _grids(runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
-    values = {key: ordered(run.handles[key] for run in runs) for key in axes}
+def _grids(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Page]:
+    values = {key: ordered(run.settings[key] for run in runs) for key in axes}
     across, down, *further = axes
     if len(values[across]) > MOST_COLUMNS:
         across, down = down, across
 
-    def cell(setting: dict[str, Value]) -> Cell:
-        here = tuple(run for run in runs if all(run.handles[k] == v for k, v in setting.items()))
-        return Cell("", here)
+    def cell(chosen: dict[str, Value]) -> Cell:
+        here = (run for run in runs if all(run.settings[k] == v for k, v in chosen.items()))
+        return Cell("", tuple(here))
 
-    made = []
+    grids = []
     for combination in product(*(values[key] for key in further)):
         page = dict(zip(further, combination, strict=True))
         rows = tuple(
@@ -80,27 +79,27 @@ def _grids(runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
             for row in values[down]
         )
         title = ", ".join(_title(key, value) for key, value in page.items())
-        made.append(Page(title, tuple(_title(across, v) for v in values[across]), rows))
-    return made
+        grids.append(Page(title, tuple(_title(across, v) for v in values[across]), rows))
+    return grids
 
 
-def _list(title: str, runs: Sequence[Run], axes: Sequence[str]) -> list[Page]:
-    groups: dict[str, list[Run]] = {}
+def _list(title: str, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Page]:
+    groups: dict[str, list[RunRecord]] = {}
     for run in sorted(runs, key=lambda run: _rank(run, runs, axes)):
         groups.setdefault(label(run, axes), []).append(run)
     cells = iter([Cell(caption, tuple(group)) for caption, group in groups.items()])
     width = max(1, min(5, math.ceil(math.sqrt(1.3 * len(groups)))))
-    made = []
+    lists = []
     while batch := list(islice(cells, width * MOST_ROWS)):
         blank = [None] * (-len(batch) % width)
         filled = [*batch, *blank]
         rows = tuple(("", tuple(filled[i : i + width])) for i in range(0, len(filled), width))
-        made.append(Page(title, ("",) * width, rows))
-    return made
+        lists.append(Page(title, ("",) * width, rows))
+    return lists
 
 
-def _rank(run: Run, runs: Sequence[Run], axes: Sequence[str]) -> list[int]:
-    return [ordered(r.handles.get(key) for r in runs).index(run.handles.get(key)) for key in axes]
+def _rank(run: RunRecord, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[int]:
+    return [ordered(r.settings.get(key) for r in runs).index(run.settings.get(key)) for key in axes]
 
 
 def _title(key: str, value: Value) -> str:

@@ -1,4 +1,4 @@
-"""The runs as a table: ``runs.csv`` and what the terminal shows."""
+"""The runs as a table: ``runs.csv``, and the one that the terminal shows."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from rich.text import Text
 
 from nst.compare.captions import state
 from nst.compare.comparison import Comparison
-from nst.compare.effects import METRICS, number
-from nst.compare.handles import short, shown
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
+from nst.compare.settings import short, shown
+from nst.compare.statistics import METRICS, number
 
 
 def csv_text(comparison: Comparison) -> str:
-    """Writes a row a run: folder, state, reason, differing keys, every metric."""
+    """Writes one row per run: folder, state, reason, differing settings, every metric."""
     metrics = dict.fromkeys(name for run in comparison.runs for name in run.metrics)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["folder", "status", "reason", *comparison.keys, *metrics])
     for run in comparison.runs:
-        handles = [_plain(run.handles.get(key)) for key in comparison.keys]
+        settings = [_plain(run.settings.get(key)) for key in comparison.keys]
         numbers = [run.metrics.get(name, "") for name in metrics]
-        writer.writerow([run.folder, run.state, run.reason, *handles, *numbers])
+        writer.writerow([run.folder, run.state, run.reason, *settings, *numbers])
     return file.getvalue()
 
 
 def show(comparison: Comparison, console: Console) -> None:
     """Prints two runs side by side, any other number as one table."""
-    console.print(two(comparison) if len(comparison.runs) == 2 else overview(comparison))
+    console.print(side_by_side(comparison) if len(comparison.runs) == 2 else overview(comparison))
 
 
 def overview(comparison: Comparison) -> Table:
-    """Lists the runs with their state, differing keys and metrics."""
+    """Lists the runs with their state, differing settings and metrics."""
     table = _table(["state", *map(short, comparison.keys), *METRICS.values(), "folder"])
     for run in comparison.runs:
-        handles = [shown(run.handles.get(key)) for key in comparison.keys]
-        _row(table, [state(run), *handles, *(_metric(run, name) for name in METRICS), run.name])
+        settings = [shown(run.settings.get(key)) for key in comparison.keys]
+        _row(table, [state(run), *settings, *(_metric(run, name) for name in METRICS), run.name])
     return table
 
 
-def two(comparison: Comparison) -> Table:
-    """Sets two runs side by side: the keys that differ, and both sets of metrics."""
+def side_by_side(comparison: Comparison) -> Table:
+    """Lists the settings and metrics of two runs side by side."""
     first, second = comparison.runs
     table = _table(["", first.name, second.name, "change"])
     for key in comparison.keys:
-        _row(table, [key, *(shown(run.handles.get(key)) for run in comparison.runs)])
+        _row(table, [key, *(shown(run.settings.get(key)) for run in comparison.runs)])
     _row(table, [""])
     _row(table, ["state", state(first), state(second)])
     for name in (*METRICS, "steps", "total"):
@@ -61,8 +61,8 @@ def two(comparison: Comparison) -> Table:
     return table
 
 
-def _change(first: Run, second: Run, name: str) -> str:
-    """Writes by how much a metric differs, in percent of the first run's."""
+def _change(first: RunRecord, second: RunRecord, name: str) -> str:
+    """Writes the change of a metric, in percent of the first run's."""
     before, after = first.metrics.get(name), second.metrics.get(name)
     if not before or after is None or before == after:
         return ""
@@ -73,7 +73,7 @@ def _plain(value: object) -> object:
     return " ".join(value) if isinstance(value, tuple) else value
 
 
-def _metric(run: Run, name: str) -> str:
+def _metric(run: RunRecord, name: str) -> str:
     return number(run.metrics[name]) if name in run.metrics else ""
 
 
@@ -85,4 +85,4 @@ def _table(headings: Sequence[str]) -> Table:
 
 
 def _row(table: Table, cells: Sequence[str]) -> None:
-    table.add_row(*(Text(cell) for cell in cells))  # Text: brackets in a path are no markup
+    table.add_row(*(Text(cell) for cell in cells))  # Text: brackets in a path are not markup

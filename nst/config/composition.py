@@ -158,6 +158,15 @@ class Runtime:
 
 
 @dataclass
+class Output:
+    """The file of the picture."""
+
+    name: str = MISSING
+    format: str = MISSING
+    quality: int = MISSING
+
+
+@dataclass
 class Config:
     """The root of the configuration."""
 
@@ -178,6 +187,7 @@ class Config:
     pyramid: Pyramid = field(default_factory=Pyramid)
     observer: Dict[str, Observer] = field(default_factory=dict)
     runtime: Runtime = field(default_factory=Runtime)
+    output: Output = field(default_factory=Output)
 
 
 def register() -> None:

@@ -14,7 +14,7 @@ Value = str | int | float | bool | tuple[str, ...] | None
 Handles = dict[str, Value]
 
 # Keys that cannot change a picture: they say what watches a run and where files come from.
-ASIDE = ("resume", "replay", "observer", "network.url", "network.md5", "network.timeout")
+ASIDE = ("resume", "replay", "observer", "output", "network.url", "network.md5", "network.timeout")
 
 
 def flat(node: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Value]]:

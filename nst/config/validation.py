@@ -36,6 +36,15 @@ def one_of(*names: str) -> Check:
     return lambda x: None if x in names else f"one of {', '.join(names)}.{nearest(str(x), names)}"
 
 
+def file_name(name: str) -> str | None:
+    """Check the name of a file without folder and ending."""
+    if re.search(r"\.(png|jpe?g|webp|tiff?)$", name, re.IGNORECASE):
+        return "a name without its ending: output.format adds it"
+    if not name or name.startswith(".") or re.search(r"[/\\\0\n]", name) or len(name) > 100:
+        return "the name of a file, without a folder: hydra.run.dir chooses that"
+    return None
+
+
 CHECKS: dict[str, Check] = {
     "alpha": at_least(0),
     "beta": at_least(0),
@@ -59,6 +68,8 @@ CHECKS: dict[str, Check] = {
     "pyramid.min_size": at_least(16),
     "pyramid.factor": above(1),
     "pyramid.exponent": between(-4, 4),
+    "output.format": one_of("png", "jpg", "webp", "tiff"),
+    "output.quality": between(1, 100),
     "runtime.precision": one_of("auto", "float32", "bfloat16", "float16"),
     "runtime.threads": at_least(1),
     "runtime.gradient_every": at_least(1),
@@ -90,6 +101,7 @@ def check(config: DictConfig) -> None:
         if not isinstance(value, int | float | None):
             raise InputError(f"optimizer.options.{key}: {value} is no number, nor true or false")
     check_keys(config)
+    _require("output.name", config.output.name, file_name)
     _check_terms(config)
     if config.init.base == "file" and config.init.image is None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")

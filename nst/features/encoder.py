@@ -83,20 +83,30 @@ class Encoder:
         return features
 
     def mean_activations(
-        self, images: Sequence[tf.Tensor], layers: Sequence[str]
+        self,
+        images: Sequence[tf.Tensor],
+        layers: Sequence[str],
+        weights: Sequence[float | tf.Tensor] | None = None,
     ) -> dict[str, tf.Tensor]:
         """Measures the mean activation of every filter over calibration images.
 
         Dividing a feature map by it equals rescaling the filters so that each has a mean activation
         of 1, since ReLU and pooling commute with positive factors (Gatys et al., 2016, section 2).
 
+        Args:
+            images: RGB in [0, 1], ``[1, H, W, 3]`` each.
+            layers: Keras layer names.
+            weights: How much each image counts; None for all the same.
+
         Returns:
             Positive numbers ``[C]`` by layer name, at least ``FLOOR`` of the layer's own mean.
         """
-        per_image = [self(image, layers) for image in images]
+        shares = [1.0] * len(images) if weights is None else list(weights)
+        weighted = [(self(image, layers), w) for image, w in zip(images, shares, strict=True)]
         means = {
-            layer: tf.add_n([tf.reduce_mean(f[layer], (0, 1, 2)) for f in per_image]) / len(images)
-            for layer in per_image[0]
+            layer: tf.add_n([w * tf.reduce_mean(f[layer], (0, 1, 2)) for f, w in weighted])
+            / sum(shares)
+            for layer in weighted[0][0]
         }
         # A layer that is dead altogether stays zero: the tiny constant forbids 0 / 0.
         return {k: tf.maximum(m, FLOOR * tf.reduce_mean(m) + 1e-12) for k, m in means.items()}

@@ -1,1 +1,1 @@
-"""Reading, whole-or-nothing writing and fetching of files. Free of TensorFlow."""
+"""Files: read, written whole or not at all, and fetched. Free of TensorFlow."""

@@ -35,7 +35,7 @@ def read(path: Path, most: int) -> bytes:
         raise InputError(_missing(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a name no file can have
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{str(path)!r} cannot be read: {reason}") from error
+        raise InputError(f"{_short(str(path))!r} cannot be read: {reason}") from error
     if not regular:
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
         raise InputError(f"{path} is {kind}: give the path of a file")
@@ -65,6 +65,11 @@ def folder(path: Path) -> Path:
     beside = path.absolute().parent
     names = [p.name for p in beside.iterdir()] if beside.is_dir() else []
     raise InputError(f"{path} does not exist.{nearest(path.name, names)}")
+
+
+def _short(name: str) -> str:
+    """Cut what cannot be a name, such as an array printed as text, to a line's length."""
+    return name if len(name) <= 500 else f"{name[:200]}…{name[-50:]}"
 
 
 def _missing(path: Path) -> str:

@@ -1,27 +1,22 @@
 """Images from files and arrays to float32 sRGB and back. Free of TensorFlow."""
 
-from nst.images.decode import Pixels
-from nst.images.io import (
-    Picture,
-    cover,
-    encode_png,
-    fit,
-    from_array,
-    load,
-    read_text,
-    resize,
-    to_pil,
-)
+from nst.images.io import from_array, from_memory, load, to_pil
+from nst.images.picture import Picture, Pixels, visible
+from nst.images.resampling import cover, fit, resize
+from nst.images.saving import encode, encode_png, read_text
 
 __all__ = [
     "Picture",
     "Pixels",
     "cover",
+    "encode",
     "encode_png",
     "fit",
     "from_array",
+    "from_memory",
     "load",
     "read_text",
     "resize",
     "to_pil",
+    "visible",
 ]

@@ -1,29 +1,66 @@
 """The mathematics of the loss, as pure functions of tensors.
 
 Conventions: means instead of the paper's sums, so that values are of order one and independent
-of the size of the image. The README lists what this means for the paper's alpha and beta.
+of the size of the image. Every mean is made of :class:`Sums`, which add up over the parts of an
+image. The README lists what this means for the paper's alpha and beta.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 
-class GramSums(NamedTuple):
-    """Statistics of a feature map that add up over positions.
-
-    Sums over parts of an image (or several images) are the sums of the parts' statistics.
+class Sums(NamedTuple):
+    """Sums over positions: those of an image are the sums of those of its parts.
 
     Attributes:
-        products: Sum over positions of ``F Fᵀ``, ``[C, C]``.
-        count: Number of positions, scalar.
+        total: The sum, a tensor or a nest of tensors.
+        count: Number of summands, or the sum of their weights, scalar.
     """
 
-    products: tf.Tensor
+    total: Any
     count: tf.Tensor
+
+
+def mean(sums: Sums) -> Any:
+    """Divides by the count: a nest as ``sums.total``, zero where nothing was summed."""
+    return tf.nest.map_structure(lambda x: tf.math.divide_no_nan(x, sums.count), sums.total)
+
+
+def blend(values: Sequence[Any], weights: Sequence[float | tf.Tensor]) -> Any:
+    """Weighted mean of nests of tensors.
+
+    Args:
+        values: Nests of one structure.
+        weights: One number >= 0 each, not all of them 0; only their ratios matter.
+    """
+    whole = tf.add_n([tf.convert_to_tensor(weight) for weight in weights])
+    shares = [weight / whole for weight in weights]
+
+    def mixed(*tensors: tf.Tensor) -> tf.Tensor:
+        return tf.add_n([tf.cast(s, x.dtype) * x for s, x in zip(shares, tensors, strict=True)])
+
+    return tf.nest.map_structure(mixed, *values)
+
+
+def weighted(features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Multiplies the features of each position by its weight; None stands for weights of one."""
+    return features if weights is None else features * tf.cast(weights, features.dtype)
+
+
+def positions(features: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
+    """Counts the positions of a feature map ``[1, h, w, C]``, each by its weight: a scalar."""
+    if weights is None:
+        return tf.cast(tf.reduce_prod(tf.shape(features)[:-1]), features.dtype)
+    return tf.reduce_sum(tf.cast(weights, features.dtype))
+
+
+def content_sums(features: tf.Tensor, target: tf.Tensor) -> Sums:
+    """Sums the squared differences of two feature maps ``[1, h, w, C]`` over all entries."""
+    return _squares(features, target)
 
 
 def content_distance(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
@@ -38,20 +75,22 @@ def content_distance(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     Returns:
         A scalar >= 0.
     """
-    return tf.reduce_mean(tf.math.squared_difference(features, target))
+    return mean(content_sums(features, target))
 
 
-def gram_sums(features: tf.Tensor) -> GramSums:
-    """Sums the products of all pairs of channels over positions.
+def gram_sums(features: tf.Tensor, weights: tf.Tensor | None = None) -> Sums:
+    """Sums the products of all pairs of channels over positions, ``Σ F Fᵀ``.
 
     Args:
         features: ``F``, ``[1, h, w, C]`` float32 or float64 (float16 would overflow).
+        weights: Of the positions, ``[1, h, w, 1]``, >= 0; None for one each.
 
     Returns:
-        The additive statistics of which :func:`gram_matrix` is made.
+        Sums with the total ``[C, C]``, of which :func:`gram_matrix` is made.
     """
-    rows = tf.reshape(features, [-1, features.shape[-1]])
-    return GramSums(_products(rows), tf.cast(tf.shape(rows)[0], rows.dtype))
+    roots = None if weights is None else tf.sqrt(weights)  # each factor of a product gets one
+    rows = tf.reshape(weighted(features, roots), [-1, features.shape[-1]])
+    return Sums(_products(rows), positions(features, weights))
 
 
 @tf.custom_gradient
@@ -64,27 +103,35 @@ def _products(rows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tens
     return tf.matmul(rows, rows, transpose_a=True), gradient
 
 
-def gram_matrix(sums: GramSums) -> tf.Tensor:
+def gram_matrix(sums: Sums) -> tf.Tensor:
     """The Gram matrix ``G = Fᵀ F / (h w)``, ``[C, C]`` (Gatys et al. 2015, eq. 3).
 
     Departure: divided by the number of positions, so that images of any size can be compared.
     """
-    return sums.products / sums.count
+    return mean(sums)
 
 
-def gram_distance(sums: GramSums, target: tf.Tensor) -> tf.Tensor:
+def gram_distance(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Mean squared difference of Gram matrices (Gatys et al. 2015, eq. 4).
 
     Departure: the paper's is a quarter of it, for images of equal size.
 
     Args:
-        sums: Statistics of the iterate.
+        gram: ``G`` of the iterate, ``[C, C]``.
         target: ``A``, the Gram matrix of the style image, ``[C, C]``.
 
     Returns:
         A scalar >= 0.
     """
-    return tf.reduce_mean(tf.math.squared_difference(gram_matrix(sums), target))
+    return tf.reduce_mean(tf.math.squared_difference(gram, target))
+
+
+def variation_sums(image: tf.Tensor) -> tuple[Sums, Sums]:
+    """Sums the squared differences of neighbouring pixels: vertical ones, and horizontal ones.
+
+    Parts of an image have all of its pairs only if they share the line along which it is cut.
+    """
+    return _squares(image[:, 1:], image[:, :-1]), _squares(image[:, :, 1:], image[:, :, :-1])
 
 
 def total_variation(image: tf.Tensor) -> tf.Tensor:
@@ -98,10 +145,10 @@ def total_variation(image: tf.Tensor) -> tf.Tensor:
     Returns:
         A scalar >= 0.
     """
-    vertical = tf.math.squared_difference(image[:, 1:], image[:, :-1])
-    horizontal = tf.math.squared_difference(image[:, :, 1:], image[:, :, :-1])
-    return _mean_or_zero(vertical) + _mean_or_zero(horizontal)
+    vertical, horizontal = variation_sums(image)
+    return mean(vertical) + mean(horizontal)
 
 
-def _mean_or_zero(x: tf.Tensor) -> tf.Tensor:
-    return tf.math.divide_no_nan(tf.reduce_sum(x), tf.cast(tf.size(x), x.dtype))
+def _squares(a: tf.Tensor, b: tf.Tensor) -> Sums:
+    squares = tf.math.squared_difference(a, b)
+    return Sums(tf.reduce_sum(squares), tf.cast(tf.size(squares), squares.dtype))

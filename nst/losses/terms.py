@@ -1,133 +1,113 @@
-"""Terms of the loss: which layers are compared, how, and with which weights.
-
-A term holds no tensor. Its target is computed once a scale and handed in at each evaluation, and
-so are the weights, which therefore take no part in comparing terms: one compiled step serves all
-equal terms.
-"""
+"""The terms that ship: content, style as statistics of features, total variation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from nst.features.encoder import Features
 from nst.losses import functional
+from nst.losses.base import AdditiveTerm, FeatureTerm, References, View
+from nst.losses.functional import Sums, blend, mean, positions
 
 
 @dataclass(frozen=True)
-class Term:
-    """One named part of the loss, ``weight * Σ_part part_weight * distance_part``.
+class Content(FeatureTerm, AdditiveTerm):
+    """What is where: feature maps themselves (Gatys et al. 2015, eq. 1). Regions play no part."""
 
-    Attributes:
-        weight: Factor of the whole term, >= 0.
-        layers: Keras names of the layers it looks at; none for a term on the image itself.
+    def target(self, references: References) -> dict[str, tf.Tensor]:
+        """The content image's feature maps."""
+        return {layer: references.content.features[layer] for layer in self.layers}
 
-    Raises:
-        ValueError: The weight is negative.
+    def sums(self, view: View, target: Any) -> dict[str, Sums]:
+        """Squared differences for each layer."""
+        return {k: functional.content_sums(view.features[k], target[k]) for k in self.layers}
+
+    def compare(self, sums: Mapping[str, Sums], target: Any) -> dict[str, tf.Tensor]:
+        """Mean squared differences."""
+        return {layer: mean(squares) for layer, squares in sums.items()}
+
+
+@dataclass(frozen=True)
+class StatisticTerm(FeatureTerm, AdditiveTerm):
+    """A term that compares mean statistics of features, wherever in the image they are.
+
+    A subclass says what is summed and how far two means are apart. Several styles are blended as
+    the weighted mean of their statistics; each region is compared with the same one of the styles,
+    and the distance of a layer is the mean over regions.
     """
 
-    weight: float = field(compare=False)
-    layers: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        """Checks the values."""
-        object.__setattr__(self, "layers", tuple(self.layers))
-        if not self.weight >= 0:
-            raise ValueError(f"weight must be 0 or more, received {self.weight}")
-
-    @property
-    def part_weights(self) -> dict[str, float]:
-        """Weights of the parts (of most terms: the layers), by name."""
-        return {"image": 1.0}
-
-    def target(self, content: Features, style: Features) -> Any:
-        """Computes what the iterate is compared with: any nest of tensors.
+    def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> Any:
+        """Sums something over positions.
 
         Args:
-            content: Normalised feature maps of the content image at the scale of the iterate.
-            style: Those of the style image.
-        """
-        return ()
+            features: ``[1, h, w, C]``.
+            weights: Of the positions, ``[1, h, w, 1]``; None for one each.
 
-    def distances(self, image: tf.Tensor, features: Features, target: Any) -> dict[str, tf.Tensor]:
-        """Computes the unweighted distance of each part, a scalar each.
-
-        Args:
-            image: The iterate, RGB in [0, 1], ``[1, H, W, 3]``.
-            features: Its normalised feature maps, ``[1, h, w, C]`` by layer.
-            target: What :meth:`target` returned.
+        Returns:
+            A nest of tensors.
         """
         raise NotImplementedError
 
+    def distance(self, means: Any, target: Any) -> tf.Tensor:
+        """How far statistics divided by the number of positions are from a target's, a scalar."""
+        raise NotImplementedError
 
-@dataclass(frozen=True)
-class FeatureTerm(Term):
-    """A term that compares layers of the network.
+    def target(self, references: References) -> dict[str, Any]:
+        """The blended means of the styles: for each layer one nest a region."""
+        means = [
+            {k: [mean(s) for s in sums] for k, sums in self.sums(style.view, ()).items()}
+            for style in references.styles
+        ]
+        blended: dict[str, Any] = blend(means, [style.weight for style in references.styles])
+        return blended
 
-    Attributes:
-        layer_weights: One number >= 0 a layer, or None for equal ones whose sum is 1.
-
-    Raises:
-        ValueError: Lengths differ, a layer is named twice, or a weight is negative.
-    """
-
-    layer_weights: Sequence[float] | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        """Checks the values."""
-        super().__post_init__()
-        if not self.layers or len(set(self.layers)) < len(self.layers):
-            raise ValueError(f"layers must be named, each once, received {list(self.layers)}")
-        weights = self.layer_weights
-        if weights is not None and len(weights) != len(self.layers):
-            raise ValueError(f"{len(self.layers)} layers, but {len(weights)} layer_weights")
-        if any(not weight >= 0 for weight in weights or ()):
-            raise ValueError(f"layer_weights must be 0 or more, received {list(weights or ())}")
-
-    @property
-    def part_weights(self) -> dict[str, float]:
-        """The layer weights; where none are given, equal ones (Gatys et al. 2015, eq. 5)."""
-        if self.layer_weights is not None:
-            return dict(zip(self.layers, self.layer_weights, strict=True))
-        return dict.fromkeys(self.layers, 1 / len(self.layers))
-
-
-@dataclass(frozen=True)
-class Content(FeatureTerm):
-    """What is where: feature maps themselves (Gatys et al. 2015, eq. 1)."""
-
-    def target(self, content: Features, style: Features) -> dict[str, tf.Tensor]:
-        """The content image's feature maps."""
-        return {layer: content[layer] for layer in self.layers}
-
-    def distances(self, image: tf.Tensor, features: Features, target: Any) -> dict[str, tf.Tensor]:
-        """Mean squared distance for each layer."""
-        return {k: functional.content_distance(features[k], target[k]) for k in self.layers}
-
-
-@dataclass(frozen=True)
-class Gram(FeatureTerm):
-    """Which features occur together, wherever: Gram matrices (Gatys et al. 2015, eq. 3-5)."""
-
-    def target(self, content: Features, style: Features) -> dict[str, tf.Tensor]:
-        """The style image's Gram matrices."""
-        return {k: functional.gram_matrix(functional.gram_sums(style[k])) for k in self.layers}
-
-    def distances(self, image: tf.Tensor, features: Features, target: Any) -> dict[str, tf.Tensor]:
-        """Mean squared distance of Gram matrices for each layer."""
+    def sums(self, view: View, target: Any) -> dict[str, list[Sums]]:
+        """The statistics of each layer, one a region."""
         return {
-            k: functional.gram_distance(functional.gram_sums(features[k]), target[k])
-            for k in self.layers
+            layer: [
+                Sums(self.statistics(features, weights), positions(features, weights))
+                for weights in view.region_weights(layer)
+            ]
+            for layer, features in ((k, view.features[k]) for k in self.layers)
+        }
+
+    def compare(self, sums: Mapping[str, list[Sums]], target: Any) -> dict[str, tf.Tensor]:
+        """The mean distance of the regions for each layer."""
+        return {
+            layer: tf.reduce_mean(
+                [
+                    self.distance(mean(region), wanted)
+                    for region, wanted in zip(regions, target[layer], strict=True)
+                ]
+            )
+            for layer, regions in sums.items()
         }
 
 
 @dataclass(frozen=True)
-class TotalVariation(Term):
+class Gram(StatisticTerm):
+    """Which features occur together, wherever: Gram matrices (Gatys et al. 2015, eq. 3-5)."""
+
+    def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+        """Products of all pairs of channels, ``[C, C]``."""
+        return functional.gram_sums(features, weights).total
+
+    def distance(self, means: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """Mean squared difference of Gram matrices."""
+        return functional.gram_distance(means, target)
+
+
+@dataclass(frozen=True)
+class TotalVariation(AdditiveTerm):
     """How restless the image is, see :func:`nst.losses.functional.total_variation`."""
 
-    def distances(self, image: tf.Tensor, features: Features, target: Any) -> dict[str, tf.Tensor]:
-        """The total variation of the iterate itself."""
-        return {"image": functional.total_variation(image)}
+    def sums(self, view: View, target: Any) -> dict[str, tuple[Sums, Sums]]:
+        """Squared differences of vertical and of horizontal neighbours."""
+        return {"image": functional.variation_sums(view.image)}
+
+    def compare(self, sums: Mapping[str, tuple[Sums, Sums]], target: Any) -> dict[str, tf.Tensor]:
+        """The total variation."""
+        return {"image": tf.add_n([mean(direction) for direction in sums["image"]])}

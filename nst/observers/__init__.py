@@ -1,6 +1,6 @@
 """What watches a run: each observer on its own, none can stop it."""
 
-from nst.observers.base import Observer, Observers, Run
+from nst.observers.base import Observer, Observers, RunContext
 from nst.observers.files import Checkpoints, Metrics, Snapshots
 from nst.observers.progress import Progress
 from nst.observers.tensorboard import TensorBoard
@@ -11,7 +11,7 @@ __all__ = [
     "Observer",
     "Observers",
     "Progress",
-    "Run",
+    "RunContext",
     "Snapshots",
     "TensorBoard",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nst.images.decode import Pixels
+from nst.images import Pixels
 from nst.loop import Record, Scale
 from nst.runs.folder import RunFolder
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Run:
+class RunContext:
     """What observers know of a run before its first step.
 
     Attributes:
@@ -23,9 +23,9 @@ class Run:
         config: The resolved configuration, YAML.
         hparams: The handles, flat, each bool, int, float or str.
         content: The content image at full size, ``[H, W, 3]``.
-        style: The style image, ``[h, w, 3]``.
+        styles: The style images, ``[h, w, 3]`` each.
         scales: Coarse to fine.
-        first_step: 0, or where a resumed run goes on.
+        first_step: 0, or the first one of a resumed run.
         state: Returns what a checkpoint holds.
         encode: Makes a PNG file of an image ``[H, W, 3]``, provenance included.
     """
@@ -34,7 +34,7 @@ class Run:
     config: str
     hparams: Mapping[str, bool | int | float | str]
     content: Pixels
-    style: Pixels
+    styles: Sequence[Pixels]
     scales: Sequence[Scale]
     first_step: int
     state: Callable[[], Mapping[str, Any]]
@@ -49,7 +49,7 @@ class Run:
 class Observer:
     """Watches a run; the methods do nothing unless overridden."""
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Called once, before the first step."""
 
     def step(self, record: Record) -> None:
@@ -70,7 +70,7 @@ class Observers:
         self._active = dict(observers)
         self.failures: list[str] = []
 
-    def start(self, run: Run) -> None:
+    def start(self, run: RunContext) -> None:
         """Tells every observer, in order."""
         self._tell("start", run)
 

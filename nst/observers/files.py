@@ -7,17 +7,17 @@ from typing import IO, Any
 
 from nst.files.atomic import write_atomic
 from nst.loop import Record
-from nst.observers.base import Observer, Run
+from nst.observers.base import Observer, RunContext
 from nst.runs.folder import HISTORY, to_json
 
 
 def due(record: Record, every: int) -> bool:
-    """Tells whether an observer that acts every so many steps acts now: also at the very end."""
+    """Tell whether an observer with this cadence acts on a record; it always does on the last."""
     return record.step % every == 0 or record.last
 
 
 class Metrics(Observer):
-    """Writes ``metrics.jsonl``, one object a line, flushed at once.
+    """Writes ``metrics.jsonl``, one object per line, flushed at once.
 
     Args:
         every: Steps between lines, >= 1.
@@ -27,28 +27,28 @@ class Metrics(Observer):
         self._every = every
         self._file: IO[str] | None = None
 
-    def start(self, run: Run) -> None:
-        """Opens the file; lines after the checkpoint that a run goes on from are dropped."""
+    def start(self, run: RunContext) -> None:
+        """Open the file; lines after the checkpoint that a run resumes from are dropped."""
         kept = [line for line in run.folder.history() if line["step"] < run.first_step]
         path = run.folder.path / HISTORY
         write_atomic(path, "".join(to_json(line) + "\n" for line in kept).encode())
         self._file = path.open("a", encoding="utf-8")
 
     def step(self, record: Record) -> None:
-        """Writes a line."""
+        """Write a line."""
         assert self._file is not None
         if due(record, self._every):
             self._file.write(to_json(as_line(record)) + "\n")
             self._file.flush()
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Closes the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
 def as_line(record: Record) -> dict[str, Any]:
-    """Makes the object of a line; layers are named ``term/layer``."""
+    """Make the object of a line; layers are named ``term/layer``."""
     return {
         "step": record.step,
         "scale": record.scale,
@@ -57,7 +57,7 @@ def as_line(record: Record) -> dict[str, Any]:
         "total": record.total,
         "raw": record.raw,
         "weighted": record.weighted,
-        "layers": {f"{t}/{p}": v for t, parts in record.layers.items() for p, v in parts.items()},
+        "layers": {f"{t}/{p}": v for t, parts in record.parts.items() for p, v in parts.items()},
         "gradient": dict(record.gradient),
     }
 
@@ -72,33 +72,33 @@ class Snapshots(Observer):
     def __init__(self, every: int) -> None:
         self._every = every
 
-    def start(self, run: Run) -> None:
-        """Makes the folder."""
+    def start(self, run: RunContext) -> None:
+        """Make the folder."""
         self._run, self._folder = run, run.folder.path / "snapshots"
         self._folder.mkdir(exist_ok=True)
 
     def step(self, record: Record) -> None:
-        """Writes a file."""
+        """Write a file."""
         if due(record, self._every):
             data = self._run.encode(record.image.numpy()[0])
             write_atomic(self._folder / f"{record.step:06d}.png", data)
 
 
 class Checkpoints(Observer):
-    """Keeps what ``resume=`` needs, in ``checkpoints/latest.npz``.
+    """Keeps what ``resume=`` needs in ``checkpoints/latest.npz``.
 
     Args:
-        every: Steps between checkpoints, >= 1; a kill costs at most so many.
+        every: Steps between checkpoints, >= 1; a kill loses at most that many.
     """
 
     def __init__(self, every: int) -> None:
         self._every = every
 
-    def start(self, run: Run) -> None:
-        """Takes the run over."""
+    def start(self, run: RunContext) -> None:
+        """Remember the run."""
         self._run = run
 
     def step(self, record: Record) -> None:
-        """Writes the state after the update that the record's image is about to get."""
+        """Save the state before every ``every``-th update."""
         if (record.step + 1) % self._every == 0:
             self._run.folder.save_checkpoint(self._run.state())

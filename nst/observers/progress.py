@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal of its own, a line now and then elsewhere."""
+"""How far a run is: a bar on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from nst.loop import Record
-from nst.observers.base import Observer, Run
+from nst.observers.base import Observer, RunContext
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +21,14 @@ class Progress(Observer):
     """Shows scale, step, losses, speed and time left.
 
     Args:
-        seconds: Between lines where there is no terminal, or other workers write to it, > 0.
+        seconds: Between log lines where there is no terminal of our own, > 0.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    def start(self, run: Run) -> None:
-        """Shows the bar on a terminal, unless the workers of a sweep share it."""
+    def start(self, run: RunContext) -> None:
+        """Show the bar on a terminal, unless the workers of a sweep share it."""
         self._run, self._next_line = run, 0.0
         self._first: Record | None = None
         alone = current_process().name == "MainProcess"
@@ -50,7 +50,7 @@ class Progress(Observer):
             self._bar.start()
 
     def step(self, record: Record) -> None:
-        """Moves the bar, or logs a line when it is time."""
+        """Move the bar, or log a line when it is due."""
         scale, losses = self._scale(record), self._losses(record)
         if self._bar is not None:
             self._bar.update(self._task, completed=record.step, scale=scale, losses=losses)
@@ -60,7 +60,7 @@ class Progress(Observer):
             log.info("%s%s  %s  %s", self._who, done, scale, losses)
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Takes the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -72,9 +72,7 @@ class Progress(Observer):
         terms = "  ".join(f"{name} {value:.3g}" for name, value in record.raw.items())
         if self._first is None:
             self._first = record
-        steps, seconds = (
-            record.step - self._first.step,
-            record.seconds - self._first.seconds,
-        )
+        steps = record.step - self._first.step
+        seconds = record.seconds - self._first.seconds
         speed = f"  {steps / seconds:.1f} steps/s" if steps and seconds else ""
         return f"total {record.total:.4g}  {terms}{speed}"

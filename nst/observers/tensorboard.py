@@ -1,7 +1,7 @@
 """The event file: curves, images, configuration and hparams of a run.
 
-TensorBoard sorts what it shows by name and opens its table with the first five metrics: the names here
-are such that ``final/`` is first among the numbers and ``result`` among the pictures.
+TensorBoard sorts by name and opens its table with the first five metrics. The names here put
+``final/`` first among the numbers and ``result`` first among the pictures.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import api as hparams
 
+from nst.images import Pixels, fit, resize
 from nst.loop import Record
-from nst.observers.base import Observer, Run
+from nst.observers.base import Observer, RunContext
 from nst.observers.files import due
 
 FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
@@ -33,23 +34,26 @@ class TensorBoard(Observer):
         self._scalars_every, self._images_every = scalars_every, images_every
         self._last: tuple[int, float] | None = None
 
-    def start(self, run: Run) -> None:
-        """Opens the file; writes what does not change."""
+    def start(self, run: RunContext) -> None:
+        """Open the file; write what does not change."""
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run.folder.path))
+        finest = run.scales[-1]
+        long_side = max(finest.height, finest.width)
         with self._writer.as_default(run.first_step):
-            tf.summary.image("source/content", run.content[None])
-            tf.summary.image("source/style", run.style[None])
-            tf.summary.text(
-                "config", f"```yaml\n{run.config}\n```"
-            )  # fenced, or it is one paragraph
-            # Runs of one trial_id fall into one row, and jobs of two sweeps may be called the same.
+            tf.summary.image("source/content", _at_most(run.content, long_side)[None])
+            for number, style in enumerate(run.styles, start=1):
+                name = "style" if len(run.styles) == 1 else f"style_{number}"
+                tf.summary.image(f"source/{name}", _at_most(style, long_side)[None])
+            # Fenced, or it is one paragraph.
+            tf.summary.text("config", f"```yaml\n{run.config}\n```")
+            # Runs of one trial_id share a row, and jobs of two sweeps may have the same name.
             path = run.folder.path.absolute()
             hparams.hparams(dict(run.hparams), trial_id=f"{path.name} in {path.parent}")
-            self._writer.flush()  # TensorBoard can show both images while the first step compiles
+            self._writer.flush()  # TensorBoard can show the images while the first step compiles
 
     def step(self, record: Record) -> None:
-        """Writes the points of the curves, and now and then the image."""
+        """Write the points of the curves and, at its own cadence, the image."""
         with self._writer.as_default(record.step):
             if record.step == self._run.first_step:
                 tf.summary.experimental.write_raw_pb(layout(record), record.step)
@@ -62,7 +66,7 @@ class TensorBoard(Observer):
                 self._writer.flush()
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Writes the final metrics, by which TensorBoard's hparams table can be sorted; closes."""
+        """Write the final metrics, by which the hparams table can be sorted, and close the file."""
         with self._writer.as_default(self._run.steps):
             for name in FINAL:
                 if name in metrics:
@@ -76,8 +80,13 @@ class TensorBoard(Observer):
         self._last = record.step, record.seconds
 
 
+def _at_most(image: Pixels, long_side: int) -> Pixels:
+    """Shrink to the run's size: photographs at full size would take 100 MB per run."""
+    return resize(image, fit(image.shape[:2], min(long_side, max(image.shape[:2]))))
+
+
 def layout(record: Record) -> bytes:
-    """Makes the page of custom scalars: a chart a term, in which the curves of all runs meet.
+    """Make the page of custom scalars: one chart per term, with the curves of all runs.
 
     TensorBoard merges the layouts of all runs; equal charts appear once.
     """
@@ -96,15 +105,15 @@ def layout(record: Record) -> bytes:
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """Names the numbers of a record as TensorBoard shows them."""
+    """Name the numbers of a record as TensorBoard shows them."""
     return {
         "loss/total": record.total,
         **{f"loss_raw/{term}": value for term, value in record.raw.items()},
         **{f"loss_weighted/{term}": value for term, value in record.weighted.items()},
         **{
-            f"layer_{term}/{layer}": value
-            for term, layers in record.layers.items()
-            for layer, value in layers.items()
+            f"layer_{term}/{part}": value
+            for term, parts in record.parts.items()
+            for part, value in parts.items()
         },
         **{f"gradient/{term}": value for term, value in record.gradient.items()},
         "time/evaluations": float(record.evaluations),

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
-
-class Evaluation(NamedTuple):
-    """The objective at one image.
-
-    Attributes:
-        total: Scalar float32, exactly the function whose gradient is given.
-        gradient: Float32, the shape of the image.
-        layers: Nest of raw values per term and layer; optimizers hand it on unread.
-    """
-
-    total: tf.Tensor
-    gradient: tf.Tensor
-    layers: Any = ()
-
+from nst.losses import Evaluation as Evaluation
 
 Objective = Callable[[tf.Tensor], Evaluation]
 """Image `[1, H, W, 3]` to its `Evaluation`; already compiled."""
@@ -62,6 +49,9 @@ class Optimizer(Protocol):
         Raises:
             Diverged: The evaluation or the update is not finite.
         """
+
+    def objective_changed(self) -> None:
+        """Takes notice that evaluations made so far are those of another function."""
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next iterates depend on; survives `np.savez`."""

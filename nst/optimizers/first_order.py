@@ -105,6 +105,9 @@ class FirstOrder:
         self._iterate = iterate
         return evaluation
 
+    def objective_changed(self) -> None:
+        """Nothing to do: no evaluation is kept for the next step."""
+
     def state(self) -> dict[str, np.ndarray]:
         """Image, running mean, Keras' variables, units and count."""
         held = self._held

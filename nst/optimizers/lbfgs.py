@@ -84,6 +84,10 @@ class LBFGS:
             self._descend(objective, here)
         return here
 
+    def objective_changed(self) -> None:
+        """Drops the evaluation at the iterate; the next step makes it again."""
+        self._here, self._counted = None, False
+
     def state(self) -> dict[str, np.ndarray]:
         """Image, curvature pairs `[k, 1, H, W, 3]`, unit, count and reason."""
         history = self._history

@@ -49,6 +49,15 @@ class RunFolder:
         """What ``metrics.json`` says; empty for a run that has not completed."""
         return self._read_json(METRICS)
 
+    @property
+    def result(self) -> Path:
+        """Path of the picture, which exists once the run has ended.
+
+        Raises:
+            InputError: The folder holds no configuration.
+        """
+        return self.path / result_name(self.config().get("output"))
+
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``; a last line cut short by a kill is left out.
 
@@ -173,6 +182,18 @@ class RunFolder:
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
         return _record(path.read_bytes(), str(path)) if path.is_file() else {}
+
+
+def result_name(output: Mapping[str, Any] | None) -> str:
+    """Name the file of a run's picture.
+
+    Args:
+        output: The node of that name in the configuration; None in recordings older than it.
+    """
+    if output is None:
+        return RESULT
+    # Whatever a foreign recording says, the file is in its own folder.
+    return Path(f"{output['name']}.{output['format']}").name
 
 
 def recorded_config(source: Path) -> DictConfig:

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst import __version__
 from nst.errors import InputError
-from nst.images.io import read_text
+from nst.images import read_text
 from nst.runtime import versions
 
 MOST_CHARACTERS = 1 << 18  # of a configuration; the longest one is a tenth of it
@@ -41,20 +41,17 @@ def carried_config(picture: Path) -> DictConfig:
     return parsed(text["config"], picture)
 
 
-def parsed(text: str, source: Path, resolved: bool = True) -> DictConfig:
-    """Parses a recorded configuration, which may come from anybody, without resolving anything.
+def parsed(text: str, source: Path) -> DictConfig:
+    """Parses a recorded configuration, which may come from anybody.
 
-    Args:
-        text: YAML.
-        source: Where it comes from, for messages.
-        resolved: Whether it is of a run that has started. Somebody has put an interpolation into it
-            then, perhaps to read this machine's environment, and that is an error.
+    A recording is resolved. An interpolation in it was put there by somebody, perhaps to read this
+    machine's environment: it is an error and never evaluated.
 
     Raises:
         InputError: It is damaged, or holds what no recording does.
     """
     try:
-        _check_plain(text, resolved)
+        _check_plain(text)
         config = OmegaConf.create(text)
     except DAMAGED as error:
         reason = " ".join(str(error).split())
@@ -64,7 +61,7 @@ def parsed(text: str, source: Path, resolved: bool = True) -> DictConfig:
     return config
 
 
-def _check_plain(text: str, resolved: bool) -> None:
+def _check_plain(text: str) -> None:
     """Refuses what makes YAML more than data: references, tags, endless size or depth."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"it has {len(text)} characters, at most {MOST_CHARACTERS} are read")
@@ -76,5 +73,5 @@ def _check_plain(text: str, resolved: bool) -> None:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
             raise ValueError("it holds YAML references or tags, which no recording has")
-        if resolved and isinstance(event, yaml.ScalarEvent) and "${" in event.value:
+        if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
             raise ValueError(f"it holds the interpolation {event.value}; a recording has none")

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from nst.images.decode import Pixels
 from nst.loop import Record
-from nst.observers import Observers, Run
-from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, RESULT
+from nst.observers import Observers, RunContext
+from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS
 from nst.runs.status import outcome
 
 
@@ -22,20 +21,20 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         identity: Of the run, see :func:`nst.runs.identity.identity`.
         observers: What watches the run.
         environment: Machine, versions, hashes.
-        image: Returns the picture so far, ``[H, W, 3]``.
+        result: Returns the picture so far: name and bytes of its file.
     """
 
     def __init__(
         self,
-        run: Run,
+        run: RunContext,
         identity: str,
         observers: Observers,
         environment: Mapping[str, Any],
-        image: Callable[[], Pixels],
+        result: Callable[[], tuple[str, bytes]],
     ) -> None:
         self._run, self._folder, self._observers = run, run.folder, observers
         self._identity = identity
-        self._environment, self._image = environment, image
+        self._environment, self._result = environment, result
         self._metrics: dict[str, Any] = {}
 
     def __enter__(self) -> Recording:
@@ -78,7 +77,7 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
     def _write_end(self) -> Exception | None:
         """Writes what a run leaves; returns the error that kept it from doing so."""
         try:
-            self._folder.write(RESULT, self._run.encode(self._image()))
+            self._folder.write(*self._result())
             if self._metrics:
                 self._folder.write_json(METRICS, self._metrics)
         except Exception as error:  # of the disk, or of a picture that is not finite

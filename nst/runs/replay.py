@@ -68,6 +68,8 @@ def _stopped(path: Path) -> DictConfig:
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types of what somebody may have edited, or another version have written."""
+    if "output" not in recorded:  # older than that setting
+        recorded.output = compose().output
     plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
         typed = OmegaConf.merge(OmegaConf.structured(Config), plain)

@@ -106,7 +106,7 @@ def report(sweep: Sweep) -> list[str]:
 
 
 def _compare(folder: Path) -> None:
-    from nst.compare.__main__ import main  # not above: it draws, and --help need not wait
+    from nst.compare.cli import main  # not above: it draws, and --help need not wait
 
     try:
         main([str(folder)])

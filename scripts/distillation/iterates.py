@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from distillation.networks import Features, Student
+from nst.features.encoder import normalised, readout
 from nst.losses import gram_matrix, gram_sums
 
 STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
 CONTENT = ("block4_conv2",)
-RATE, MEMORY = 0.03, 0.9  # of a step in pixel values, and of its momentum
+RATE, MEMORY = 0.04, 0.9  # of a step in pixel values, and of its momentum
 LIFE = 120  # steps until a new pair takes the place of an iterate
 WEIGHT = (-1.0, 2.5)  # powers of ten between which the weight of style against content is drawn
 
@@ -74,8 +75,12 @@ class Iterates:
         return tape.gradient(total, images)
 
     def _seen(self, images: tf.Tensor) -> Features:
-        """Feature maps in the teacher's channels: runs measure distances there, too."""
-        return self._student.guesses(images, (*STYLE, *CONTENT))
+        """Feature maps in the teacher's metric, in which runs measure distances, too."""
+        maps = self._student.features(images)
+        return {
+            name: normalised(tf.cast(maps[name], tf.float32), readout(self._student.lifts[name]))
+            for name in (*STYLE, *CONTENT)
+        }
 
 
 def _split(maps: Features) -> tuple[Features, Features]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,15 +53,12 @@ class Student(tf.Module):
         """Feature maps ``[N, h, w, D]`` of RGB images in [0, 1], by layer, in bfloat16."""
         return vgg(images, self.filters, tf.nn.avg_pool2d)
 
-    def guesses(self, images: tf.Tensor, layers: Iterable[str] | None = None) -> Features:
-        """What it takes the teacher's feature maps to be, in units of their deviations, float32.
+    def guesses(self, images: tf.Tensor) -> Features:
+        """What it takes the teacher's feature maps to be, thinned out as in :func:`compared`.
 
-        Args:
-            images: RGB in [0, 1], ``[N, H, W, 3]``.
-            layers: Which maps; None for all, thinned out as in :func:`compared`.
+        In units of the deviations of the teacher's channels, float32.
         """
-        maps = self.features(images)
-        maps = compared(maps) if layers is None else {name: maps[name] for name in layers}
+        maps = compared(self.features(images))
         lifts = {name: tf.cast(self.lifts[name], tf.bfloat16) for name in maps}
         return {
             name: tf.cast(tf.einsum("nhwd,dt->nhwt", maps[name], lifts[name]), tf.float32)

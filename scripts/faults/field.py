@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from nst.cli.app import run
-from nst.compare.reading import read
+from nst.compare.load import read
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
 

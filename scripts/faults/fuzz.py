@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from faults.field import COMMAND, Field, Tally
 from nst.cli.messages import USER_ERRORS, explain
-from nst.compare.reading import read
+from nst.compare.load import read
 from nst.config.composition import compose
 from nst.config.validation import check
 from nst.runs.folder import RunFolder

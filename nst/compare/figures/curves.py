@@ -3,76 +3,73 @@
 from __future__ import annotations
 
 import html
-import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from nst.compare.effects import METRICS, Effect
-from nst.compare.handles import label, ordered, short, shown
-from nst.compare.reading import Run
+from nst.compare.figures.look import PALETTE, colour, render
+from nst.compare.load import RunRecord
+from nst.compare.settings import label, ordered, short, shown
+from nst.compare.statistics import METRICS, Effect
 from nst.config.settings import Value
 
-# From Okabe and Ito's palette, what is told apart by all eyes, on light and on dark.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#8a8a8a")
 DASHES = ("-", "--", ":", "-.")
-FOREGROUND = "#123456"  # stands for the text colour of the page, which the SVG is given at the end
+FOREGROUND = "#123456"  # placeholder for the text colour of the page
 PAGE_STYLE: dict[Any, Any] = {
-    "axes.formatter.limits": (-2, 4),  # short numbers at the axes
+    "axes.formatter.limits": (-2, 4),  # of tick labels
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "nst",  # else ids differ from one time to the next
+    "svg.hashsalt": "nst",  # else ids differ between calls
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), FOREGROUND),
     **dict.fromkeys(("xtick.color", "ytick.color"), FOREGROUND),
 }
+RAW = "raw."  # before the name of a term in a history
 AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 
 
 @style.context(["default", PAGE_STYLE])
-def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
+def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
     """Draws the raw terms and the total of every run.
 
-    Colours tell the values of the first key apart, dashes those of the second; each line also
-    carries its run's label.
+    Colours distinguish the values of the first key, dashes those of the second; each line has
+    its run's label as a tooltip.
 
     Args:
-        runs: With their handles and histories.
-        keys: That differ, the most telling first.
+        runs: With their settings and histories.
+        keys: That differ, the one with most values first.
         axis: ``evaluations`` or ``seconds``.
 
     Returns:
         SVG, or "" where no run has a history.
     """
-    terms = dict.fromkeys(
-        term for run in runs for term in _raw(run.history[-1] if run.history else {})
-    )
-    panels = {f"{term}, unweighted": term for term in terms} | {"total, as optimised": None}
-    told = [run for run in runs if run.history]
-    if not told:
+    runs = [run for run in runs if run.history]
+    if not runs:
         return ""
+    terms = dict.fromkeys(key for run in runs for key in run.history[-1] if key.startswith(RAW))
+    panels = {f"{term.removeprefix(RAW)}, unweighted": term for term in terms}
+    panels["total, as optimised"] = "total"
     figure, grid = _panels(math.ceil(len(panels) / 2), 2, (5.2, 2.9), below=0.5)
-    styles = _styles(told, keys)
+    styles = _styles(runs, keys)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
     for axes, (title, term) in zip(grid.flat, panels.items(), strict=False):
-        for index, run in enumerate(told):
-            x = [_number(record.get(axis)) for record in run.history]
-            y = [_number(_raw(r).get(term) if term else r.get("total")) for r in run.history]
+        for index, run in enumerate(runs):
+            x, y = ([record.get(key, math.nan) for record in run.history] for key in (axis, term))
             colour, dash = styles[index]
             axes.plot(x, y, color=colour, linestyle=dash, linewidth=1.4, gid=f"curve-{index}")
         _scale(axes, [value for line in axes.lines for value in line.get_ydata() if value > 0])
         axes.set_title(title, size=11)
         axes.set_xlabel(AXES[axis])
         axes.grid(alpha=0.25)
-    _legend(figure, told, keys)
-    titles = [label(run, keys) for run in told]
+    _legend(figure, runs, keys)
+    titles = [label(run, keys) for run in runs]
     return re.sub(
         r'<g id="curve-(\d+)">',
         lambda m: f'<g class="curve"><title>{html.escape(titles[int(m[1])])}</title>',
@@ -82,7 +79,7 @@ def curves(runs: Sequence[Run], keys: Sequence[str], axis: str) -> str:
 
 @style.context(["default", PAGE_STYLE])
 def main_effects(effects: Sequence[Effect]) -> str:
-    """Draws, for each key and metric, every setting (grey) and the mean over them (blue)."""
+    """Draws, per key and metric, every combination (grey) and the mean over them (blue)."""
     if not effects:
         return ""
     metrics = [metric for metric in list(METRICS)[:3] if all(metric in e.points for e in effects)]
@@ -94,13 +91,11 @@ def main_effects(effects: Sequence[Effect]) -> str:
                 axes.plot([place] * len(sample), sample, "o", color=PALETTE[-1], ms=4, alpha=0.7)
             means = [spread.mean for spread in effect.spreads[metric]]
             bars = [spread.deviation or 0.0 for spread in effect.spreads[metric]]
-            # A line between words would claim an order that they do not have.
+            # A line between words would suggest an order that they do not have.
             joined = "-" if all(isinstance(value, int | float) for value in effect.values) else ""
             look = {"color": PALETTE[0], "linestyle": joined, "marker": "o", "ms": 7}
             axes.errorbar(places, means, bars, capsize=4, **look)
-            axes.set_xticks(
-                places, [shown(value)[:18] for value in effect.values], parse_math=False
-            )
+            axes.set_xticks(places, [shown(value)[:18] for value in effect.values])
             axes.margins(x=0.15)
             axes.grid(alpha=0.25)
             axes.set_xlabel(short(effect.key))
@@ -111,8 +106,8 @@ def main_effects(effects: Sequence[Effect]) -> str:
 def _panels(
     rows: int, columns: int, panel: tuple[float, float] = (3.5, 2.9), below: float = 0.0
 ) -> tuple[Figure, Any]:
-    """Makes a grid of axes, each in a panel of so many inches, with room below them."""
-    # By hand: the layout engines measure every text several times, which takes seconds.
+    """Makes a grid of axes, each in a panel of the given inches, with room below the grid."""
+    # Computed here: the layout engines measure every text several times, which takes seconds.
     width, height = panel[0] * columns, panel[1] * rows + below
     figure = Figure((width, height))
     edges = {"left": 0.65 / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
@@ -124,7 +119,7 @@ def _panels(
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
-    """Makes the vertical axis logarithmic where the values, all positive, span over a decade."""
+    """Makes the vertical axis logarithmic where the values, all positive, span a decade."""
     if not values or max(values) < 10 * min(values):
         return
     axes.set_yscale("log", nonpositive="mask")
@@ -134,40 +129,24 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
     axes.minorticks_off()
 
 
-def _raw(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    raw = record.get("raw")
-    return raw if isinstance(raw, dict) else {}
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def _styles(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[Any, str]]:
+def _styles(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[tuple[Any, str]]:
     first, second = [*keys, None, None][:2]
     colours, dashes = (
-        ordered(run.handles.get(key or "") for run in runs) for key in (first, second)
+        ordered(run.settings.get(key or "") for run in runs) for key in (first, second)
     )
     return [
         (
-            colour(colours.index(run.handles.get(first or "")), len(colours)),
-            DASHES[dashes.index(run.handles.get(second or "")) % len(DASHES)],
+            colour(colours.index(run.settings.get(first or "")), len(colours)),
+            DASHES[dashes.index(run.settings.get(second or "")) % len(DASHES)],
         )
         for run in runs
     ]
 
 
-def colour(index: int, count: int) -> Any:
-    """Picks from the palette, grey left aside; more values than it has run from dark to bright."""
-    if count < len(PALETTE):
-        return PALETTE[index]
-    return matplotlib.colormaps["viridis"](0.1 + 0.8 * index / (count - 1))
-
-
-def _legend(figure: Figure, runs: Sequence[Run], keys: Sequence[str]) -> None:
+def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> None:
     entries: dict[str, Any] = {}
     for key, fixed in zip(keys[:2], ({"linestyle": "-"}, {"color": FOREGROUND}), strict=False):
-        values: list[Value] = ordered(run.handles.get(key) for run in runs)
+        values: list[Value] = ordered(run.settings.get(key) for run in runs)
         for index, value in enumerate(values):
             look = {
                 "color": colour(index, len(values)),
@@ -175,18 +154,13 @@ def _legend(figure: Figure, runs: Sequence[Run], keys: Sequence[str]) -> None:
             } | fixed
             entries[f"{short(key)}={shown(value)}"] = Line2D([], [], **look)
     if entries and len(entries) <= 16:
-        legend = figure.legend(
-            entries.values(), entries, loc="lower center", ncols=8, frameon=False
-        )
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+        figure.legend(entries.values(), entries, loc="lower center", ncols=8, frameon=False)
 
 
 def _svg(figure: Figure) -> str:
-    """Writes SVG to stand inside a page: no header, no date, no size of its own."""
-    file = io.StringIO()
-    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
+    """Writes SVG for use inside a page: no header, no date, no fixed size."""
+    undated = {"Date": None, "Creator": None}
+    svg = render(figure, format="svg", transparent=True, metadata=undated).decode()
     head, rest = svg[svg.index("<svg") :].split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
     svg = f"{head}>{rest}".replace(PALETTE[0], "var(--accent)")

@@ -1,46 +1,44 @@
-"""The pictures of the report: inputs, contact sheet, and a section with a slider for every run."""
+"""The pictures of the report: source images, contact sheet, and a section per run."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
 from nst.compare.comparison import Comparison
-from nst.compare.effects import METRICS, number
 from nst.compare.layout import Cell, Page
-from nst.compare.markup import escape, image, link
-from nst.compare.portraits import Portrait, jpeg
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
+from nst.compare.report.markup import escape, image, link
+from nst.compare.statistics import METRICS, number
+from nst.compare.thumbnails import Thumbnail, jpeg
 
 
-def contents(comparison: Comparison) -> list[Portrait]:
+def contents(comparison: Comparison) -> list[Thumbnail]:
     """Lists the content images, each once."""
     return list(dict.fromkeys(comparison.gallery.contents.values()))
 
 
-def inputs(comparison: Comparison) -> str:
+def source_images(comparison: Comparison) -> str:
     """Shows the content and style images of all runs."""
-    figures: dict[Portrait, str] = {}
-    for run in comparison.runs:
-        for role, found in (
-            ("content", comparison.gallery.contents),
-            ("style", comparison.gallery.styles),
-        ):
-            if run.folder in found:
-                portrait, words = found[run.folder], f"{role}: {run.handles[role]}"
-                shown = image(jpeg(portrait.cell), words)
-                figures.setdefault(
-                    portrait, f"<figure>{shown}<figcaption>{escape(words)}</figcaption></figure>"
-                )
+    images = {"content": comparison.gallery.contents, "style": comparison.gallery.styles}
+    figures: dict[Thumbnail, str] = {}
+    for run, role in product(comparison.runs, images):
+        thumbnail = images[role].get(run.folder)
+        if thumbnail is not None and thumbnail not in figures:
+            words = f"{role}: {run.settings[role]}"
+            caption = f"<figcaption>{escape(words)}</figcaption>"
+            figures[thumbnail] = f"<figure>{image(jpeg(thumbnail.cell), words)}{caption}</figure>"
     return f'<div class="inputs">{"".join(figures.values())}</div>' if figures else ""
 
 
 def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
     """Shows the contact sheet; a click on a picture leads to its run."""
     words = (
-        "Below each picture its centre at 100 %. A click shows the run; ← and → lead on from there."
+        "Below each picture: its centre at 100 %. Click a picture to open its run, press ← and → to "
+        "move between runs."
     )
     parts = [f"<p>{words}</p>"]
     for page in pages:
@@ -72,11 +70,10 @@ def _cell(cell: Cell | None, comparison: Comparison) -> str:
         reason = escape(next((run.reason for run in cell.runs), ""))
         target = f"#run-{comparison.number(cell.runs[0])}" if cell.runs else "#sheet"
         return f'<td><div class="none">{alarm}<a href="{target}">{reason}</a></div>{words}</td>'
-    portrait = comparison.gallery.results[example.folder]
+    thumbnail = comparison.gallery.results[example.folder]
     name = comparison.label(example)
-    pictures = image(jpeg(portrait.cell), name) + image(
-        jpeg(portrait.crop), f"centre of {name}", "crop"
-    )
+    crop = image(jpeg(thumbnail.crop), f"centre of {name}", "crop")
+    pictures = image(jpeg(thumbnail.cell), name) + crop
     return f'<td><a href="#run-{comparison.number(example)}">{pictures}</a>{words}{alarm}</td>'
 
 
@@ -87,11 +84,8 @@ def run_sections(comparison: Comparison, out: Path) -> str:
     for index, run in enumerate(comparison.runs, start=1):
         content = comparison.gallery.contents.get(run.folder)
         picture = _before_after(run, comparison, None if content is None else known.index(content))
-        state = (
-            ""
-            if run.state == "completed"
-            else f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
-        )
+        state = f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
+        state = "" if run.state == "completed" else state
         parts.append(
             f'<section class="run card" id="run-{index}"><a class="close" href="#sheet">close</a>'
             f"<h3>{index}: {escape(comparison.label(run))}</h3>{picture}{state}"
@@ -100,17 +94,14 @@ def run_sections(comparison: Comparison, out: Path) -> str:
     return f'<div class="runs">{"".join(parts)}</div>'
 
 
-def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
-    portrait = comparison.gallery.results.get(run.folder)
-    if portrait is None:
-        return '<p class="pale">There is no picture.</p>'
-    result = image(portrait.large, comparison.label(run))
-    style = f"--aspect: {portrait.size[0] / portrait.size[1]:.4f}"
+def _before_after(run: RunRecord, comparison: Comparison, content: int | None) -> str:
+    thumbnail = comparison.gallery.results.get(run.folder)
+    if thumbnail is None:
+        return '<p class="pale">No picture.</p>'
+    result = image(thumbnail.large, comparison.label(run))
+    style = f"--aspect: {thumbnail.size[0] / thumbnail.size[1]:.4f}"
     if content is None:
-        layer, control = (
-            "",
-            '<p class="pale">Its content image is not where it was, or has changed.</p>',
-        )
+        layer, control = "", '<p class="pale">The content image was moved or has changed.</p>'
     else:
         layer = (
             f'<div class="before before-{content}" role="img" aria-label="content image"></div>'
@@ -124,16 +115,15 @@ def _before_after(run: Run, comparison: Comparison, content: int | None) -> str:
     return f'<div class="look" style="{style}">{slider}{control}</div>'
 
 
-def _facts(run: Run, comparison: Comparison, out: Path) -> str:
+def _facts(run: RunRecord, comparison: Comparison, out: Path) -> str:
     facts = {name: number(run.metrics[key]) for key, name in METRICS.items() if key in run.metrics}
-    portrait = comparison.gallery.results.get(run.folder)
+    thumbnail = comparison.gallery.results.get(run.folder)
     folder = Path(os.path.relpath(run.folder, out)).as_posix()
-    told = {name: escape(value) for name, value in facts.items()}
-    if portrait and run.picture:
+    if thumbnail and run.picture:
         file = Path(os.path.relpath(run.picture, out)).as_posix()
-        told["picture"] = link(file, "{} × {} px".format(*portrait.size))
-        if portrait.large_size != portrait.size:
-            told["picture"] += " (here {} × {})".format(*portrait.large_size)
-    told["folder"] = link(f"{folder}/", run.name)
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in told.items())
+        facts["picture"] = link(file, "{} × {} px".format(*thumbnail.size))
+        if thumbnail.large_size != thumbnail.size:
+            facts["picture"] += " (here {} × {})".format(*thumbnail.large_size)
+    facts["folder"] = link(f"{folder}/", run.name)
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in facts.items())
     return f"<dl>{pairs}</dl>"

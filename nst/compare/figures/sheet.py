@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 import matplotlib
@@ -12,17 +13,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nst.compare.captions import ALARM, INK, PALE, exemplar, metric_lines, seed_line, state_line
 from nst.compare.layout import Cell, Page
-from nst.compare.portraits import CELL, Gallery
+from nst.compare.thumbnails import CELL, Gallery
 
 WIDTH = CELL[0]  # of a column, px
 GAP, LINE = 16, 22  # between cells; from one line of text to the next, px
-GUTTER = 200  # most width of the titles of rows, px
+GUTTER = 200  # maximum width of row titles, px
 NO_PICTURE = "#dddddb"
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """What is drawn for a cell."""
+    """What is drawn in a cell."""
 
     picture: Image.Image | None
     crop: Image.Image | None
@@ -65,15 +66,15 @@ def draw(page: Page, heading: str, gallery: Gallery) -> Image.Image:
 
 def _tile(cell: Cell, gallery: Gallery) -> Tile:
     example = exemplar(cell.runs, gallery)
-    portrait = gallery.results[example.folder] if example else None
+    thumbnail = gallery.results[example.folder] if example else None
     state = state_line(cell.runs)
-    if portrait is None:  # the box says it all
+    if thumbnail is None:  # its box holds state and reason
         reason = next((run.reason for run in cell.runs), "")
         words = [*_wrap(state or "no picture", WIDTH - GAP), *_wrap(reason, WIDTH - GAP)]
         return Tile(None, None, tuple(words[:6]), tuple(_wrap(cell.caption, WIDTH)))
     lines = [cell.caption, *metric_lines(cell.runs), seed_line(cell.runs, example)]
     wrapped = [part for line in lines if line for part in _wrap(line, WIDTH)]
-    return Tile(portrait.cell, portrait.crop, tuple(_wrap(state, WIDTH)), tuple(wrapped))
+    return Tile(thumbnail.cell, thumbnail.crop, tuple(_wrap(state, WIDTH)), tuple(wrapped))
 
 
 def _place(
@@ -114,7 +115,7 @@ def _height(row: Sequence[Tile | None]) -> int:
 
 @lru_cache
 def _font(bold: bool = False) -> ImageFont.FreeTypeFont:
-    # Matplotlib brings it along: the same on every machine, with Greek and Cyrillic.
+    # Ships with Matplotlib: the same on every machine, with Greek and Cyrillic.
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, 16)
 
@@ -140,9 +141,7 @@ def _wrap(text: str, width: int) -> list[str]:
             lines[-1] = joined
             continue
         while _font(True).getlength(word) > width:
-            fits = next(
-                n for n in range(len(word), 0, -1) if _font(True).getlength(word[:n]) <= width
-            )
+            fits = next(n for n in count(1) if _font(True).getlength(word[: n + 1]) > width)
             lines.append(word[:fits])
             word = word[fits:]
         lines.append(word)

@@ -1,29 +1,30 @@
-"""Pieces of HTML; everything that comes from outside passes through ``escape``."""
+"""Pieces of HTML; all text from outside passes through ``escape``."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
 
-from nst.compare.effects import Spread, number
-from nst.compare.handles import shown
-from nst.compare.portraits import data_uri
+from nst.compare.settings import shown
+from nst.compare.statistics import Spread, number
+from nst.compare.thumbnails import data_uri
 from nst.config.settings import Value
 
 __all__ = ["escape", "image", "link", "metric", "setting", "table", "td"]
 
 
 def td(content: str, *, value: float | None = None) -> str:
-    """Wraps HTML in a cell; a value makes it a number that sorts as one."""
+    """Wraps HTML in a cell; with a value the cell is numeric and sorts by it."""
     if value is None:
         return f"<td>{content}</td>"
     return f'<td class="number" data-value="{value!r}">{content}</td>'
 
 
 def metric(value: float | Spread | None) -> str:
-    """Makes the cell of a metric; empty where it is not known."""
+    """Makes the cell of a metric; empty where it is unknown."""
     if value is None:
         return td("")
     mean = value.mean if isinstance(value, Spread) else value
@@ -32,7 +33,7 @@ def metric(value: float | Spread | None) -> str:
 
 
 def setting(value: Value) -> str:
-    """Makes the cell of a handle's value."""
+    """Makes the cell of a setting's value."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return td(escape(shown(value)), value=value if is_number else None)  # type: ignore[arg-type]
 
@@ -54,11 +55,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def link(path: str, text: str) -> str:
-    """Makes a link to a file beside the report."""
-    return f'<a href="{escape(quote(path))}">{escape(text)}</a>'
+    """Makes a link to a path relative to the report, whatever its bytes."""
+    return f'<a href="{quote(os.fsencode(path))}">{escape(text)}</a>'
 
 
 def image(jpeg: bytes, alternative: str, css_class: str = "") -> str:
-    """Makes a picture that travels inside the page."""
+    """Embeds a picture in the page."""
     chosen = f' class="{css_class}"' if css_class else ""
     return f'<img src="{data_uri(jpeg)}" alt="{escape(alternative)}"{chosen}>'

@@ -10,24 +10,24 @@ from pathlib import Path
 
 from PIL import Image
 
-from nst.compare.reading import Run
+from nst.compare.load import RunRecord
 from nst.config.settings import Value
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
-from nst.images.io import Picture, load, to_pil
+from nst.images import Picture, load, to_pil
 from nst.sources import WEB, locate_image
 
-CELL = (320, 480)  # most width and height of a picture on the sheet, px
+CELL = (320, 480)  # maximum width and height of a picture on the sheet, px
 CROP = (320, 160)  # of the centre at 100 %, px
-LONG_SIDE = 1024  # most of a picture inside the report, px
-REPORT_BYTES = 7_500_000  # for all pictures of a report; a third more as text
-LEAST_BYTES = 12_000  # for one picture, so that it can be recognised
-PATIENCE = 3.0  # for a content image that has left the cache, s
+LONG_SIDE = 1024  # maximum of a picture inside the report, px
+REPORT_BYTES = 7_500_000  # for all results in a report; base64 adds a third
+LEAST_BYTES = 12_000  # for one picture, so that it is recognisable
+PATIENCE = 3.0  # to fetch an image that is no longer cached, s
 
 
 @dataclass(frozen=True, eq=False)
-class Portrait:
-    """One picture.
+class Thumbnail:
+    """One picture in the sizes that are needed.
 
     Attributes:
         size: Width and height of the file, px.
@@ -49,58 +49,58 @@ class Gallery:
     """The pictures of a comparison, by run folder; what cannot be found or read is missing.
 
     Attributes:
-        results: What the runs made.
-        contents: The content images; runs with the same one share a portrait.
+        results: Of the runs.
+        contents: The content images; runs with the same one share a thumbnail.
         styles: Likewise.
         notes: Why a result is missing.
     """
 
-    results: Mapping[Path, Portrait]
-    contents: Mapping[Path, Portrait]
-    styles: Mapping[Path, Portrait]
+    results: Mapping[Path, Thumbnail]
+    contents: Mapping[Path, Thumbnail]
+    styles: Mapping[Path, Thumbnail]
     notes: Mapping[Path, str]
 
 
-def gather(runs: Sequence[Run]) -> Gallery:
+def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
     """Loads the results and their content and style images, as far as they can be found."""
     budget = max(LEAST_BYTES, REPORT_BYTES // max(1, len(runs)))
     results, notes = {}, {}
     for run in runs:
         if run.picture is not None:
             try:
-                results[run.folder] = portray(load(run.picture), budget)
+                results[run.folder] = shrink(load(run.picture), budget)
             except InputError as error:
                 notes[run.folder] = str(error)
     contents, styles = (_sources(runs, role, budget) for role in ("content", "style"))
     return Gallery(results, contents, styles, notes)
 
 
-def portray(picture: Picture, most_bytes: int) -> Portrait:
+def shrink(picture: Picture, most_bytes: int) -> Thumbnail:
     """Makes all sizes of a picture."""
     image = to_pil(picture.rgb)
     left, top = (max(0, side - most) // 2 for side, most in zip(image.size, CROP, strict=True))
     right, bottom = left + min(CROP[0], image.width), top + min(CROP[1], image.height)
     large, data = _within(image, most_bytes)
     crop = image.crop((left, top, right, bottom))
-    return Portrait(image.size, fitted(image, CELL), crop, data, large.size)
+    return Thumbnail(image.size, fitted(image, CELL), crop, data, large.size)
 
 
 def fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
-    """Scales to the largest size inside a box, aspect kept; small ones grow so that all compare."""
+    """Scales to the largest size inside a box, also upwards; the aspect ratio is kept."""
     scale = min(box[0] / image.width, box[1] / image.height)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def jpeg(image: Image.Image) -> bytes:
-    """Encodes for looking at closely: colour at full resolution."""
+    """Encodes at high quality, with colour at full resolution."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=88, subsampling=0)
     return file.getvalue()
 
 
 def data_uri(data: bytes) -> str:
-    """Wraps a JPEG for HTML."""
+    """Encodes a JPEG as a data URI."""
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
@@ -115,24 +115,24 @@ def _within(image: Image.Image, most_bytes: int) -> tuple[Image.Image, bytes]:
         side = round(0.8 * side)
 
 
-def _sources(runs: Sequence[Run], role: str, budget: int) -> dict[Path, Portrait]:
+def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, Thumbnail]:
     """Finds the content or style image of each run, if it is still the one that was used."""
-    found: dict[Path, Portrait] = {}
-    portraits: dict[Value, tuple[Portrait, str] | None] = {}
+    found: dict[Path, Thumbnail] = {}
+    thumbnails: dict[Value, tuple[Thumbnail, str] | None] = {}
     for run in runs:
-        name, used = run.settings.get(f"{role}.image"), run.settings.get(f"{role}.sha256")
-        if name not in portraits:
-            portraits[name] = _source(str(name), budget) if name else None
-        source = portraits[name]
+        name, used = run.config.get(f"{role}.image"), run.config.get(f"{role}.sha256")
+        if name not in thumbnails:
+            thumbnails[name] = _source(str(name), budget) if name else None
+        source = thumbnails[name]
         if source is not None and used in (None, source[1]):
             found[run.folder] = source[0]
     return found
 
 
-def _source(name: str, budget: int) -> tuple[Portrait, str] | None:
+def _source(name: str, budget: int) -> tuple[Thumbnail, str] | None:
     try:
         path = fetch_image(name, timeout=PATIENCE) if name.startswith(WEB) else locate_image(name)
         picture = load(path)
-    except InputError:
-        return None  # moved, or on another machine
-    return portray(picture, budget), picture.sha256
+    except (InputError, OSError, RuntimeError):  # RuntimeError: ~name, of somebody unknown here
+        return None  # moved, or from another machine
+    return shrink(picture, budget), picture.sha256

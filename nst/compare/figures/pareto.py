@@ -1,11 +1,10 @@
-"""Content distance against style distance: a labelled thumbnail a run, and the Pareto front."""
+"""Content distance against style distance: a labelled thumbnail per mark, and the Pareto front."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import style
@@ -16,62 +15,30 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
 from matplotlib.transforms import IdentityTransform
 from PIL import Image
 
-from nst.compare.captions import INK, PALE, exemplar
-from nst.compare.charts import PALETTE, colour
-from nst.compare.effects import Setting, by_setting
-from nst.compare.handles import IMAGES, label
-from nst.compare.placing import Points, along, around
-from nst.compare.portraits import Gallery, fitted
-from nst.compare.reading import Run
+from nst.compare.captions import INK, PALE
+from nst.compare.figures.labels import Points, along, around
+from nst.compare.figures.look import PALETTE, colour, render
+from nst.compare.figures.marks import Mark, fronts, marks, tasks
+from nst.compare.load import RunRecord
+from nst.compare.thumbnails import Gallery, fitted
 
 DPI = 100
-THUMBNAIL = (136, 136)  # box of a picture, px
+THUMBNAIL = (136, 136)  # bounding box of a picture, px
 TEXT_LINE = 17  # height of a line of a label, px
 CROWDING = 0.3  # share of the axes that thumbnails may cover
-SIDES = (11.0, 60.0)  # least and most width of the chart, inches
-LOG_FROM = 20.0  # ratio of largest to smallest distance from which on an axis is logarithmic
-OTHER = PALETTE[-1]  # of what is on no front
-
-
-def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Finds the points that no other one beats in both coordinates, by the first coordinate."""
-    front: list[int] = []
-    for index in sorted(range(len(points)), key=lambda i: points[i]):
-        if not front or points[index][1] < points[front[-1]][1]:
-            front.append(index)
-    return front
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What is drawn of a setting: its runs' mean, and a card.
-
-    Attributes:
-        places: Content and style distance of each run, one for each seed.
-        task: What must be equal for distances to compare: content and style, where they differ.
-        label: In lines.
-        picture: Of one of the runs, if there is any.
-    """
-
-    places: Points
-    task: Setting
-    label: Sequence[str]
-    picture: Image.Image | None
-
-    @property
-    def mean(self) -> tuple[float, float]:
-        """Where it stands."""
-        x, y = self.places.mean(axis=0)
-        return float(x), float(y)
+SIDES = (11.0, 60.0)  # minimum and maximum width of the chart, inches
+LOG_FROM = 20.0  # ratio of largest to smallest distance above which an axis is logarithmic
+LOG_LEAST = 1e-100  # smallest distance that a logarithmic axis has room below
+OTHER = PALETTE[-1]  # colour of marks that are on no front
 
 
 @style.context("default")
-def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Image.Image:
-    """Draws the chart; runs without both distances are counted above it.
+def draw(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Image.Image:
+    """Draws the chart; runs without both distances are only counted, in its heading.
 
     Args:
-        runs: With their handles.
-        keys: That make the labels.
+        runs: With their settings.
+        keys: That differ, for the labels.
         gallery: The pictures.
     """
     drawn = marks(runs, keys, gallery)
@@ -85,45 +52,11 @@ def draw(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Image.Im
         _pin(figure, axes, drawn, box)
     else:
         axes.text(0.5, 0.5, "no run has both distances", transform=axes.transAxes, ha="center")
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return Image.open(file).convert("RGB")
-
-
-def marks(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
-    """Makes a mark for each setting of which some run has both distances."""
-    placed = [run for run in runs if _place(run) is not None]
-    return [_mark(group, keys, gallery) for group in by_setting(placed, keys).values()]
-
-
-def fronts(marks: Sequence[Mark]) -> list[list[int]]:
-    """Finds the front of each task: a distance to one style says nothing about one to another."""
-    found = []
-    for task in tasks(marks):
-        members = [index for index, mark in enumerate(marks) if mark.task == task]
-        found.append([members[i] for i in pareto([marks[index].mean for index in members])])
-    return found
-
-
-def tasks(marks: Sequence[Mark]) -> list[Setting]:
-    """Lists the tasks in the order of the runs, each once."""
-    return list(dict.fromkeys(mark.task for mark in marks))
-
-
-def _mark(runs: Sequence[Run], keys: Sequence[str], gallery: Gallery) -> Mark:
-    example = exemplar(runs, gallery)
-    told = [key for key in keys if key != "seed" or len(runs) == 1]
-    words = _lines(label(runs[0], told))
-    return Mark(
-        places=np.array([_place(run) for run in runs]),
-        task=tuple(runs[0].handles.get(key) for key in IMAGES if key in keys),
-        label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
-        picture=gallery.results[example.folder].cell if example else None,
-    )
+    return Image.open(io.BytesIO(render(figure, format="png"))).convert("RGB")
 
 
 def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
-    """Makes a figure with room for so many boxes."""
+    """Makes a figure with room for ``count`` boxes."""
     area = count * box[0] * box[1] / DPI**2 / CROWDING  # square inches
     width = min(max(SIDES[0], math.sqrt(area / 0.7) + 2), SIDES[1])
     figure = Figure((width, 0.72 * width), DPI, facecolor=PALE)
@@ -131,13 +64,13 @@ def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
 
 
 def _pin(figure: Figure, axes: Axes, marks: Sequence[Mark], box: tuple[float, float]) -> None:
-    """Draws the fronts, and a card with its leader and its dot for each mark."""
+    """Draws the fronts, and for each mark a card, a leader line and a dot."""
     found = fronts(marks)
     colours = {i: colour(n, len(found)) for n, front in enumerate(found) for i in front}
     for front in found:
         x, y = zip(*(marks[i].mean for i in front), strict=True)
         axes.plot(x, y, drawstyle="steps-post", color=colours[front[0]], linewidth=2)
-    figure.draw_without_rendering()  # from here on, places in px are known
+    figure.draw_without_rendering()  # from here on, positions in px are known
     anchors = np.array([axes.transData.transform(mark.mean) for mark in marks])
     (left, bottom), (right, top) = axes.get_window_extent().get_points()
     seeds = axes.transData.transform(np.concatenate([mark.places for mark in marks]))
@@ -155,28 +88,11 @@ def _pin(figure: Figure, axes: Axes, marks: Sequence[Mark], box: tuple[float, fl
         axes.plot(*mark.mean, "o", color=look, mec="white", ms=9, zorder=9)
 
 
-def _place(run: Run) -> tuple[float, float] | None:
-    place = tuple(run.metrics.get(f"{name}_distance", math.nan) for name in ("content", "style"))
-    return (place[0], place[1]) if all(map(math.isfinite, place)) else None
-
-
-def _lines(text: str) -> list[str]:
-    """Breaks a label at its blanks into lines of about the thumbnail's width."""
-    lines: list[str] = []
-    for word in text.split():
-        word = word if len(word) <= 20 else word[:19] + "…"
-        if lines and len(lines[-1]) + len(word) < 20:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines[:4]
-
-
 def _dress(figure: Figure, axes: Axes, left_out: int, *, several: bool) -> None:
     axes.set_facecolor("white")
     axes.grid(color="#e4e4e4")
     axes.set_axisbelow(True)
-    size = 1.1 * figure.get_figwidth()  # a large chart is looked at from further away
+    size = 1.1 * figure.get_figwidth()  # a large chart is viewed at a smaller scale
     axes.tick_params(labelsize=size * 0.85)
     axes.set_xlabel(
         "content distance   (0: the content image, 1: no structure left)", color=INK, size=size
@@ -185,7 +101,7 @@ def _dress(figure: Figure, axes: Axes, left_out: int, *, several: bool) -> None:
         "style distance   (0: the style's statistics, 1: the content's)", color=INK, size=size
     )
     front = "the Pareto front of each content and style" if several else "the Pareto front"
-    heading = f"Nearer to the lower left is better; lines: {front}"
+    heading = f"Lower left is better; lines: {front}"
     missing = f"   ({left_out} without both distances not shown)" if left_out else ""
     figure.suptitle(heading + missing, color=INK, size=size)
 
@@ -199,13 +115,15 @@ def _zoom(axes: Axes, points: Sequence[tuple[float, float]], box: tuple[float, f
     ):
         share = 1.1 * room / (1 - 2.2 * room)  # of the range of values
         low, high = min(values, default=0.0), max(values, default=1.0)
-        if low > 0 and high / low > LOG_FROM:
+        if low > LOG_LEAST and high / low > LOG_FROM:
             factor = (high / low) ** share
             axes.set(**{f"{name}scale": "log", f"{name}lim": (low / factor, high * factor)})
         else:
             margin = share * ((high - low) or abs(high) or 1.0)
             axes.set(**{f"{name}lim": (low - margin, high + margin)})
-            axis = axes.xaxis if name == "x" else axes.yaxis  # room below 0, where no distance is
+            axis = (
+                axes.xaxis if name == "x" else axes.yaxis
+            )  # no label below 0, where no distance can be
             axis.set_major_formatter(lambda value, _: f"{value:.6g}" if value > -1e-9 else "")
 
 

@@ -1,0 +1,73 @@
+"""The command line ``python -m nst.compare``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from nst.errors import InputError, Parser
+
+COMPLETED, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+PIPE_WIDTH = 240  # characters of a table in a file or a pipe, so that no line is broken
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit status."""
+    try:
+        parsed = _parser().parse_args(arguments)
+        _compare([Path(os.path.expanduser(folder)) for folder in parsed.folders], parsed.out)
+    except InputError as error:
+        print(f"nst: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("nst: interrupted; the comparison is incomplete", file=sys.stderr)
+        return INTERRUPTED
+    return COMPLETED
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m nst.compare",
+        description="Compares runs: settings that differ, pictures, distances, curves. "
+        "Writes sheet.png, front.png, runs.csv and report.html.",
+    )
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="of a sweep or of a run"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write (default: comparison/ in the sweep; for several folders "
+        "outputs/comparisons/<date>_<time>/)",
+    )
+    return parser
+
+
+def _compare(folders: Sequence[Path], out: Path | None) -> None:
+    # Imported here so that --help need not wait for them.
+    from rich.console import Console
+
+    from nst.compare.comparison import gather
+    from nst.compare.load import printable
+    from nst.compare.table import show
+    from nst.compare.write import target, write
+
+    chosen, comparison = target(folders, out), gather(folders)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    with console.capture() as captured:
+        show(comparison, console)
+    _say(captured.get())
+    _say(printable(f"Report: {write(comparison, chosen)}"))
+
+
+def _say(text: str) -> None:
+    """Prints a line; once nobody reads the output any more (``| head``), it is discarded."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the comparison is written all the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,97 @@
+"""What the Pareto chart shows: a mark per combination of settings, and the fronts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from nst.compare.captions import exemplar
+from nst.compare.figures.labels import Points
+from nst.compare.load import RunRecord
+from nst.compare.settings import IMAGES, label
+from nst.compare.statistics import Combination, by_combination, without_seed
+from nst.compare.thumbnails import Gallery
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Finds the points that no other beats in both coordinates, sorted by the first."""
+    front: list[int] = []
+    for index in sorted(range(len(points)), key=lambda i: points[i]):
+        if not front or points[index][1] < points[front[-1]][1]:
+            front.append(index)
+    return front
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One combination of settings on the chart: the mean of its runs, and a card.
+
+    Attributes:
+        places: Content and style distance of each run, one per seed.
+        task: Content and style, where they differ: only distances to the same images compare.
+        label: Lines of text.
+        picture: Of one of the runs, if any has one.
+    """
+
+    places: Points
+    task: Combination
+    label: Sequence[str]
+    picture: Image.Image | None
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Mean content and style distance."""
+        x, y = self.places.mean(axis=0)
+        return float(x), float(y)
+
+
+def marks(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
+    """Makes a mark of each combination of which some run has both distances."""
+    placed = [run for run in runs if _place(run) is not None]
+    return [_mark(group, keys, gallery) for group in by_combination(placed, keys).values()]
+
+
+def fronts(marks: Sequence[Mark]) -> list[list[int]]:
+    """Finds the front of each task: distances to different images do not compare."""
+    found = []
+    for task in tasks(marks):
+        members = [index for index, mark in enumerate(marks) if mark.task == task]
+        found.append([members[i] for i in pareto([marks[index].mean for index in members])])
+    return found
+
+
+def tasks(marks: Sequence[Mark]) -> list[Combination]:
+    """Lists the tasks in the order of the runs, each once."""
+    return list(dict.fromkeys(mark.task for mark in marks))
+
+
+def _mark(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Mark:
+    example = exemplar(runs, gallery)
+    words = _lines(label(runs[0], keys if len(runs) == 1 else without_seed(keys)))
+    return Mark(
+        places=np.array([_place(run) for run in runs]),
+        task=tuple(runs[0].settings.get(key) for key in IMAGES if key in keys),
+        label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
+        picture=gallery.results[example.folder].cell if example else None,
+    )
+
+
+def _place(run: RunRecord) -> tuple[float, float] | None:
+    place = tuple(run.metrics.get(f"{name}_distance", math.nan) for name in ("content", "style"))
+    return (place[0], place[1]) if all(map(math.isfinite, place)) else None
+
+
+def _lines(text: str) -> list[str]:
+    """Breaks a label at its blanks into lines of about the thumbnail's width."""
+    lines: list[str] = []
+    for word in text.split():
+        word = word if len(word) <= 20 else word[:19] + "…"
+        if lines and len(lines[-1]) + len(word) < 20:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines[:4]

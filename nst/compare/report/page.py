@@ -1,0 +1,82 @@
+"""``report.html``: one file that holds everything and opens anywhere, without a network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from nst.compare.comparison import Comparison
+from nst.compare.layout import Page
+from nst.compare.report.markup import escape, image
+from nst.compare.report.numbers import (
+    differences,
+    effect_tables,
+    loss_curves,
+    runs_table,
+    settings_table,
+)
+from nst.compare.report.pictures import contents, run_sections, sheet_pages, source_images
+from nst.compare.settings import short, shown
+from nst.compare.thumbnails import data_uri
+
+HERE = Path(__file__).parent
+
+
+def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path) -> str:
+    """Writes the report.
+
+    Args:
+        comparison: The runs.
+        pages: Of the contact sheet.
+        front: The chart of distances, JPEG.
+        out: The folder of the report, which links to runs are relative to.
+    """
+    sections = {
+        "sheet": ("Contact sheet", sheet_pages(comparison, pages)),
+        "front": ("Content distance against style distance", _front(front)),
+        "table": ("All runs", runs_table(comparison)),
+        "settings": ("Combinations, averaged over seeds", settings_table(comparison)),
+        "effects": ("Effect of each setting", effect_tables(comparison.effects)),
+        "curves": ("Loss curves", loss_curves(comparison)),
+        "differences": ("Differences between configurations", differences(comparison)),
+        "runs": ("Runs, before and after", run_sections(comparison, out)),
+    }
+    filled = {name: section for name, section in sections.items() if section[1]}
+    parts = [f'<h2 id="{name}">{title}</h2>\n{body}' for name, (title, body) in filled.items()]
+    links = " ".join(f'<a href="#{name}">{title}</a>' for name, (title, _) in filled.items())
+    css = "".join(
+        f'.before-{index} {{ background-image: url("{data_uri(thumbnail.large)}"); }}\n'
+        for index, thumbnail in enumerate(contents(comparison))
+    )
+    return Template((HERE / "page.html").read_text("utf-8")).substitute(
+        title=escape(comparison.title),
+        css=(HERE / "page.css").read_text("utf-8"),
+        pictures=css,
+        js=(HERE / "page.js").read_text("utf-8"),
+        body="\n".join([_header(comparison), f"<nav>{links}</nav>", *parts]),
+    )
+
+
+def _header(comparison: Comparison) -> str:
+    states = Counter(run.state for run in comparison.runs)
+    counts = ", ".join(f"{count} {escape(state)}" for state, count in states.most_common())
+    values = [
+        f"<b>{escape(short(key))}</b> ({escape(', '.join(map(shown, taken)))})"
+        for key, taken in comparison.values.items()
+    ]
+    differ = f"Settings that differ: {'; '.join(values)}." if values else "No setting differs."
+    words = f"<h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>"
+    return f"<header>{words}{source_images(comparison)}</header>"
+
+
+def _front(front: bytes) -> str:
+    words = (
+        "Both distances are measured in the same way for every run, whatever it optimised. On the "
+        "front are the runs that no other beats in both; several seeds are shown as mean ± standard "
+        "deviation."
+    )
+    chart = image(front, "Pareto chart of all runs")
+    linked = f'<a id="chart" href="#chart" title="full size">{chart}</a>'
+    return f'<p>{words}</p><div class="card">{linked}</div>'

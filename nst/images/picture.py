@@ -1,0 +1,124 @@
+"""What a decoded image is, and the sizes that are accepted.
+
+Throughout: float32 sRGB values in [0, 1], `[H, W, 3]`, top row first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nst.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+Pixels = npt.NDArray[np.float32]
+
+SHORTEST_SIDE = 16  # px
+MOST_PIXELS = 100_000_000  # 8,000 x 8,000 is well inside
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One decoded image.
+
+    Attributes:
+        rgb: sRGB in [0, 1], float32 `[H, W, 3]`; transparent parts are shown on white.
+        alpha: Opacity in [0, 1], float32 `[H, W]`; None where all of the image is opaque.
+        sha256: Of the file's bytes, or of the pixels where there is no file; hexadecimal.
+        source: The file's path, or "array" or "image" where there is no file.
+    """
+
+    rgb: Pixels
+    alpha: Pixels | None
+    sha256: str
+    source: str
+
+
+def check_size(size: tuple[int, int], name: str, most: int = MOST_PIXELS) -> None:
+    """Check the size of an image before its pixels are decoded.
+
+    Args:
+        size: Width and height, px.
+        name: Of the image, for the message.
+        most: Pixels accepted.
+
+    Raises:
+        InputError: A side is shorter than 16 px, or there are too many pixels.
+    """
+    width, height = size
+    if min(size) < SHORTEST_SIDE:
+        raise InputError(
+            f"{name} has {width}x{height} px: each side needs at least {SHORTEST_SIDE}"
+        )
+    if width * height > most:
+        limit = f"{most / 1e6:.3g} million px"
+        raise InputError(f"{name} has {width}x{height} px: the limit is {limit}, scale it down")
+
+
+def composed(
+    colour: Pixels, alpha: Pixels | None, source: str, sha256: str | None = None
+) -> Picture:
+    """Make a picture of decoded colour and opacity.
+
+    Args:
+        colour: `[H, W, 3]`, as stored beside the opacity (not premultiplied).
+        alpha: `[H, W]` or None. One that hides nothing is dropped; so is one that hides
+            everything, with a warning, since some programs leave the channel empty.
+        source: Path or kind of the image.
+        sha256: Of the file; None hashes the pixels.
+    """
+    if alpha is not None and not alpha.any():
+        logger.warning("%s is fully transparent: its alpha channel is ignored", source)
+        alpha = None
+    if alpha is not None and (alpha == 1.0).all():
+        alpha = None
+    if alpha is not None:
+        # White, as on a page: colours under full transparency are arbitrary, often black, and
+        # must not be optimised towards.
+        colour = colour * alpha[..., None] + (1.0 - alpha[..., None])
+    rgb = np.ascontiguousarray(colour)
+    return Picture(rgb, alpha, sha256 or _sha256(rgb, alpha), source)
+
+
+def visible(picture: Picture) -> Picture:
+    """Keep transparent parts out of a style: they are not white paint.
+
+    The picture is cropped to what is visible. Clear parts inside the crop take the mean visible
+    colour, so that they add no colour of their own; a warning says how much that is.
+
+    Returns:
+        An opaque picture; `picture` itself where it is opaque.
+    """
+    alpha = picture.alpha
+    if alpha is None:
+        return picture
+    rows, columns = (np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0))
+    # An edge that thin would not be an image of its own: better too much than nothing.
+    if min(np.ptp(rows), np.ptp(columns)) + 1 < SHORTEST_SIDE:
+        rows, columns = np.arange(alpha.shape[0]), np.arange(alpha.shape[1])
+    crop = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    alpha = alpha[crop][..., None]
+    painted = picture.rgb[crop] - (1.0 - alpha)  # premultiplied, the white taken out again
+    mean = painted.sum(axis=(0, 1), dtype=np.float64) / alpha.sum(dtype=np.float64)
+    if (clear := 1.0 - float(alpha.mean())) > 0.005:
+        logger.warning(
+            "%s: %.0f %% of it is transparent and takes the mean of its other colours; "
+            "for a style without flat areas, crop the file",
+            picture.source,
+            100 * clear,
+        )
+    rgb = np.clip(painted + (1.0 - alpha) * mean, 0.0, 1.0).astype(np.float32)
+    return replace(picture, rgb=rgb, alpha=None)
+
+
+def _sha256(*arrays: Pixels | None) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            digest.update(repr(array.shape).encode() + array.tobytes())
+    return digest.hexdigest()

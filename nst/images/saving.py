@@ -1,0 +1,124 @@
+"""Picture files that carry text: PNG in text chunks, the others in EXIF."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.ExifTags import Base as Tag
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+
+from nst.errors import InputError
+from nst.files.atomic import read
+from nst.images.formats import explained
+from nst.images.io import MOST_BYTES, to_pil
+from nst.images.picture import Pixels
+
+logger = logging.getLogger(__name__)
+
+LOSSLESS = 100  # as quality, for WebP
+_NO_TEXT = "{} holds no text: only a result.png of a run carries its config"
+
+
+def encode_png(
+    rgb: Pixels, alpha: Pixels | None = None, text: Mapping[str, str] | None = None
+) -> bytes:
+    """Encode as PNG with 8 bits a channel; the same input gives the same bytes.
+
+    Args:
+        rgb: As in `to_pil`.
+        alpha: As in `to_pil`.
+        text: Kept in iTXt chunks (UTF-8, compressed); keys of 1 to 79 Latin-1 characters.
+
+    Returns:
+        The file's bytes.
+
+    Raises:
+        ValueError: As in `to_pil`.
+    """
+    chunks = PngInfo()
+    for key, value in (text or {}).items():
+        chunks.add_itxt(key, value, zip=True)
+    file = io.BytesIO()
+    to_pil(rgb, alpha).save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()
+
+
+def encode(
+    kind: str,
+    rgb: Pixels,
+    alpha: Pixels | None = None,
+    text: Mapping[str, str] | None = None,
+    quality: int = 95,
+) -> bytes:
+    """Encode in any of the formats of results; the same input gives the same bytes.
+
+    Args:
+        kind: png, jpg, webp or tiff (losslessly compressed).
+        rgb: As in `to_pil`.
+        alpha: As in `to_pil`; jpg has none and shows the picture on white.
+        text: Kept in PNG's text chunks; in other formats as JSON in EXIF's ImageDescription.
+        quality: Of jpg and webp, 1 to 100; 100 makes webp lossless.
+
+    Returns:
+        The file's bytes.
+
+    Raises:
+        ValueError: As in `to_pil`, or text of more than a JPEG can hold (64 kB).
+    """
+    if kind == "png":
+        return encode_png(rgb, alpha, text)
+    if kind == "jpg" and alpha is not None:
+        logger.warning("jpg has no transparency: the clear parts are white (png, webp keep them)")
+        rgb, alpha = rgb * alpha[..., None] + (1.0 - alpha[..., None]), None
+    options: dict[str, dict[str, Any]] = {
+        "jpg": {"format": "JPEG", "quality": quality, "subsampling": 0},
+        "webp": {"format": "WEBP", "quality": quality, "lossless": quality == LOSSLESS},
+        "tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+    }
+    exif = Image.Exif()
+    if text:
+        exif[Tag.ImageDescription] = json.dumps(dict(text))  # ASCII, as EXIF wants it
+    file = io.BytesIO()
+    to_pil(rgb, alpha).save(file, exif=exif, **options[kind])
+    return file.getvalue()
+
+
+def read_text(path: str | Path) -> dict[str, str]:
+    """Read back what `encode` was given as `text`.
+
+    Args:
+        path: A picture file: png, jpg, webp or tiff.
+
+    Returns:
+        The text by its key.
+
+    Raises:
+        InputError: The file cannot be read, is no such picture, or holds no text.
+    """
+    path = Path(os.path.expanduser(path))
+    data = read(path, MOST_BYTES)
+    with explained(path, data):
+        image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
+        if isinstance(image, PngImageFile):
+            text = {key: str(value) for key, value in image.text.items()}
+        else:
+            text = _from_json(image.getexif().get(Tag.ImageDescription))
+    if not text:
+        raise InputError(_NO_TEXT.format(path))
+    return text
+
+
+def _from_json(description: object) -> dict[str, str]:
+    """Parse a description; one that a camera wrote holds none of our text."""
+    try:
+        text = json.loads(str(description))
+    except ValueError:
+        return {}
+    return {key: str(value) for key, value in text.items()} if isinstance(text, dict) else {}

@@ -1,0 +1,166 @@
+"""From a configuration to a loop that is ready to paint: pictures, network, terms, start."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from nst import images
+from nst.canvas import Canvas, batch
+from nst.features.encoder import Encoder, Features
+from nst.features.weights import Source, load
+from nst.images import Pixels
+from nst.loop import Loop, Scale, plan
+from nst.losses import Term, Weights, weigh
+from nst.objective import Objective, used_layers
+from nst.runs.identity import identity
+from nst.sources import Inputs, StyleSource, gather, resolved
+
+log = logging.getLogger(__name__)
+
+CALIBRATION_SIZE = 256  # long side of the images that normalise the network, px
+
+
+@dataclass(frozen=True)
+class Objectives:
+    """J at every scale of one painting.
+
+    Attributes:
+        encoder: The network.
+        terms: The terms by name.
+        weights: Of each term.
+        norms: Mean activations ``[C]`` by layer.
+        content: The content image at full size, ``[H, W, 3]``.
+        styles: The style images at full size.
+        canvas: What is painted on.
+    """
+
+    encoder: Encoder
+    terms: Mapping[str, Term]
+    weights: Mapping[str, Weights]
+    norms: Features
+    content: Pixels
+    styles: Sequence[StyleSource]
+    canvas: Canvas
+
+    def __call__(self, height: int, width: int) -> Objective:
+        """Makes the objective of a picture of this size, px: a function of the whole canvas."""
+        content = self.canvas.extend(batch(images.resize(self.content, (height, width))))
+        styles = []
+        for style in self.styles:
+            rgb, long_side = style.picture.rgb, max(1, round(max(height, width) * style.scale))
+            sized = images.resize(rgb, images.fit(rgb.shape[:2], long_side))
+            styles.append((batch(sized), style.weight))
+        return Objective(self.encoder, self.terms, self.weights, self.norms, content, styles)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """All that a painting needs, loaded and built; several can be painted in it.
+
+    Attributes:
+        config: The configuration with everything that was decided.
+        identity: Hash of all that the picture depends on.
+        inputs: The pictures, and the source of the network.
+        objectives: The function to minimise, at every scale.
+    """
+
+    config: DictConfig
+    identity: str
+    inputs: Inputs
+    objectives: Objectives
+
+
+def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = None) -> Studio:
+    """Loads the pictures and the network of a checked configuration, and builds the terms.
+
+    Raises:
+        InputError: An image or the weights cannot be used.
+    """
+    inputs = gather(config, given)
+    if inputs.network.warning:
+        log.warning(inputs.network.warning)
+    config = resolved(config, inputs)
+    network = config.network
+    encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
+    terms, weights = _terms(config.loss)
+    objectives = Objectives(
+        encoder,
+        terms,
+        weights,
+        _norms(encoder, used_layers(terms), inputs, network.normalize),
+        inputs.content.rgb,
+        inputs.styles,
+        Canvas(config.margin),
+    )
+    return Studio(
+        _with_layer_weights(config, weights), identity(config, inputs), inputs, objectives
+    )
+
+
+def paint(studio: Studio) -> Loop:
+    """Sets up the loop that paints the picture: its ``run()`` yields the records."""
+    config, inputs = studio.config, studio.inputs
+    shape = images.fit(inputs.content.rgb.shape[:2], config.size)
+    scales = plan(shape, config.steps, **config.pyramid)
+    return Loop(
+        _initial_image(inputs.base.rgb, scales[0], config.init.noise, config.seed),
+        scales,
+        studio.objectives.canvas,
+        studio.objectives,
+        instantiate(config.optimizer, _convert_="all"),
+        config.seed,
+        config.runtime.gradient_every,
+        time.perf_counter,
+    )
+
+
+@lru_cache(maxsize=4)
+def _encoder(source: Source, pooling: str, padding: str, precision: str) -> Encoder:
+    return Encoder(load(source), pooling, padding, precision)
+
+
+def _terms(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
+    """Separates what is compared from how much it counts."""
+    terms, weights = {}, {}
+    for name, node in loss.items():
+        options: Any = OmegaConf.to_container(node)
+        weight, layer_weights = options.pop("weight"), options.pop("layer_weights", None)
+        terms[str(name)] = instantiate(options, _convert_="all")
+        weights[str(name)] = weigh(terms[str(name)], weight, layer_weights)
+    return terms, weights
+
+
+def _with_layer_weights(config: DictConfig, weights: Mapping[str, Weights]) -> DictConfig:
+    """Records the layer weights that were left to us."""
+    loss = {
+        name: {"layer_weights": list(weights[str(name)].parts.values())}
+        for name, node in config.loss.items()
+        if "layer_weights" in node
+    }
+    return DictConfig(OmegaConf.merge(config, {"loss": loss}))
+
+
+def _norms(encoder: Encoder, layers: Sequence[str], inputs: Inputs, normalize: bool) -> Features:
+    if not normalize:
+        return {layer: tf.constant(1.0) for layer in layers}
+    pictures = [inputs.content.rgb, *(style.picture.rgb for style in inputs.styles)]
+    small = [batch(images.resize(p, images.fit(p.shape[:2], CALIBRATION_SIZE))) for p in pictures]
+    weights = [style.weight for style in inputs.styles]
+    # The content counts as much as all the styles together.
+    return encoder.mean_activations(small, layers, [sum(weights), *weights])
+
+
+def _initial_image(base: Pixels, scale: Scale, noise: float, seed: int) -> tf.Tensor:
+    shape = (scale.height, scale.width)
+    white = np.random.default_rng(seed).random((*shape, 3), np.float32)
+    return batch((1.0 - noise) * images.cover(base, shape) + noise * white)

@@ -1,0 +1,72 @@
+"""Preparing once and painting often: the chain without a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from nst.config.composition import compose
+from nst.loop import Record
+from nst.losses import weigh
+from nst.studio import Studio, paint, prepare
+from nst.transfer import transfer
+
+SETTINGS = ["network=bundled", "size=48", "steps=3", "margin=2", "seed=3", "init=blend"]
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return prepare(compose(SETTINGS))
+
+
+def last(studio: Studio) -> Record:
+    *_, record = paint(studio).run()
+    assert record.last
+    return record
+
+
+def test_a_configuration_is_prepared_and_not_changed():
+    config = compose(SETTINGS)
+    before = OmegaConf.to_yaml(config)
+    prepare(config)
+    assert OmegaConf.to_yaml(config) == before
+
+
+def test_what_is_painted_is_what_transfer_gives(studio):
+    first, again = last(studio), last(studio)
+    assert first.step == 3
+    np.testing.assert_array_equal(first.image, again.image)
+    result = transfer(compose(SETTINGS))
+    np.testing.assert_array_equal(
+        np.asarray(result.image), np.rint(first.image.numpy()[0] * 255).astype(np.uint8)
+    )
+    assert result.metrics["total"] == first.total
+    assert result.config == studio.config
+
+
+def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio):
+    for name, term in studio.objectives.terms.items():
+        node = studio.config.loss[name]
+        assert not hasattr(term, "weight") and not hasattr(term, "layer_weights")
+        assert studio.objectives.weights[name] == weigh(
+            term, node.weight, node.get("layer_weights")
+        )
+    heavy = prepare(compose([*SETTINGS, "loss.style.layer_weights=[1,0,0,2]", "beta=7"]))
+    assert heavy.objectives.terms == studio.objectives.terms
+    assert list(heavy.objectives.weights["style"].parts.values()) == [1, 0, 0, 2]
+    assert heavy.objectives.weights["style"].term == 7
+
+
+def test_a_style_that_is_named_twice_paints_what_it_paints_alone(studio):
+    (style,) = studio.objectives.styles
+
+    def painted(*styles):
+        return last(replace(studio, objectives=replace(studio.objectives, styles=styles)))
+
+    alone, twice = painted(style), painted(style, replace(style, weight=3.0))
+    assert twice.total == pytest.approx(alone.total, rel=1e-4)
+    other = replace(style, picture=studio.inputs.content)
+    assert painted(style, other).total != pytest.approx(alone.total, rel=1e-2)

@@ -1,0 +1,152 @@
+"""`nst.stylize()` as other programs call it: pictures in memory, progress, clear errors."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from nst import stylize
+from nst.errors import InputError
+from nst.runs.folder import RunFolder
+
+FAST = ["network=bundled", "size=32", "steps=3", "pyramid=single"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder, random = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    for name in ("content", "style"):
+        values = random.integers(0, 256, (24, 32, 3), np.uint8)
+        Image.fromarray(values).save(folder / f"{name}.png")
+    return folder / "content.png", folder / "style.png"
+
+
+@pytest.fixture(scope="module")
+def by_path(files: tuple[Path, Path]) -> bytes:
+    return stylize(*files, overrides=FAST).tobytes()
+
+
+FORMS: dict[str, Callable[[Path], Any]] = {
+    "PIL": Image.open,
+    "array": lambda path: np.asarray(Image.open(path)),
+    "floats": lambda path: np.asarray(Image.open(path)) / 255,
+    "bytes": Path.read_bytes,
+    "file": lambda path: io.BytesIO(path.read_bytes()),
+    "text": str,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_picture_in_memory_paints_like_its_file(
+    form: str, files: tuple[Path, Path], by_path: bytes
+) -> None:
+    content, style = (FORMS[form](file) for file in files)
+    assert stylize(content, style, overrides=FAST).tobytes() == by_path
+
+
+def test_an_initial_picture_in_memory_is_the_start(files: tuple[Path, Path]) -> None:
+    first: list[np.ndarray] = []
+    stylize(
+        *files,
+        init=Image.new("RGB", (32, 24), (51, 102, 153)),
+        overrides=FAST,
+        progress=lambda record: first.append(record.image.numpy()),
+    )
+    np.testing.assert_allclose(first[0][0, 10, 10], [0.2, 0.4, 0.6], atol=1e-6)
+
+
+def test_a_record_names_what_was_in_memory_by_its_hash(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    picture = stylize(Image.open(files[0]), files[1], overrides=FAST, folder=run)
+    config = RunFolder(run).config()
+    assert config.content.image == "memory:image" and len(config.content.sha256) == 64
+    with pytest.raises(InputError, match=r"content\.image: .*memory: name a file"):
+        stylize(overrides=[f"replay={run}"])
+    again = stylize(overrides=[f"replay={run}", f"content.image={files[0]}"])
+    assert again.tobytes() == picture.tobytes()
+    assert stylize(Image.open(files[0]), overrides=[f"replay={run}"]).tobytes() == again.tobytes()
+
+
+def test_progress_is_told_of_every_step(files: tuple[Path, Path]) -> None:
+    seen: list[tuple[int, bool]] = []
+    stylize(*files, overrides=FAST, progress=lambda record: seen.append((record.step, record.last)))
+    assert seen == [(0, False), (1, False), (2, False), (3, True)]
+
+
+def test_an_exception_of_the_callback_ends_the_run_with_the_picture_so_far(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(record: Any) -> None:
+        if record.step == 1:
+            raise Enough("seen enough")
+
+    with pytest.raises(Enough):
+        stylize(*files, overrides=FAST, folder=tmp_path / "run", progress=stop)
+    status = RunFolder(tmp_path / "run").status
+    assert status["status"] == "failed" and "seen enough" in status["reason"]
+    assert Image.open(tmp_path / "run" / "result.png").size == (32, 24)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"content": 3}, "content: int is no picture"),
+        ({"style": {"a": 1}}, "style: dict is no picture"),
+        ({"style": np.zeros((4, 4))}, "style: array has 4x4 px"),
+        ({"content": np.full((20, 20), 7.0)}, "content: array of floats from 7 to 7"),
+        (
+            {"content": str(np.zeros((30, 30)).tolist())},
+            "content.image: .* cannot be read: File name too",
+        ),
+        ({"content": "nowhere.png"}, "content.image: .*nowhere.png does not exist"),
+        ({"content": b"hello"}, "content: bytes is not an image"),
+        ({"init": io.StringIO("a")}, "init: .* is open as text"),
+        ({"overrides": "a b"}, "overrides: give a list"),
+        ({"content": "memory:image"}, "content.image: .* name a file"),
+    ],
+)
+def test_anything_else_ends_in_one_line(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        stylize(**{"overrides": FAST, **arguments})
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_the_transparent_part_of_a_style_leaves_no_white(files: tuple[Path, Path]) -> None:
+    style = np.zeros((48, 64, 4), np.uint8)
+    style[:24, :32, :3] = np.asarray(Image.open(files[1]))
+    style[:24, :32, 3] = 255
+    cropped = stylize(files[0], style, overrides=FAST)
+    assert cropped.tobytes() == stylize(files[0], style[:24, :32, :3], overrides=FAST).tobytes()
+
+
+def test_a_notebook_shows_a_bar(files: tuple[Path, Path]) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    code = f"from nst import stylize\n_ = stylize({str(files[0])!r}, overrides={FAST})"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    shown = [out["data"]["text/html"] for out in notebook.cells[0].outputs if "data" in out]
+    assert len(shown) == 1 and "step 3/3" in shown[0]
+
+
+def test_outside_of_a_notebook_nothing_is_printed(
+    files: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    stylize(*files, overrides=FAST)
+    assert capfd.readouterr().out == ""
+
+
+def test_the_recorded_configuration_has_no_pixels(files: tuple[Path, Path], tmp_path: Path) -> None:
+    stylize(*(file.read_bytes() for file in files), overrides=FAST, folder=tmp_path / "run")
+    assert len(OmegaConf.to_yaml(RunFolder(tmp_path / "run").config())) < 5000
