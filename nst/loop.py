@@ -181,7 +181,11 @@ class Loop:
         return counters | {f"optimizer/{k}": v for k, v in self.optimizer.state().items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes over the state of another loop with the same scales and kind of optimizer."""
+        """Takes over the state of another loop with the same scales and kind of optimizer.
+
+        Raises:
+            ValueError: It is of other scales.
+        """
         self.step, self.scale, self.scale_step = (
             int(state[k]) for k in ("step", "scale", "scale_step")
         )
@@ -191,6 +195,9 @@ class Loop:
         self.optimizer.restore(
             {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         )
+        scale, found = self.scales[self.scale], self._canvas.cut(self.optimizer.image).shape
+        if self.scale < 0 or found != (1, scale.height, scale.width, 3):
+            raise ValueError(f"its picture of scale {self.scale} is {found}")
 
     def _refreshed(self, objective: Objective) -> Objective:
         """Lets the terms draw and match anew for the step that comes."""

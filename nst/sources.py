@@ -5,8 +5,6 @@ It runs before a run folder is made, so that wrong input leaves nothing behind.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,14 +22,6 @@ from nst.runtime import native_bfloat16
 ASSET = "asset:"  # what ships with the package, the same on every machine
 MEMORY = "memory:"  # given to nst.stylize() by a program; only the hash is recorded
 WEB = ("https://", "http://")
-WITHOUT_INFLUENCE: dict[str, tuple[str, ...]] = {  # on the picture; () stands for the whole group
-    "observer": (),
-    "content": ("image",),
-    "style": ("image",),
-    "init": ("image",),
-    "network": ("weights", "url", "md5", "timeout"),
-    "runtime": ("threads", "gradient_every"),
-}
 
 
 @dataclass(frozen=True)
@@ -110,21 +100,6 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     return plain
 
 
-def identity(config: DictConfig, inputs: Inputs) -> str:
-    """Hashes all that the picture depends on: runs of equal identity make the same picture.
-
-    Args:
-        config: As returned by :func:`resolved`; where files lie does not count, what is in them does.
-        inputs: The pictures and the network.
-    """
-    parts: Any = OmegaConf.to_container(config)
-    for group, keys in WITHOUT_INFLUENCE.items():
-        for key in keys or list(parts[group]):
-            parts[group].pop(key, None)
-    hashes = [inputs.base.sha256, inputs.network.sha256]
-    return hashlib.sha256(json.dumps([parts, hashes], sort_keys=True).encode()).hexdigest()
-
-
 def locate_image(name: str) -> Path:
     """Finds the file behind an image's name: a path, ``asset:…``, or a web address (fetched, cached).
 
@@ -139,7 +114,7 @@ def locate_image(name: str) -> Path:
     if not name.startswith(ASSET):
         return Path(name).expanduser().absolute()
     path = weights.ASSETS / name.removeprefix(ASSET)
-    if not path.is_file():
+    if not path.is_file() or not path.resolve().is_relative_to(weights.ASSETS.resolve()):
         assets = [f"{ASSET}{p.relative_to(weights.ASSETS)}" for p in weights.ASSETS.glob("*/*.*")]
         raise InputError(f"nothing called {name} ships with nst.{nearest(name, assets)}")
     return path

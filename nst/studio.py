@@ -22,7 +22,8 @@ from nst.images import Pixels
 from nst.loop import Loop, Scale, plan
 from nst.losses import Term, Weights, weigh
 from nst.objective import Objective, used_layers
-from nst.sources import Inputs, StyleSource, gather, identity, resolved
+from nst.runs.identity import identity
+from nst.sources import Inputs, StyleSource, gather, resolved
 
 log = logging.getLogger(__name__)
 

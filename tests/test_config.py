@@ -304,7 +304,9 @@ def test_every_key_is_an_argument_that_is_used(
 
 
 def test_the_schema_holds_no_values() -> None:
-    schemas = [kind for kind in vars(nst.config.composition).values() if dataclasses.is_dataclass(kind)]
+    schemas = [
+        kind for kind in vars(nst.config.composition).values() if dataclasses.is_dataclass(kind)
+    ]
     assert len(schemas) > 10
     for schema in schemas:
         for field in dataclasses.fields(schema):

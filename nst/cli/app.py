@@ -27,8 +27,9 @@ from nst.config.composition import CONF_DIR, compose, quoted, with_path_quoted, 
 from nst.config.validation import check
 from nst.errors import InputError, nearest
 from nst.runs.folder import STATUS, RunFolder
+from nst.runs.identity import identity
 from nst.runs.replay import effective
-from nst.sources import Inputs, gather, identity, resolved
+from nst.sources import Inputs, gather, resolved
 from nst.sweeps.plan import Job, is_sweep, plan_sweep, report
 
 log = logging.getLogger(__name__)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.cli.messages import explain, groups
+from nst.cli.messages import explain, groups, options
 from nst.config.composition import Config, compose
 from nst.config.validation import check_keys
 from nst.errors import InputError
 from nst.runs.folder import RunFolder, recorded_config
+from nst.runs.trust import GROUPS, check_classes
 
-WITH_CLASSES = ("loss", "optimizer", "observer")  # their keys are the arguments of classes
-CARRIED_ALONG = (
-    "resume",
-    "replay",
-    "hydra",
-)  # first parts of keys that do not change a recorded run
+# First parts of keys that do not change a recorded run.
+CARRIED_ALONG = ("resume", "replay", "hydra")
 
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -44,14 +42,19 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
         if changes or config.replay is not None:
             beside = " ".join(changes or [f"replay={config.replay}"])
             raise InputError(
-                f"resume= goes on with a run as it was, so it cannot take {beside}; "
+                f"resume= continues a run as it was, so it cannot take {beside}; "
                 f"replay={config.resume} does it again with changes"
             )
-        return _stopped(Path(config.resume).expanduser())
+        source = Path(config.resume).expanduser()
+        recorded = _stopped(source)
+        check_classes(recorded, source, config, overrides)
+        return recorded
     if config.replay is None:
         return config
     source = Path(config.replay).expanduser()
-    return _changed(_sound(recorded_config(source), source), config, changes)
+    recorded = _sound(recorded_config(source), source)
+    check_classes(recorded, source, config, overrides)
+    return _changed(recorded, config, changes)
 
 
 def _stopped(path: Path) -> DictConfig:
@@ -59,6 +62,7 @@ def _stopped(path: Path) -> DictConfig:
     config = folder.config()
     if folder.status.get("status") == "completed":
         raise InputError(f"resume: {path} is completed; replay={path} does it again")
+    folder.history(), folder.load_checkpoint()  # damaged ones are found before anything is written
     return _sound(config, path)
 
 
@@ -66,18 +70,38 @@ def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types of what somebody may have edited, or another version have written."""
     if "output" not in recorded:  # older than that setting
         recorded.output = compose().output
-    plain = {key: node for key, node in recorded.items() if key not in WITH_CLASSES}
+    plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
         typed = OmegaConf.merge(OmegaConf.structured(Config), plain)
     except OmegaConfBaseException as error:
         raise InputError(f"{source}: {explain(error)}") from error
-    missing = [
-        key for key in OmegaConf.missing_keys(typed) if key.split(".")[0] not in WITH_CLASSES
-    ]
-    missing += [key for key in WITH_CLASSES if key not in recorded]
+    missing = [key for key in OmegaConf.missing_keys(typed) if key.split(".")[0] not in GROUPS]
+    missing += [key for key in GROUPS if not isinstance(recorded.get(key), DictConfig)]
     if missing:
         raise InputError(f"{source}: the key {min(missing)} is missing in its configuration")
+    for key, node in _built(recorded):
+        if not isinstance(node, DictConfig) or not isinstance(node.get("_target_"), str):
+            raise InputError(f"{source}: the key {key}._target_ is missing in its configuration")
+    recorded.network.url = _address(str(recorded.network.name))
     return recorded
+
+
+def _address(network: str) -> str | None:
+    """Returns where a network's weights are downloaded from, as ``conf/`` says.
+
+    No recording may say so: what it names would replace the file in Keras' cache.
+    """
+    if network not in options("network"):
+        return None
+    url: str | None = compose([f"network={network}"]).network.url
+    return url
+
+
+def _built(recorded: DictConfig) -> Iterator[tuple[str, Any]]:
+    """Yields every node that names a class, with its key."""
+    yield "optimizer", recorded.optimizer
+    for group in ("loss", "observer"):
+        yield from ((f"{group}.{name}", node) for name, node in recorded[group].items())
 
 
 def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str]) -> DictConfig:
