@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -131,12 +130,11 @@ def _encoder(source: Source, pooling: str, padding: str, precision: str) -> Enco
 
 def _terms(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
     """Separates what is compared from how much it counts."""
-    terms, weights = {}, {}
-    for name, node in loss.items():
-        options: Any = OmegaConf.to_container(node)
-        weight, layer_weights = options.pop("weight"), options.pop("layer_weights", None)
-        terms[str(name)] = instantiate(options, _convert_="all")
-        weights[str(name)] = weigh(terms[str(name)], weight, layer_weights)
+    options, given = loss.copy(), {}
+    for name, node in options.items():
+        given[name] = node.pop("weight"), node.pop("layer_weights", None)
+    terms: dict[str, Term] = instantiate(options, _convert_="all")  # whole: errors name their key
+    weights = {name: weigh(term, *given[name]) for name, term in terms.items()}
     return terms, weights
 
 
