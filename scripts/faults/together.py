@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from faults.field import COMMAND, Field, Tally, faults, said_in_a_line
 
@@ -24,11 +25,17 @@ def one_folder(field: Field) -> Tally:
             tally.expect(one.status == 0 or said_in_a_line(one), one.said[-300:])
         for fault in faults(field.here / name):
             tally.expect(False, fault)
-        overrides = (field.here / name / ".hydra" / "overrides.yaml").read_text("utf-8")
-        config = (field.here / name / "config.yaml").read_text("utf-8")
-        seed = 1 if "\nseed: 1\n" in config else 2
-        tally.expect(f"seed={seed}" in overrides, "the folder has the other run's overrides.yaml")
+        tally.expect(_of_one_run(field.here / name), "the folder has files of both runs")
     return tally
+
+
+def _of_one_run(folder: Path) -> bool:
+    """Tells whether Hydra's record and ours are of the same run."""
+    overrides, config = folder / ".hydra" / "overrides.yaml", folder / "config.yaml"
+    if not (overrides.exists() and config.exists()):
+        return False
+    seed = 1 if "\nseed: 1\n" in config.read_text("utf-8") else 2
+    return f"seed={seed}" in overrides.read_text("utf-8")
 
 
 def many(field: Field) -> Tally:
