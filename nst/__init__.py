@@ -54,6 +54,7 @@ def stylize(
     # Here and not above, so that asking for the version or the help does not wait for TensorFlow.
     from nst.config import USER_ERRORS, explain
     from nst.errors import InputError
+    from nst.runs.folder import RunFolder
 
     pictures = {"content": content, "style": style, "init": init}
     try:
@@ -67,10 +68,13 @@ def stylize(
     from nst.observers.notebook import bar
     from nst.transfer import transfer
 
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
     watch = progress or bar(config.steps) or _ignore
-    return transfer(config, None if folder is None else Path(folder), given, watch).image
+    if folder is None:
+        return transfer(config, None, given, watch).image
+    run_folder = RunFolder(Path(folder))
+    run_folder.path.mkdir(parents=True, exist_ok=True)
+    with run_folder.locked(), run_folder.telling():
+        return transfer(config, run_folder.path, given, watch).image
 
 
 def _ignore(record: Record) -> None:

@@ -166,10 +166,12 @@ class Loop:
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
                 objective = self._refreshed(objective)
                 yield self._advance(objective)
-        objective = self._refreshed(objective)
-        canvas = self.optimizer.result
+            objective = self._refreshed(objective)
+            final = self.optimizer.finish(objective)
         measure = self.step % self._gradient_every == 0
-        record = self._record(self.step, objective, canvas, self.result, objective(canvas), measure)
+        record = self._record(
+            self.step, objective, self.optimizer.result, self.result, final, measure
+        )
         yield replace(record, last=True)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -179,7 +181,11 @@ class Loop:
         return counters | {f"optimizer/{k}": v for k, v in self.optimizer.state().items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes over the state of another loop with the same scales and kind of optimizer."""
+        """Takes over the state of another loop with the same scales and kind of optimizer.
+
+        Raises:
+            ValueError: It is of other scales.
+        """
         self.step, self.scale, self.scale_step = (
             int(state[k]) for k in ("step", "scale", "scale_step")
         )
@@ -189,6 +195,9 @@ class Loop:
         self.optimizer.restore(
             {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         )
+        scale, found = self.scales[self.scale], self._canvas.cut(self.optimizer.image).shape
+        if self.scale < 0 or found != (1, scale.height, scale.width, 3):
+            raise ValueError(f"its picture of scale {self.scale} is {found}")
 
     def _refreshed(self, objective: Objective) -> Objective:
         """Lets the terms draw and match anew for the step that comes."""
@@ -200,7 +209,8 @@ class Loop:
     def _advance(self, objective: Objective) -> Record:
         step, iterate, result = self.step, self.optimizer.image, self.result
         measure = self.scale_step == 0 or step % self._gradient_every == 0
-        evaluation = self.optimizer.step(objective)
+        progress = self.scale_step / self.scales[self.scale].steps
+        evaluation = self.optimizer.step(objective, progress)
         self.step, self.scale_step = step + 1, self.scale_step + 1
         return self._record(step, objective, iterate, result, evaluation, measure)
 

@@ -1,16 +1,16 @@
-"""TensorFlow's set-up, once a process, and a report of the environment."""
+"""TensorFlow's settings during a run, put back after it, and a report of the environment."""
 
 from __future__ import annotations
 
 import logging
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,35 +22,44 @@ log = logging.getLogger(__name__)
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf", "tensorboard")
 
 
+class _Process:
+    """What the runs of this process share; they may overlap in several threads."""
+
+    importing = threading.Lock()
+    changing = threading.Lock()  # guards the two below
+    deterministic_runs = 0
+    deterministic_before = False
+
+
 def import_tensorflow() -> Any:
     """Imports TensorFlow with its start-up lines kept out of sight, unless the import fails.
 
     Raises:
-        InputError: The program that uses nst has set TensorFlow or Keras up in a way that cannot work.
+        InputError: The program around this one uses Keras or TensorFlow in a way that rules it out.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if "keras" not in sys.modules:  # a setting or keras.json of the user's may name another one
-        os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}
-    with _hidden_stderr():
-        import keras
-        import tensorflow
+    with _Process.importing, _keras_on_tensorflow():  # both change what belongs to all threads
+        with _hidden_stderr():
+            import keras
+            import tensorflow
 
-        tensorflow.config.list_physical_devices()  # the search for GPUs has lines of its own
+            tensorflow.config.list_physical_devices()  # the search for GPUs has lines of its own
     if keras.backend.backend() != "tensorflow":
         raise InputError(
-            f"this process runs Keras on {keras.backend.backend()}, and nst needs TensorFlow: set "
-            f"KERAS_BACKEND=tensorflow before Keras is imported"
+            f"Keras runs on {keras.backend.backend()} in this process, and nst needs TensorFlow: "
+            f"set KERAS_BACKEND=tensorflow before Keras is imported"
         )
     if not tensorflow.executing_eagerly():
-        raise InputError(
-            "TensorFlow's eager execution is off here, and nst needs it: call stylize() outside of "
-            "tf.Graph and tf.function, and without disable_eager_execution()"
-        )
+        raise InputError("nst needs TensorFlow's eager execution, which is switched off here")
     return tensorflow
 
 
-def setup(threads: int | None, deterministic: bool) -> None:
-    """Sets what TensorFlow takes once a process only.
+@contextmanager
+def configured(threads: int | None, deterministic: bool) -> Iterator[None]:
+    """Sets TensorFlow up for a run, and puts back afterwards what can be put back.
+
+    The number of threads cannot: TensorFlow takes it once per process. Random operations of the
+    caller's own in another thread need a seed while a deterministic run is at work.
 
     Args:
         threads: Processor threads; None for all of them.
@@ -62,8 +71,46 @@ def setup(threads: int | None, deterministic: bool) -> None:
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         _once("runtime.threads", tf.config.threading.set_intra_op_parallelism_threads, threads)
         _once("runtime.threads", tf.config.threading.set_inter_op_parallelism_threads, 1)
-    if deterministic:
+    with _determinism() if deterministic else nullcontext():
+        yield
+
+
+@contextmanager
+def _determinism() -> Iterator[None]:
+    """Switches deterministic operations on; the last of overlapping runs puts the switch back."""
+    import tensorflow as tf
+
+    # The public interface has no way back; TensorFlow's own tests take this one.
+    off, enabled = map(_private_switch, ("disable_op_determinism", "is_op_determinism_enabled"))
+    with _Process.changing:
+        if _Process.deterministic_runs == 0:
+            _Process.deterministic_before = bool(enabled())
+        _Process.deterministic_runs += 1
         tf.config.experimental.enable_op_determinism()
+    try:
+        yield
+    finally:
+        with _Process.changing:
+            _Process.deterministic_runs -= 1
+            if _Process.deterministic_runs == 0 and not _Process.deterministic_before:
+                off()
+
+
+def _private_switch(name: str) -> Callable[[], Any]:
+    """Finds a function that TensorFlow does not promise to keep; without it the switch stays on."""
+    try:
+        from tensorflow.python.framework import config
+
+        found: Callable[[], Any] = getattr(config, name)
+        return found
+    except (ImportError, AttributeError):
+        log.warning("this TensorFlow has no %s: its operations stay deterministic", name)
+        return lambda: None
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of the packages that can change a picture."""
+    return {package: version(package) for package in PACKAGES}
 
 
 def native_bfloat16() -> bool:
@@ -89,16 +136,19 @@ def environment() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Returns the versions of the packages that a picture depends on."""
-    return {package: version(package) for package in PACKAGES}
+def peak_memory() -> int | None:
+    """Measures the memory of this process at its peak, bytes: in a sweep, that of all jobs so far.
 
-
-def peak_memory() -> int:
-    """Measures the memory of this process at its peak, bytes: in a sweep, that of all jobs so far."""
+    Returns:
+        None on Windows, which has neither of the two sources.
+    """
     status = Path("/proc/self/status")
     if status.is_file():  # ru_maxrss would begin at the peak of the process that started this one
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
@@ -118,8 +168,8 @@ def _processor() -> str:
 
 
 def _git_commit() -> str | None:
-    describe = ["describe", "--always", "--dirty", "--abbrev=40"]
-    command = ["git", "-C", str(Path(__file__).parent), *describe]
+    here = str(Path(__file__).parent)
+    command = ["git", "-C", here, "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):  # no git here: an installed package has no commit
@@ -128,11 +178,28 @@ def _git_commit() -> str | None:
 
 
 @contextmanager
+def _keras_on_tensorflow() -> Iterator[None]:
+    """Chooses the backend of Keras for its import, whatever the environment says for others."""
+    before = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_BACKEND"]
+        if before is not None:
+            os.environ["KERAS_BACKEND"] = before
+
+
+@contextmanager
 def _hidden_stderr() -> Iterator[None]:
     """Keeps what C++ writes to file descriptor 2; shows it if the block fails."""
+    try:
+        seen = os.dup(2)
+    except OSError:  # closed: nothing is shown anyway
+        yield
+        return
     sys.stderr.flush()
     with tempfile.TemporaryFile() as hidden:
-        seen = os.dup(2)
         os.dup2(hidden.fileno(), 2)
         try:
             yield

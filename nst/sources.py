@@ -5,8 +5,6 @@ It runs before a run folder is made, so that wrong input leaves nothing behind.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +15,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from nst import images
-from nst.config.settings import influential
 from nst.config.validation import LONG_SIDE
 from nst.errors import InputError, did_you_mean
 from nst.features import weights
@@ -106,18 +103,6 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     return plain
 
 
-def identity(config: DictConfig, inputs: Inputs) -> str:
-    """Hashes all that the picture depends on: runs of equal identity make the same picture.
-
-    Args:
-        config: As returned by :func:`resolved`; where files lie does not count, what is in them does.
-        inputs: The pictures and the network.
-    """
-    parts = influential(config)
-    hashes = [inputs.base.sha256, inputs.network.sha256]
-    return hashlib.sha256(json.dumps([parts, hashes], sort_keys=True).encode()).hexdigest()
-
-
 def locate_image(name: str) -> Path:
     """Finds the file behind an image's name: a path, ``asset:…``, or a web address (fetched, cached).
 
@@ -132,7 +117,7 @@ def locate_image(name: str) -> Path:
     if not name.startswith(ASSET):
         return Path(os.path.expanduser(name)).absolute()
     path = weights.ASSETS / name.removeprefix(ASSET)
-    if not path.is_file():
+    if not path.is_file() or not path.resolve().is_relative_to(weights.ASSETS.resolve()):
         assets = [f"{ASSET}{p.relative_to(weights.ASSETS)}" for p in weights.ASSETS.glob("*/*.*")]
         raise InputError(f"nothing called {name} ships with nst.{did_you_mean(name, assets)}")
     return path

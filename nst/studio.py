@@ -21,7 +21,8 @@ from nst.images import Pixels
 from nst.loop import Loop, Scale, plan
 from nst.losses import Term, Weights, weigh
 from nst.objective import Objective, used_layers
-from nst.sources import Inputs, StyleSource, gather, identity, resolved
+from nst.runs.identity import identity
+from nst.sources import Inputs, StyleSource, gather, resolved
 
 log = logging.getLogger(__name__)
 
@@ -129,12 +130,11 @@ def _encoder(source: Source, pooling: str, padding: str, precision: str) -> Enco
 
 def _terms(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
     """Separates what is compared from how much it counts."""
-    terms, weights = {}, {}
-    for name, node in loss.items():
-        options = node.copy()  # still knows its place, for messages
-        weight, layer_weights = options.pop("weight"), options.pop("layer_weights", None)
-        terms[str(name)] = instantiate(options, _convert_="all")
-        weights[str(name)] = weigh(terms[str(name)], weight, layer_weights)
+    options, given = loss.copy(), {}
+    for name, node in options.items():
+        given[name] = node.pop("weight"), node.pop("layer_weights", None)
+    terms: dict[str, Term] = instantiate(options, _convert_="all")  # whole: errors name their key
+    weights = {name: weigh(term, *given[name]) for name, term in terms.items()}
     return terms, weights
 
 

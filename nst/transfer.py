@@ -17,7 +17,9 @@ from nst.evaluation import evaluate
 from nst.images import Pixels
 from nst.loop import Loop, Record
 from nst.observers import Observers, RunContext
-from nst.runs.folder import RunFolder, provenance, result_name
+from nst.runs import checkpoint
+from nst.runs.folder import CHECKPOINT, RunFolder, result_name
+from nst.runs.provenance import provenance
 from nst.runs.recording import Recording
 from nst.studio import Studio, paint, prepare
 
@@ -59,14 +61,14 @@ def transfer(
         InputError: An image or the weights cannot be used.
         Diverged: The loss is not finite; the folder has the last good picture.
     """
-    runtime.setup(config.runtime.threads, config.runtime.deterministic)
-    studio = prepare(config, given)
-    loop = paint(studio)
-    if folder is None:
-        metrics = _run(studio, loop, watch)
-    else:
-        metrics = _run_recorded(studio, loop, RunFolder(folder), watch)
-    image = loop.result.numpy()[0]
+    with runtime.configured(config.runtime.threads, config.runtime.deterministic):
+        studio = prepare(config, given)
+        loop = paint(studio)
+        if folder is None:
+            metrics = _run(studio, loop, watch)
+        else:
+            metrics = _run_recorded(studio, loop, RunFolder(folder), watch)
+        image = loop.result.numpy()[0]
     return Result(images.to_pil(image, _alpha(studio, image)), metrics, studio.config)
 
 
@@ -81,10 +83,10 @@ def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[
 def _run_recorded(
     studio: Studio, loop: Loop, folder: RunFolder, watch: Callable[[Record], object]
 ) -> dict[str, Any]:
-    folder.claim(studio.identity, studio.config)
-    checkpoint = folder.load_checkpoint()
-    if checkpoint is not None:
-        loop.restore(checkpoint)
+    folder.check(studio.identity, studio.config)
+    state = folder.load_checkpoint()
+    if state is not None:
+        checkpoint.restore(folder.path / CHECKPOINT, loop, state)
     with _recording(studio, loop, folder) as recording:
 
         def both(record: Record) -> None:
@@ -125,7 +127,7 @@ def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
         data = images.encode(output.format, image, alpha, text, output.quality)
         return result_name(output), data
 
-    return Recording(context, observers, environment, result)
+    return Recording(context, studio.identity, observers, environment, result)
 
 
 def _alpha(studio: Studio, image: Pixels) -> Pixels | None:

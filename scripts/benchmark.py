@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,9 +34,10 @@ import numpy as np
 
 from nst.config.composition import compose
 from nst.features import weights
-from nst.runtime import import_tensorflow, native_bfloat16, setup
+from nst.runtime import configured, import_tensorflow, native_bfloat16
 
 SIDE = 4096  # of the matrices
+SETTINGS = ExitStack()  # TensorFlow's, for as long as this process
 HEIGHT, WIDTH = 384, 512  # of the steps' images, px
 CONTENT = "block4_conv2"
 STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
@@ -92,7 +94,7 @@ def pictures() -> np.ndarray:
 
 def tensorflow() -> Any:
     """TensorFlow, set up as for a run."""
-    setup(threads=None, deterministic=True)
+    SETTINGS.enter_context(configured(threads=None, deterministic=True))
     return import_tensorflow()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -11,9 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -30,6 +34,7 @@ from nst.sources import gather
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"]
 OWN += ["optimizer=adam", "init=blend", "pyramid=single", "loss=[content,style,tv]"]
 OWN += ["steps=4", "alpha=5e3", "seed=7", "observer=[metrics,checkpoints]"]
+OWN += ["observer.checkpoints.every=3"]
 
 
 @dataclass(frozen=True)
@@ -210,9 +215,9 @@ WRONG = {
     "name single keys",
     "resume=bass": "bass is not a run folder: it holds no config.yaml. Did you mean 'base'?",
     "resume=base": "resume: base is completed; replay=base does it again",
-    "resume=base alpha=3": "resume= goes on with a run as it was, so it cannot take alpha=3; "
+    "resume=base alpha=3": "resume= continues a run as it was, so it cannot take alpha=3; "
     "replay=base does it again with changes",
-    "resume=base replay=base": "resume= goes on with a run as it was, so it cannot take "
+    "resume=base replay=base": "resume= continues a run as it was, so it cannot take "
     "replay=base; replay=base does it again with changes",
 }
 
@@ -259,6 +264,166 @@ def test_a_record_that_was_edited_is_checked(
     assert str(error.value).startswith(line.replace("{source}", str(tmp_path)))
 
 
+# --- recordings from strangers ----------------------------------------------------------------
+
+
+def with_observer(**node: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda config: config["observer"].update(evil=node)
+
+
+def with_value(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(config: dict[str, Any]) -> None:
+        *parents, last = key.split(".")
+        for parent in parents:
+            config = config[parent]
+        config[last] = value
+
+    return change
+
+
+FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "a function and its arguments": (
+        with_observer(_target_="pathlib.Path.write_text", _args_=["WRITTEN", "x"]),
+        "observer.evil._args_ has no place in a recording",
+    ),
+    "a class of Python's": (
+        with_observer(_target_="pathlib.Path"),
+        "asks for pathlib.Path (observer.evil._target_), which is no class that nst ships",
+    ),
+    "a function that this package imports": (
+        with_observer(_target_="nst.observers.files.write_atomic", path="WRITTEN", data="x"),
+        "asks for nst.observers.files.write_atomic",
+    ),
+    "a library that this package imports": (
+        with_observer(_target_="nst.losses.terms.tf.io.write_file", filename="WRITTEN"),
+        "asks for nst.losses.terms.tf.io.write_file",
+    ),
+    "a class of this package at another place": (
+        with_observer(_target_="nst.optimizers.LBFGS", history=1),
+        "asks for nst.optimizers.LBFGS (observer.evil._target_)",
+    ),
+    "a class among the arguments": (
+        with_value("loss.content.layers", [{"_target_": "pathlib.Path"}]),
+        "asks for pathlib.Path (loss.content.layers.0._target_)",
+    ),
+    "a class among the options": (
+        with_value("optimizer.options.beta_1", {"_target_": "nst.optimizers.FirstOrder"}),
+        "asks for nst.optimizers.FirstOrder (optimizer.options.beta_1._target_)",
+    ),
+    "a half-made object": (
+        with_value("loss.tv._partial_", True),
+        "loss.tv._partial_ has no place in a recording",
+    ),
+    "an argument that there is not": (
+        with_value("observer.metrics.folder", "/"),
+        "observer.metrics.folder: nst.observers.Metrics has no such argument",
+    ),
+    "the environment": (
+        with_value("content.image", "${oc.env:HOME}"),
+        "it holds the interpolation ${oc.env:HOME}; a recording has none",
+    ),
+    "a folder to write into": (
+        with_value("hydra", {"run": {"dir": "WRITTEN"}}),
+        "hydra: there is no such key",
+    ),
+    "no class at all": (with_value("loss.tv", None), "the key loss.tv._target_ is missing"),
+    "a term that is a number": (with_value("optimizer", 3), "the key optimizer is missing"),
+}
+
+
+def foreign(base: Base, path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """A picture whose configuration somebody has changed."""
+    picture = Image.open(base.folder / "result.png")
+    config = yaml.safe_load(picture.text["config"])
+    change(config)
+    text = PngInfo()
+    for key, value in picture.text.items():
+        text.add_text(key, yaml.safe_dump(config) if key == "config" else value)
+    picture.save(path, pnginfo=text)
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_picture_from_a_stranger_is_refused_in_a_line(
+    case: str,
+    base: Base,
+    tmp_path: Path,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change, line = FOREIGN[case]
+    monkeypatch.chdir(tmp_path)
+    foreign(base, tmp_path / "mail.png", change)
+    assert command("replay=mail.png", "alpha=2") == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1 and line in captured.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mail.png"]
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_folder_from_a_stranger_is_not_resumed(case: str, base: Base, tmp_path: Path) -> None:
+    config = yaml.safe_load((base.folder / "config.yaml").read_text("utf-8"))
+    change, line = FOREIGN[case]
+    change(config)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    overrides = [f"resume='{tmp_path}'"]
+    with pytest.raises(InputError, match=re.escape(line)):
+        effective(compose(overrides), overrides)
+
+
+def test_yaml_that_unfolds_is_refused(tmp_path: Path) -> None:
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    (tmp_path / "config.yaml").write_text("\n".join(["a0: &a0 lol", *levels]))
+    with pytest.raises(InputError, match="holds YAML references or tags"):
+        RunFolder(tmp_path).config()
+    (tmp_path / "config.yaml").write_text("alpha: " + "[" * 5000)
+    with pytest.raises(InputError, match="nested more than 20 levels deep"):
+        RunFolder(tmp_path).config()
+
+
+def test_an_address_in_a_recording_is_not_asked(base: Base, tmp_path: Path) -> None:
+    config = base.config
+    config.network = compose(["network=vgg19"]).network
+    config.network.url = "https://stranger.example/vgg19.h5"
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    overrides = [f"replay='{tmp_path}'"]
+    ours = compose(["network=vgg19"]).network.url
+    assert effective(compose(overrides), overrides).network.url == ours
+    overrides.append("network.url=https://mirror.example/vgg19.h5")
+    assert effective(compose(overrides), overrides).network.url == overrides[1].split("=")[1]
+
+
+def test_a_class_of_the_users_own_needs_the_users_word(
+    base: Base,
+    tmp_path: Path,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "watching.py").write_text(
+        "from nst.observers import Observer\n\n\nclass Witness(Observer):\n"
+        "    def start(self, run):\n        (run.folder.path / 'seen').touch()\n"
+    )
+    option = tmp_path / "own" / "observer" / "witness.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text("# @package observer\nwitness:\n  _target_: watching.Witness\n")
+    foreign(
+        base, tmp_path / "mail.png", with_value("observer", {"w": {"_target_": "watching.Witness"}})
+    )
+
+    assert command("replay=mail.png", "hydra.run.dir=refused") == 2
+    said = capsys.readouterr().err
+    assert "asks for watching.Witness" in said and "--config-dir=FOLDER" in said
+    assert not (tmp_path / "refused").exists()
+    assert command("--config-dir=own", "replay=mail.png", "hydra.run.dir=allowed") == 0
+    assert (tmp_path / "allowed" / "seen").exists()
+    swept = ["replay=mail.png", "alpha=1,2", "hydra.sweep.dir=swept"]
+    assert command("-m", "--config-dir=own", *swept) == 0
+    assert len(list(tmp_path.glob("swept/*/seen"))) == 2
+
+
 # --- resume -----------------------------------------------------------------------------------
 
 
@@ -289,3 +454,143 @@ def test_two_processes_do_not_work_in_one_folder(
         assert command(f"resume='{folder}'") == 2
     assert capsys.readouterr().err == f"nst: another process is at work in {folder}\n"
     assert (folder / "status.json").read_bytes() == before
+
+
+# --- what is damaged --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stopped(base: Base) -> Path:
+    """The same run, stopped after its last step but one, with a checkpoint of that."""
+    folder = shutil.copytree(base.folder, base.here / "stopped")
+    (folder / "result.png").unlink()
+    (folder / "metrics.json").unlink()
+    RunFolder(folder).write_status("interrupted")
+    return folder
+
+
+def arrays(**named: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **named)
+    return file.getvalue()
+
+
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "cut": lambda data: data[: len(data) // 2],
+    "garbage": lambda data: bytes(range(256)) * 4,
+    "one bit": lambda data: data[:500] + bytes([data[500] ^ 1]) + data[501:],
+    "another run's": lambda data: arrays(step=np.asarray(1)),
+    "objects": lambda data: arrays(step=np.asarray([print], dtype=object)),
+    "one array": lambda data: data[data.index(b"\x93NUMPY") :],
+    "no scale": lambda data: arrays(**dict(np.load(io.BytesIO(data))) | {"scale": np.asarray(9)}),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_checkpoint_is_named_and_the_run_left_as_it_was(
+    case: str,
+    base: Base,
+    stopped: Path,
+    tmp_path: Path,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    checkpoint = folder / "checkpoints" / "latest.npz"
+    checkpoint.write_bytes(DAMAGED[case](checkpoint.read_bytes()))
+    status = (folder / "status.json").read_bytes()
+    assert command(f"resume={folder}") == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"nst: {checkpoint} is damaged or of another configuration (")
+    assert said.endswith("; delete it to start from the beginning\n") and said.count("\n") == 1
+    assert (folder / "status.json").read_bytes() == status
+    checkpoint.unlink()
+    assert command(f"resume={folder}") == 0
+    assert (folder / "result.png").read_bytes() == base.result
+
+
+@pytest.mark.parametrize(("old", "new"), [("size: 32", "size: 48"), ("margin: 8", "margin: 4")])
+def test_a_checkpoint_does_not_fit_an_edited_configuration(
+    old: str,
+    new: str,
+    stopped: Path,
+    tmp_path: Path,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    config, status = folder / "config.yaml", (folder / "status.json").read_bytes()
+    assert old in config.read_text()
+    config.write_text(config.read_text().replace(old, new))
+    assert command(f"resume={folder}") == 2
+    assert "latest.npz is damaged or of another configuration" in capsys.readouterr().err
+    assert (folder / "status.json").read_bytes() == status
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("status.json", b"{", "status.json is damaged"),
+        ("status.json", b"[1]", "status.json is damaged: it is no JSON object"),
+        ("status.json", b"\xff\xfe", "status.json is damaged"),
+        ("metrics.jsonl", b'{"step": 0}\nx\n{"step": 2}\n', "metrics.jsonl, line 2 is damaged"),
+        ("metrics.jsonl", b"{}\n", "metrics.jsonl, line 1 is damaged: it names no step"),
+        ("config.yaml", b"\xff\x00", "config.yaml is damaged"),
+        ("config.yaml", b"- 1\n", "config.yaml is damaged: it is a list"),
+        ("config.yaml", b"a: !!python/name:os.system\n", "config.yaml is damaged"),
+    ],
+)
+def test_a_damaged_file_is_named_and_left_as_it_was(
+    name: str,
+    content: bytes,
+    line: str,
+    stopped: Path,
+    tmp_path: Path,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    (folder / name).write_bytes(content)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert command(f"resume={folder}") == 2
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+# --- what cannot be written -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["result.png", "metrics.json"])
+def test_a_run_that_cannot_write_its_end_has_failed_and_is_resumed(
+    name: str,
+    base: Base,
+    tmp_path: Path,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(base.here)
+    folder = tmp_path / "run"
+    (folder / name).mkdir(parents=True)  # a folder cannot be replaced by a file
+    assert command(*OWN, f"hydra.run.dir={folder}") == 1
+    assert f"{name} could not be written: Is a directory" in capsys.readouterr().err
+    status = RunFolder(folder).status
+    assert status["status"] == "failed" and f"{name} could not be written" in status["reason"]
+    assert not (folder / "metrics.json").is_file()
+    (folder / name).rmdir()
+    assert command(f"resume={folder}") == 0
+    assert (folder / "result.png").read_bytes() == base.result
+    assert RunFolder(folder).status["status"] == "completed" and RunFolder(folder).metrics
+
+
+def test_a_sweep_without_pictures_has_failed(
+    base: Base, tmp_path: Path, command: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(base.here)
+    jobs = [tmp_path / "sweep" / name for name in ("0_alpha=1", "1_alpha=2")]
+    for job in jobs:
+        (job / "result.png").mkdir(parents=True)
+    assert command("-m", *OWN, "alpha=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}") == 1
+    assert [RunFolder(job).status["status"] for job in jobs] == ["failed", "failed"]

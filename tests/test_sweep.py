@@ -307,7 +307,8 @@ def answer(here: Path, *overrides: str) -> tuple[int, str]:
 @pytest.fixture
 def finished(here: Path, tmp_path: Path) -> tuple[Path, list[str]]:
     """A sweep of one job that is there already, and the command that made it."""
-    from nst.sources import gather, identity, resolved
+    from nst.runs.identity import identity
+    from nst.sources import gather, resolved
 
     folder = RunFolder(tmp_path / "old sweep" / "0_steps=4")
     folder.path.mkdir(parents=True)

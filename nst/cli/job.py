@@ -18,8 +18,9 @@ from nst.cli.signals import in_worker, working
 from nst.config import CONF_DIR
 from nst.config.overrides import PATHS
 from nst.runs.folder import RunFolder
+from nst.runs.identity import identity
 from nst.runs.replay import effective
-from nst.sources import ASSET, WEB, Inputs, gather, identity, resolved
+from nst.sources import ASSET, WEB, Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
 

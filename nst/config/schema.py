@@ -82,6 +82,7 @@ class FirstOrderConf(OptimizerConf):
     average: float = MISSING
     levels: int = MISSING
     growth: float = MISSING
+    final_rate: float = MISSING
     options: Dict[str, Any] = MISSING
 
 

@@ -78,6 +78,7 @@ CHECKS: dict[str, Check] = {
     "optimizer.average": lambda x: None if 0 <= x < 1 else "a number from 0 to below 1",
     "optimizer.levels": between(1, 10),
     "optimizer.growth": above(0),
+    "optimizer.final_rate": between(0, 1),
     "optimizer.history": at_least(1),
     "optimizer.max_evaluations": at_least(1),
     "pyramid.min_size": at_least(16),

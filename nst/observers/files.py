@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import IO, Any
 
 from nst.files.atomic import write_atomic
 from nst.loop import Record
 from nst.observers.base import Observer, RunContext
-from nst.runs.folder import HISTORY
+from nst.runs.folder import HISTORY, to_json
 
 
 def due(record: Record, every: int) -> bool:
@@ -32,14 +31,14 @@ class Metrics(Observer):
         """Open the file; lines after the checkpoint that a run resumes from are dropped."""
         kept = [line for line in run.folder.history() if line["step"] < run.first_step]
         path = run.folder.path / HISTORY
-        write_atomic(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        write_atomic(path, "".join(to_json(line) + "\n" for line in kept).encode())
         self._file = path.open("a", encoding="utf-8")
 
     def step(self, record: Record) -> None:
         """Write a line."""
         assert self._file is not None
         if due(record, self._every):
-            self._file.write(json.dumps(as_line(record)) + "\n")
+            self._file.write(to_json(as_line(record)) + "\n")
             self._file.flush()
 
     def finish(self, metrics: Mapping[str, Any]) -> None:

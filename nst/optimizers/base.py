@@ -26,7 +26,8 @@ class Optimizer(Protocol):
 
     Attributes:
         evaluations: Objective evaluations so far, over all scales.
-        stopped: Why no further step is possible at this scale, or None.
+        stopped: Why no further step is possible at this scale, or why its result is not that of the
+            last step; else None.
     """
 
     evaluations: int
@@ -43,8 +44,12 @@ class Optimizer(Protocol):
     def begin(self, image: tf.Tensor) -> None:
         """Starts a run, or the next scale of one, from `image` `[1, H, W, 3]`."""
 
-    def step(self, objective: Objective) -> Evaluation:
+    def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
         """Moves to the next iterate and returns the evaluation of the one before the move.
+
+        Args:
+            objective: The function to minimise.
+            progress: Share of this scale's steps that are made, 0 to below 1.
 
         Raises:
             Diverged: The evaluation or the update is not finite.
@@ -52,6 +57,9 @@ class Optimizer(Protocol):
 
     def objective_changed(self) -> None:
         """Takes notice that evaluations made so far are those of another function."""
+
+    def finish(self, objective: Objective) -> Evaluation:
+        """Ends a scale: settles the result, and returns its evaluation, which is not counted."""
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next iterates depend on; survives `np.savez`."""
@@ -66,7 +74,7 @@ def gradient_rms(evaluation: Evaluation) -> float:
     Raises:
         Diverged: The total or any part of the gradient is not finite.
     """
-    total, size = float(evaluation.total), rms(evaluation.gradient)
+    total, size = float(evaluation.total), float(rms(evaluation.gradient))
     if not (math.isfinite(total) and math.isfinite(size)):
         raise Diverged(
             f"the loss is not finite: total {total}, gradient (root mean square) {size}; "
@@ -75,7 +83,7 @@ def gradient_rms(evaluation: Evaluation) -> float:
     return size
 
 
-def rms(tensor: tf.Tensor) -> float:
-    """Root mean square of all entries."""
+def rms(tensor: tf.Tensor) -> tf.Tensor:
+    """Root mean square of all entries, a float64 scalar."""
     # In float64 the squares neither overflow nor underflow, however large the loss weights.
-    return math.sqrt(float(tf.reduce_mean(tf.square(tf.cast(tensor, tf.float64)))))
+    return tf.sqrt(tf.reduce_mean(tf.square(tf.cast(tensor, tf.float64))))

@@ -1,21 +1,26 @@
-"""Any Keras optimizer, by name, on the levels of an image that stays in [0, 1]."""
+"""Adam, SGD and Keras' optimizers on the levels of an image that stays in [0, 1]."""
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from nst.optimizers.base import Diverged, Evaluation, Objective, State, gradient_rms, rms
-from nst.optimizers.by_name import keras_class, make
-from nst.optimizers.laplacian import split
-from nst.optimizers.update import Iterate, update
+from nst.errors import InputError
+from nst.optimizers.base import Diverged, Evaluation, Objective, State, gradient_rms
+from nst.optimizers.iterate import Iterate, Pace, advancing, first, resampled
+from nst.optimizers.keras import Keras
+from nst.optimizers.rules import SGD, Adam, Rule, required
+
+log = logging.getLogger(__name__)
 
 
 class FirstOrder:
-    """A Keras optimizer with the box constraint [0, 1] and a running mean of its iterates.
+    """Adam, SGD or any Keras optimizer, with the box [0, 1] and a running mean of its iterates.
 
     What it moves are the levels of a Laplacian pyramid (as in Kolkin et al., "Style Transfer by
     Relaxed Optimal Transport and Self-Similarity", 2019): a step of a coarse level paints an area,
@@ -26,8 +31,8 @@ class FirstOrder:
     the loss weights are. A new scale keeps that unit per pixel: a loss that is a mean over positions
     spreads its gradient over the pixels, so the unit shrinks as their number grows.
 
-    Keras' moments go on at a new scale, resampled with the image. The running mean, which is
-    `result`, starts afresh; it is bias-corrected, as in Crowson's style-transfer-pytorch.
+    The rule's moments carry over to a new scale, resampled with the image. The running mean, which
+    is `result`, starts afresh; it is bias-corrected, as in Crowson's style-transfer-pytorch.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class FirstOrder:
         levels: int = 1,
         growth: float = 1.0,
         options: Mapping[str, Any] | None = None,
+        final_rate: float = 1.0,
     ) -> None:
         """Checks its arguments; `begin` takes an image.
 
@@ -48,9 +54,11 @@ class FirstOrder:
             levels: Of the Laplacian pyramid, at least 1, the pixels themselves.
             growth: Of the steps from a level to the next coarser one, a factor above 0.
             options: Further arguments of the Keras class, such as `beta_1`.
+            final_rate: Share of `learning_rate` that is left at the end of each scale, 0 to 1; it
+                falls along a cosine (Loshchilov and Hutter, "SGDR", 2017).
 
         Raises:
-            InputError: An unknown name or option, or a value that Keras refuses.
+            InputError: An unknown name or option, or a value that is not valid.
             ValueError: A number out of range.
         """
         if learning_rate <= 0:
@@ -61,11 +69,12 @@ class FirstOrder:
             raise ValueError(f"levels must be at least 1, received {levels}")
         if growth <= 0:
             raise ValueError(f"growth must be above 0, received {growth}")
-        self._class = keras_class(name)
-        self._rate, self._options = float(learning_rate), tuple(sorted((options or {}).items()))
-        make(self._class, self._rate, dict(self._options))  # for its complaints, before the work
-        self._decay, self._levels, self._growth = float(average), levels, float(growth)
-        self._units = np.zeros(levels)  # root mean squares of the first gradients; 0: not yet known
+        if not 0 <= final_rate <= 1:
+            raise ValueError(f"final_rate must be from 0 to 1, received {final_rate}")
+        self._name, self._levels, self._final_rate = name, levels, final_rate
+        self._rule = by_name(name, options or {})
+        self._advance = advancing(self._rule, levels)
+        self._pace = Pace(float(learning_rate), float(growth), float(average))
         self._iterate: Iterate | None = None
         self.evaluations = 0
         self.stopped: str | None = None
@@ -77,48 +86,69 @@ class FirstOrder:
 
     @property
     def result(self) -> tf.Tensor:
-        """The running mean of the iterates of this scale, `[1, H, W, 3]` in [0, 1]."""
-        return tf.clip_by_value(self._held.mean, 0.0, 1.0)
+        """The running mean of this scale's iterates, or what `finish` chose; in [0, 1]."""
+        shown = self._held.mean if self.stopped is None else self._best
+        return tf.clip_by_value(shown, 0.0, 1.0)
 
     def begin(self, image: tf.Tensor) -> None:
         """Takes `image` `[1, H, W, 3]` over; moments, if there are any, follow it to its size."""
-        image = tf.convert_to_tensor(image)
-        previous, slots = self._iterate, self._fresh_slots(image)
+        previous = self._iterate
+        iterate = first(self._rule, tf.convert_to_tensor(image), self._levels)
         if previous is not None:
-            self._units *= int(tf.size(previous.image)) / int(tf.size(image))
-            slots = [_resample(p, s.shape) for p, s in zip(previous.slots, slots, strict=True)]
-        self._iterate = Iterate(image, image, tf.constant(0.0), slots)
-        shape = tuple(image.shape)
-        self._update = update(self._class, self._options, shape, self._levels, self._growth)
+            shrunk = int(tf.size(previous.image)) / int(tf.size(image))
+            moments = tf.nest.map_structure(resampled, previous.moments, iterate.moments)
+            iterate = iterate._replace(units=previous.units * shrunk, moments=moments)
+        self._iterate = iterate
+        self._start_total = self._best_total = math.inf  # not yet known
+        self._best = iterate.image
+        self.stopped = None
 
-    def step(self, objective: Objective) -> Evaluation:
+    def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
         """One update; costs one evaluation."""
         evaluation = objective(self.image)
         self.evaluations += 1
         gradient_rms(evaluation)  # complains where it is not finite
-        gradients = self._in_units(self._update.pull(evaluation.gradient))
-        iterate, finite = self._update.apply(
-            self._held, gradients, tf.constant(self._decay, tf.float32)
-        )
+        left = (1 + math.cos(math.pi * progress)) / 2
+        share = self._final_rate + (1 - self._final_rate) * left
+        pace = self._pace._replace(rate=self._pace.rate * share)
+        iterate, finite = self._advance(self._held, evaluation.gradient, pace)
         if not finite:
-            raise Diverged(f"the update of {self._class.__name__} is not finite; check its options")
+            raise Diverged(f"the update of {self._name} is not finite; check its options")
+        self._remember(float(evaluation.total))
         self._iterate = iterate
         return evaluation
 
     def objective_changed(self) -> None:
-        """Nothing to do: no evaluation is kept for the next step."""
+        """Nothing to do: `finish` evaluates anew what it chooses."""
+
+    def finish(self, objective: Objective) -> Evaluation:
+        """Evaluates the result; where it is worse than the start, the best iterate takes its place.
+
+        Steps have a size of their own, however near the start is to the optimum.
+        """
+        evaluation = objective(self.result)
+        if float(evaluation.total) <= self._start_total:
+            return evaluation
+        best = objective(self._best)
+        if evaluation.total <= best.total:  # terms that are drawn anew make another function
+            return evaluation
+        self.stopped = (
+            f"ended at {float(evaluation.total):.4g}, above its start at {self._start_total:.4g}; "
+            f"the best iterate, at {float(best.total):.4g}, is the result"
+        )
+        log.warning("%s: try a smaller optimizer.learning_rate, or optimizer=lbfgs", self.stopped)
+        return best
 
     def state(self) -> dict[str, np.ndarray]:
-        """Image, running mean, Keras' variables, units and count."""
-        held = self._held
-        slots = {f"keras_{i:02d}": slot.numpy() for i, slot in enumerate(held.slots)}
-        return {
-            "image": held.image.numpy(),
-            "mean": held.mean.numpy(),
-            "mean_weight": held.mean_weight.numpy(),
-            "units": self._units.copy(),
+        """The parts of the iterate, the best one so far, and the count."""
+        held = self._held._asdict()
+        moments = tf.nest.flatten(held.pop("moments"))
+        held |= {f"moments_{i:02d}": moment for i, moment in enumerate(moments)}
+        return {name: tensor.numpy() for name, tensor in held.items()} | {
+            "best": self._best.numpy(),
+            "best_total": np.float64(self._best_total),
+            "start_total": np.float64(self._start_total),
             "evaluations": np.int64(self.evaluations),
-            **slots,
         }
 
     def restore(self, state: State) -> None:
@@ -130,13 +160,16 @@ class FirstOrder:
         self.begin(tf.constant(state["image"]))
         if set(state) != set(self.state()):
             raise ValueError(
-                f"the saved state is not one of {self._class.__name__} with these options: "
+                f"the saved state is not one of {self._name} with these options: "
                 f"it holds {sorted(state)}, expected {sorted(self.state())}"
             )
-        mean, mean_weight = tf.constant(state["mean"]), tf.constant(state["mean_weight"])
-        slots = [tf.constant(state[f"keras_{i:02d}"]) for i in range(len(self._held.slots))]
-        self._iterate = Iterate(self.image, mean, mean_weight, slots)
-        self._units = np.array(state["units"])
+        parts = {name: tf.constant(value) for name, value in state.items()}
+        moments = [parts[name] for name in sorted(parts) if name.startswith("moments_")]
+        packed = tf.nest.pack_sequence_as(self._held.moments, moments)
+        kept = {name: parts[name] for name in Iterate._fields if name in parts}
+        self._iterate = Iterate(**kept, moments=packed)
+        self._best, self._best_total = parts["best"], float(state["best_total"])
+        self._start_total = float(state["start_total"])
         self.evaluations = int(state["evaluations"])
 
     @property
@@ -144,26 +177,24 @@ class FirstOrder:
         assert self._iterate is not None, "begin or restore comes first"
         return self._iterate
 
-    def _in_units(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        if not self._units.all():
-            measured = [rms(gradient) for gradient in gradients]
-            self._units = np.where(self._units > 0, self._units, measured)
-        units = np.where(self._units > 0, self._units, 1.0).astype(np.float32)
-        return [gradient / unit for gradient, unit in zip(gradients, units, strict=True)]
-
-    def _fresh_slots(self, image: tf.Tensor) -> list[tf.Tensor]:
-        """Makes the values that Keras' variables begin with, `learning_rate` being one of them."""
-        keras_optimizer = make(self._class, self._rate, dict(self._options))
-        keras_optimizer.build([tf.Variable(level) for level in split(image, self._levels)])
-        return [tf.identity(variable.value) for variable in keras_optimizer.variables]
+    def _remember(self, total: float) -> None:
+        if math.isinf(self._start_total):
+            self._start_total = total
+        if total < self._best_total:
+            self._best, self._best_total = self.image, total
 
 
-def _resample(value: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Resizes axes 1 and 2 of a slot; scalars pass.
+def by_name(name: str, options: Mapping[str, Any]) -> Rule:
+    """Makes a rule: ours where there is one with these options, else Keras'.
 
-    Bilinear with antialiasing is a weighted mean, so second moments stay at least 0.
+    Raises:
+        InputError: An unknown name or option, or a value that is not valid.
     """
-    if value.shape == shape:
-        return value
-    grid = tf.reshape(value, [1, value.shape[1], value.shape[2], -1])  # Adafactor's have rank 3
-    return tf.reshape(tf.image.resize(grid, shape[1:3], antialias=True), shape)
+    rules: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
+    ours = rules.get(name.lower())
+    if ours is None or not set(options) <= set(ours._fields):
+        return Keras(name, options)
+    for option, value in options.items():
+        if (valid := required(option, value)) is not None:
+            raise InputError(f"optimizer.options.{option}={value} is not valid: it must be {valid}")
+    return ours(**options)

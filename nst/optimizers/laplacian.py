@@ -1,4 +1,7 @@
-"""A Laplacian pyramid (Burt and Adelson, 1983): an image as a sum of details, from fine to coarse."""
+"""A Laplacian pyramid (Burt and Adelson, 1983): an image as a sum of details, from fine to coarse.
+
+Sizes are read from tensors, so that all of it compiles for images of any size.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,8 @@ def split(image: tf.Tensor, count: int) -> list[tf.Tensor]:
     """
     details = []
     for _ in range(count - 1):
-        height, width = image.shape[1:3]
-        half = tf.image.resize(image, (-(-height // 2), -(-width // 2)), antialias=True)
-        details.append(image - _enlarged(half, image.shape))
+        half = tf.image.resize(image, _halved(image), antialias=True)
+        details.append(image - tf.image.resize(half, _size(image)))
         image = half
     return [*details, image]
 
@@ -30,7 +32,7 @@ def join(levels: Sequence[tf.Tensor]) -> tf.Tensor:
     """Adds up levels, fine to coarse, to the image that they describe, ``[1, H, W, C]``."""
     *details, image = levels
     for detail in reversed(details):
-        image = detail + _enlarged(image, detail.shape)
+        image = detail + tf.image.resize(image, _size(detail))
     return image
 
 
@@ -39,13 +41,20 @@ def pulled_back(gradient: tf.Tensor, count: int) -> list[tf.Tensor]:
 
     :func:`join` is linear: whatever the levels are, it is its transpose times `gradient`.
     """
-    levels = split(tf.zeros_like(gradient), count)
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(levels)
-        image = join(levels)
-    gradients: list[tf.Tensor] = tape.gradient(image, levels, output_gradients=gradient)
+    gradients = [gradient]
+    for _ in range(count - 1):
+        fine = gradients[-1]
+        small = tf.zeros(tf.concat([[1], _halved(fine), tf.shape(fine)[3:]], 0))  # for its shape
+        transpose = tf.raw_ops.ResizeBilinearGrad(
+            grads=fine, original_image=small, half_pixel_centers=True
+        )
+        gradients.append(transpose)
     return gradients
 
 
-def _enlarged(image: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    return tf.image.resize(image, shape[1:3])
+def _size(image: tf.Tensor) -> tf.Tensor:
+    return tf.shape(image)[1:3]
+
+
+def _halved(image: tf.Tensor) -> tf.Tensor:
+    return (_size(image) + 1) // 2

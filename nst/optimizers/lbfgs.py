@@ -77,7 +77,7 @@ class LBFGS:
         self._counted = False  # whether that evaluation is in the count, if only before a restore
         self.stopped = None
 
-    def step(self, objective: Objective) -> Evaluation:
+    def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
         """One line search; costs one evaluation as a rule, and one more at the start."""
         here = self._arrive(objective)
         if self.stopped is None:
@@ -87,6 +87,10 @@ class LBFGS:
     def objective_changed(self) -> None:
         """Drops the evaluation at the iterate; the next step makes it again."""
         self._here, self._counted = None, False
+
+    def finish(self, objective: Objective) -> Evaluation:
+        """Evaluates the result; unless clipping raises it, it is the lowest that was seen."""
+        return objective(self.result)
 
     def state(self) -> dict[str, np.ndarray]:
         """Image, curvature pairs `[k, 1, H, W, 3]`, unit, count and reason."""

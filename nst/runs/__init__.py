@@ -1,5 +1,7 @@
 """A run folder: created, written, read back and replayed."""
 
-from nst.runs.folder import RunFolder, outcome, provenance, recorded_config
+from nst.runs.folder import RunFolder, recorded_config
+from nst.runs.provenance import provenance
+from nst.runs.status import outcome
 
 __all__ = ["RunFolder", "outcome", "provenance", "recorded_config"]

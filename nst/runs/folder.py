@@ -1,26 +1,29 @@
-"""A run folder: what is in it, how it is written and how it is read back. Free of TensorFlow."""
+"""A run folder: what is in it, and how it is written and read. Free of TensorFlow."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
+import logging
+import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped]
+from omegaconf import DictConfig
 
-from nst import __version__, runtime
+from nst import __version__
 from nst.errors import InputError, did_you_mean
-from nst.files.atomic import replacing, write_atomic
-from nst.images import read_text
+from nst.files.atomic import write_atomic
+from nst.runs import checkpoint
+from nst.runs.lock import locked
+from nst.runs.provenance import carried_config, parsed
+from nst.runs.status import outcome
+
+log = logging.getLogger(__name__)
 
 CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
 RESULT, ENVIRONMENT, CHECKPOINT = "result.png", "environment.json", "checkpoints/latest.npz"
@@ -43,7 +46,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What ``metrics.json`` says; empty for a run that did not come to its end."""
+        """What ``metrics.json`` says; empty for a run that has not completed."""
         return self._read_json(METRICS)
 
     @property
@@ -56,40 +59,36 @@ class RunFolder:
         return self.path / result_name(self.config().get("output"))
 
     def history(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``; a last line cut short by a kill is left out."""
+        """The lines of ``metrics.jsonl``; a last line cut short by a kill is left out.
+
+        Raises:
+            InputError: Another line is damaged.
+        """
         path = self.path / HISTORY
-        lines = path.read_text("utf-8").splitlines(keepends=True) if path.is_file() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+        whole = [line for line in lines if line.endswith(b"\n")]
+        records = [_record(line, f"{path}, line {n}") for n, line in enumerate(whole, 1)]
+        for number, record in enumerate(records, 1):
+            if not isinstance(record.get("step"), int):
+                raise InputError(f"{path}, line {number} is damaged: it names no step")
+        return records
 
     def config(self) -> DictConfig:
         """The resolved configuration of the run.
 
         Raises:
-            InputError: The folder holds none.
+            InputError: The folder holds none, or a damaged one.
         """
-        if not (self.path / CONFIG).is_file():
-            near = (
-                [p.name for p in self.path.parent.glob("*/")] if self.path.parent.is_dir() else []
-            )
-            hint = did_you_mean(self.path.name, near) or " Run folders lie under outputs/."
+        path, parent = self.path / CONFIG, self.path.parent
+        if not path.is_file():
+            near = [p.name for p in parent.glob("*/")] if parent.is_dir() else []
+            hint = did_you_mean(self.path.name, near) or " Run folders are under outputs/."
             raise InputError(f"{self.path} is not a run folder: it holds no {CONFIG}.{hint}")
-        return _parsed((self.path / CONFIG).read_text("utf-8"), self.path / CONFIG)
+        return parsed(path.read_text("utf-8", "replace"), path)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes out of the folder; a kill releases it as well.
-
-        Raises:
-            InputError: Another process is at work in it.
-        """
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError as error:
-            raise InputError(f"another process is at work in {self.path}") from error
-        finally:
-            os.close(descriptor)
+    def locked(self) -> AbstractContextManager[None]:
+        """Keeps other processes out of the folder, see :func:`nst.runs.lock.locked`."""
+        return locked(self.path)
 
     def busy(self) -> bool:
         """Tells whether a process is at work in it."""
@@ -103,17 +102,21 @@ class RunFolder:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Lets an error that comes before the recording begins leave its reason as well."""
+        """Records an error that comes before the recording begins.
+
+        A run that is resumed, and does not get that far, keeps the status that it had.
+        """
+        before = self._status_bytes()
         try:
             yield
         except BaseException as error:
-            if self.status.get("status", "running") == "running":
-                status, reason = outcome(error)
-                self.write_status(status, reason=reason)
+            now = self._status_bytes()
+            if now is None or (now != before and self.status.get("status") == "running"):
+                self._tell(error)
             raise
 
-    def claim(self, identity: str, config: DictConfig) -> None:
-        """Takes the folder for a run, or to go on with the same run, which is in it already.
+    def check(self, identity: str, config: DictConfig) -> None:
+        """Finds out whether a run may write into the folder: a new one, or the one that is in it.
 
         Args:
             identity: Of the run.
@@ -122,11 +125,6 @@ class RunFolder:
         Raises:
             InputError: The folder holds a different run.
         """
-        self.check(identity, config)
-        self.write_status("running", identity=self.status.get("identity", identity))
-
-    def check(self, identity: str, config: DictConfig) -> None:
-        """Finds out whether :meth:`claim` would take the folder; arguments and errors are its own."""
         status = self.status
         if status.get("identity", identity) != identity and config != self.config():
             made = status.get("nst", __version__)
@@ -140,35 +138,50 @@ class RunFolder:
         """Says how the run stands: ``running``, ``completed``, ``interrupted`` or ``failed``."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         kept = {key: value for key, value in self.status.items() if key == "identity"}
-        self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **kept, **more})
+        self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **more, **kept})
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a file, whole or not at all."""
-        write_atomic(self.path / name, data)
+        """Writes a file, whole or not at all.
+
+        Raises:
+            OSError: The disk is full, the folder is gone or not writable; it names the file.
+        """
+        try:
+            write_atomic(self.path / name, data)
+        except OSError as error:
+            reason = f"{name} could not be written: {error.strerror}"
+            raise OSError(error.errno, reason) from error
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
         """Writes a JSON file, whole or not at all."""
-        self.write(name, (json.dumps(data, indent=2) + "\n").encode())
+        self.write(name, (to_json(data, indent=2) + "\n").encode())
 
-    def save_checkpoint(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keeps what ``resume=`` goes on from."""
-        (self.path / CHECKPOINT).parent.mkdir(exist_ok=True)
-        with replacing(self.path / CHECKPOINT) as file:
-            np.savez(file, allow_pickle=False, **{k: np.asarray(v) for k, v in state.items()})
+    def save_checkpoint(self, state: Mapping[str, npt.ArrayLike]) -> None:
+        """Keeps what ``resume=`` continues from."""
+        checkpoint.save(self.path / CHECKPOINT, state)
 
-    def load_checkpoint(self) -> dict[str, npt.NDArray[Any]] | None:
-        """Reads the last checkpoint, or None where there is none."""
-        if not (self.path / CHECKPOINT).is_file():
-            return None
-        with np.load(self.path / CHECKPOINT) as arrays:
-            return dict(arrays)
+    def load_checkpoint(self) -> checkpoint.State | None:
+        """Reads the last checkpoint, or None where there is none.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        return checkpoint.load(self.path / CHECKPOINT)
+
+    def _status_bytes(self) -> bytes | None:
+        path = self.path / STATUS
+        return path.read_bytes() if path.is_file() else None
+
+    def _tell(self, error: BaseException) -> None:
+        status, reason = outcome(error)
+        try:
+            self.write_status(status, reason=reason)
+        except OSError as unwritten:
+            log.warning("the status could not be written: %s", unwritten)
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
-        try:
-            return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
-        except ValueError as error:
-            raise InputError(f"{path} is damaged: {error}") from error
+        return _record(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
 def result_name(output: Mapping[str, Any] | None) -> str:
@@ -183,48 +196,33 @@ def result_name(output: Mapping[str, Any] | None) -> str:
     return Path(f"{output['name']}.{output['format']}").name
 
 
-def outcome(error: BaseException | None) -> tuple[str, str]:
-    """Says how a run ended, and why: what ``status.json`` holds at the end.
-
-    Args:
-        error: What ended it before its time, if anything did.
-    """
-    if error is None:
-        return "completed", "all steps made"
-    if not isinstance(error, Exception):  # Ctrl-C, or the exit by which a cluster takes a job back
-        return "interrupted", "stopped from outside; resume= goes on from the last checkpoint"
-    return "failed", f"{type(error).__name__}: {error}"
-
-
-def provenance(config: str, seed: int) -> dict[str, str]:
-    """Makes the text that a picture carries: enough to make it again. No dates: same run, same bytes."""
-    return {
-        "Software": f"nst {__version__}",
-        "config": config,
-        "seed": str(seed),
-        "versions": json.dumps(runtime.versions()),
-    }
-
-
 def recorded_config(source: Path) -> DictConfig:
     """Reads the configuration that a run folder or a ``result.png`` carries.
 
     Raises:
-        InputError: It carries none.
+        InputError: It carries none, or a damaged one.
     """
-    if not source.is_file():
-        return RunFolder(source).config()
-    text = read_text(source)
-    if "config" not in text:
-        raise InputError(f"{source} carries no configuration: only a {RESULT} of a run does")
-    return _parsed(text["config"], source)
+    return carried_config(source) if source.is_file() else RunFolder(source).config()
 
 
-def _parsed(yaml: str, source: Path) -> DictConfig:
+def to_json(data: Mapping[str, Any], indent: int | None = None) -> str:
+    """Encodes as JSON, which has no infinity and no NaN: they become null."""
+    return json.dumps(_finite(data), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _record(data: bytes, where: str) -> dict[str, Any]:
     try:
-        config = OmegaConf.create(yaml)
-    except YAMLError as error:
-        raise InputError(f"the configuration in {source} is damaged: {error}") from error
-    if not isinstance(config, DictConfig):
-        raise InputError(f"the configuration in {source} is damaged: it is a list")
-    return config
+        record = json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is damaged: {error}") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{where} is damaged: it is no JSON object")
+    return record

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from nst.loop import Record
 from nst.observers import Observers, RunContext
-from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS, outcome
-
-log = logging.getLogger(__name__)
+from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS
+from nst.runs.status import outcome
 
 
 class Recording(contextlib.AbstractContextManager["Recording"]):
     """Writes the run folder. Leaving the block on an error keeps the picture so far and says why.
 
     Args:
-        run: What the observers are told.
+        run: What the observers get to know.
+        identity: Of the run, see :func:`nst.runs.identity.identity`.
         observers: What watches the run.
         environment: Machine, versions, hashes.
         result: Returns the picture so far: name and bytes of its file.
@@ -28,11 +27,13 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
     def __init__(
         self,
         run: RunContext,
+        identity: str,
         observers: Observers,
         environment: Mapping[str, Any],
         result: Callable[[], tuple[str, bytes]],
     ) -> None:
         self._run, self._folder, self._observers = run, run.folder, observers
+        self._identity = identity
         self._environment, self._result = environment, result
         self._metrics: dict[str, Any] = {}
 
@@ -40,7 +41,8 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         """Writes what is known before the first step."""
         self._folder.write(CONFIG, self._run.config.encode())
         self._folder.write_json(ENVIRONMENT, self._environment)
-        self._folder.write_status("running", step=self._run.first_step, steps=self._run.steps)
+        steps = {"step": self._run.first_step, "steps": self._run.steps}
+        self._folder.write_status("running", identity=self._identity, **steps)
         self._observers.start(self._run)
         return self
 
@@ -58,12 +60,26 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Writes picture, metrics and status, the status last; the error goes on."""
+        """Writes picture, metrics and status, the status last.
+
+        Raises:
+            Exception: Picture or metrics could not be written, so that the run has failed after all.
+        """
+        failure = self._write_end()
+        self._observers.finish({} if failure else self._metrics)
+        status, reason = outcome(error or failure)
+        if error and failure:
+            reason += f"; and at the end {type(failure).__name__}: {failure}"
+        self._folder.write_status(status, reason=reason, observers=self._observers.failures)
+        if failure and not error:
+            raise failure
+
+    def _write_end(self) -> Exception | None:
+        """Writes what a run leaves; returns the error that kept it from doing so."""
         try:
             self._folder.write(*self._result())
             if self._metrics:
                 self._folder.write_json(METRICS, self._metrics)
-        finally:
-            self._observers.finish(self._metrics)
-            status, reason = outcome(error)
-            self._folder.write_status(status, reason=reason, observers=self._observers.failures)
+        except Exception as error:  # of the disk, or of a picture that is not finite
+            return error
+        return None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os.path import expanduser
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.config import Config, compose, explain, groups
+from nst.config import Config, compose, explain, groups, options
 from nst.config.overrides import parse
 from nst.config.settings import COMMAND, FEEDS
 from nst.config.validation import check_keys
 from nst.errors import InputError
 from nst.runs.folder import RunFolder, recorded_config
-
-WITH_CLASSES = ("loss", "optimizer", "observer")  # their keys are the arguments of classes
+from nst.runs.trust import GROUPS, check_classes
 
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -33,19 +33,26 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     Raises:
         InputError: The folder or picture carries no configuration, or the two words are misused.
     """
-    changes = [o.input_line for o in parse(overrides) if not o.key_or_group.startswith(COMMAND)]
+    changes = [
+        str(o.input_line) for o in parse(overrides) if not o.key_or_group.startswith(COMMAND)
+    ]
     if config.resume is not None:
         if changes or config.replay is not None:
             beside = " ".join(changes or [f"replay={config.replay}"])
             raise InputError(
-                f"resume= goes on with a run as it was, so it cannot take {beside}; "
+                f"resume= continues a run as it was, so it cannot take {beside}; "
                 f"replay={config.resume} does it again with changes"
             )
-        return _stopped(Path(expanduser(config.resume)))
+        source = Path(expanduser(config.resume))
+        recorded = _stopped(source)
+        check_classes(recorded, source, config, overrides)
+        return recorded
     if config.replay is None:
         return config
     source = Path(expanduser(config.replay))
-    return _changed(_sound(recorded_config(source), source), config, changes)
+    recorded = _sound(recorded_config(source), source)
+    check_classes(recorded, source, config, overrides)
+    return _changed(recorded, config, changes)
 
 
 def _stopped(path: Path) -> DictConfig:
@@ -53,6 +60,7 @@ def _stopped(path: Path) -> DictConfig:
     config = folder.config()
     if folder.status.get("status") == "completed":
         raise InputError(f"resume: {path} is completed; replay={path} does it again")
+    folder.history(), folder.load_checkpoint()  # damaged ones are found before anything is written
     return _sound(config, path)
 
 
@@ -60,18 +68,38 @@ def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types of what somebody may have edited, or another version have written."""
     if "output" not in recorded:  # older than that setting
         recorded.output = compose().output
-    plain = {key: node for key, node in recorded.items() if key not in WITH_CLASSES}
+    plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
         typed = OmegaConf.merge(OmegaConf.structured(Config), plain)
     except OmegaConfBaseException as error:
         raise InputError(f"{source}: {explain(error)}") from error
-    missing = [
-        key for key in OmegaConf.missing_keys(typed) if key.split(".")[0] not in WITH_CLASSES
-    ]
-    missing += [key for key in WITH_CLASSES if key not in recorded]
+    missing = [key for key in OmegaConf.missing_keys(typed) if key.split(".")[0] not in GROUPS]
+    missing += [key for key in GROUPS if not isinstance(recorded.get(key), DictConfig)]
     if missing:
         raise InputError(f"{source}: the key {min(missing)} is missing in its configuration")
+    for key, node in _built(recorded):
+        if not isinstance(node, DictConfig) or not isinstance(node.get("_target_"), str):
+            raise InputError(f"{source}: the key {key}._target_ is missing in its configuration")
+    recorded.network.url = _address(str(recorded.network.name))
     return recorded
+
+
+def _address(network: str) -> str | None:
+    """Returns where a network's weights are downloaded from, as ``conf/`` says.
+
+    No recording may say so: what it names would replace the file in Keras' cache.
+    """
+    if network not in options("network"):
+        return None
+    url: str | None = compose([f"network={network}"]).network.url
+    return url
+
+
+def _built(recorded: DictConfig) -> Iterator[tuple[str, Any]]:
+    """Yields every node that names a class, with its key."""
+    yield "optimizer", recorded.optimizer
+    for group in ("loss", "observer"):
+        yield from ((f"{group}.{name}", node) for name, node in recorded[group].items())
 
 
 def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str]) -> DictConfig:

@@ -1,0 +1,92 @@
+"""Any optimizer of Keras as a rule."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from nst.errors import InputError, did_you_mean
+from nst.optimizers.rules import Tensors
+
+
+class Keras:
+    """A Keras optimizer as a `Rule`.
+
+    Keras keeps its state in variables. Here they are scratch, written before and read after each
+    step. They belong to this object alone, so that runs in several threads do not share any.
+    """
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        """Finds a class of `keras.optimizers`, in any case, and checks its options.
+
+        Raises:
+            InputError: There is no such class or option, or Keras refuses the value.
+        """
+        self._class, self._options = _named(name), dict(options)
+        known = set(inspect.signature(self._class).parameters) - {"learning_rate", "name", "kwargs"}
+        for option in options:
+            if option not in known:
+                raise InputError(
+                    f"optimizer.options: Keras' {self._class.__name__} has no option {option}."
+                    f"{did_you_mean(option, known)} Valid: {', '.join(sorted(known))}"
+                )
+        try:
+            self._make()
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"optimizer.options: Keras' {self._class.__name__} says: {error}"
+            ) from error
+
+    def init(self, levels: Tensors) -> Tensors:
+        """Returns the values that Keras' variables begin with."""
+        self._optimizer, self._levels = self._make(), [tf.Variable(level) for level in levels]
+        self._optimizer.build(self._levels)
+        return [tf.identity(variable.value) for variable in self._optimizer.variables]
+
+    def update(
+        self, gradients: Tensors, state: Tensors, levels: Tensors, rate: tf.Tensor
+    ) -> tuple[Tensors, Tensors]:
+        """Takes Keras' step, and returns the values that its variables end with."""
+        variables = self._optimizer.variables
+        _assign([variable.value for variable in variables], state)
+        _assign(self._levels, levels)
+        self._optimizer.learning_rate.assign(rate)
+        self._optimizer.apply(gradients, self._levels)
+        steps = [new - old for new, old in zip(self._levels, levels, strict=True)]
+        return steps, [tf.identity(variable.value) for variable in variables]
+
+    def _make(self) -> Any:
+        return self._class(**self._options)
+
+
+def keras_optimizers() -> dict[str, type]:
+    """The Keras optimizers that work on their own, by class name."""
+    return {
+        name: value
+        for name, value in vars(keras.optimizers).items()
+        if inspect.isclass(value)
+        and issubclass(value, keras.optimizers.Optimizer)
+        and value is not keras.optimizers.Optimizer
+        # Wrappers around other optimizers have no rate of their own.
+        and "learning_rate" in inspect.signature(value).parameters
+    }
+
+
+def _named(name: str) -> type:
+    known = keras_optimizers()
+    by_lower = {spelling.lower(): value for spelling, value in known.items()}
+    if name.lower() not in by_lower:
+        raise InputError(
+            f"optimizer.name: Keras has no optimizer {name}.{did_you_mean(name, known)} "
+            f"Valid: {', '.join(known)}"
+        )
+    return by_lower[name.lower()]
+
+
+def _assign(variables: Sequence[tf.Variable], values: Tensors) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

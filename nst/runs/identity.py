@@ -1,0 +1,26 @@
+"""What makes two runs the same run: all that the picture depends on, as one hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from nst.config.settings import influential
+
+if TYPE_CHECKING:
+    from nst.sources import Inputs
+
+
+def identity(config: DictConfig, inputs: Inputs) -> str:
+    """Hashes all that the picture depends on: runs of equal identity make the same picture.
+
+    Args:
+        config: As returned by :func:`nst.sources.resolved`. Paths do not count, contents do.
+        inputs: The pictures and the network.
+    """
+    parts = influential(config)
+    hashes = [inputs.base.sha256, inputs.network.sha256]
+    return hashlib.sha256(json.dumps([parts, hashes], sort_keys=True).encode()).hexdigest()

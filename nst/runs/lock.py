@@ -1,0 +1,50 @@
+"""Keeps two processes out of one folder. The system releases the lock of a process that is killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nst.errors import InputError
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".lock"  # only where a folder itself cannot be locked
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes, and other threads of this one, out of a folder.
+
+    Raises:
+        InputError: Another process is at work in it.
+        FileNotFoundError: There is no such folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY) if fcntl else _lock_file(folder)
+    try:
+        _take(descriptor)
+    except (BlockingIOError, PermissionError) as error:
+        os.close(descriptor)
+        raise InputError(f"another process is at work in {folder}") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(folder: Path) -> int:
+    return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
+
+
+def _take(descriptor: int) -> None:
+    if fcntl:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:
+        msvcrt: Any = __import__("msvcrt")  # typed on Windows only
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)

@@ -1,0 +1,77 @@
+"""What a result carries, enough to make it again, and how it is read back from any sender."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from nst import __version__
+from nst.errors import InputError
+from nst.images import read_text
+from nst.runtime import versions
+
+MOST_CHARACTERS = 1 << 18  # of a configuration; the longest one is a tenth of it
+DEEPEST = 20  # levels of nesting; a configuration has five
+DAMAGED = (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, RecursionError)
+
+
+def provenance(config: str, seed: int) -> dict[str, str]:
+    """Makes the text that a picture carries. It holds no dates: same run, same bytes."""
+    return {
+        "Software": f"nst {__version__}",
+        "config": config,
+        "seed": str(seed),
+        "versions": json.dumps(versions()),
+    }
+
+
+def carried_config(picture: Path) -> DictConfig:
+    """Reads the configuration that a ``result.png`` carries.
+
+    Raises:
+        InputError: It carries none, or a damaged one.
+    """
+    text = read_text(picture)
+    if "config" not in text:
+        raise InputError(f"{picture} carries no configuration: only a result.png of a run does")
+    return parsed(text["config"], picture)
+
+
+def parsed(text: str, source: Path) -> DictConfig:
+    """Parses a recorded configuration, which may come from anybody.
+
+    A recording is resolved. An interpolation in it was put there by somebody, perhaps to read this
+    machine's environment: it is an error and never evaluated.
+
+    Raises:
+        InputError: It is damaged, or holds what no recording does.
+    """
+    try:
+        _check_plain(text)
+        config = OmegaConf.create(text)
+    except DAMAGED as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"the configuration in {source} is damaged: {reason}") from error
+    if not isinstance(config, DictConfig):
+        raise InputError(f"the configuration in {source} is damaged: it is a list")
+    return config
+
+
+def _check_plain(text: str) -> None:
+    """Refuses what makes YAML more than data: references, tags, endless size or depth."""
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"it has {len(text)} characters, at most {MOST_CHARACTERS} are read")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
+            raise ValueError("it holds YAML references or tags, which no recording has")
+        if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
+            raise ValueError(f"it holds the interpolation {event.value}; a recording has none")

@@ -1,0 +1,126 @@
+"""What a recording may ask for. It may come from a stranger: a picture sent by mail is one.
+
+Hydra builds whatever class a configuration names and calls it with whatever arguments stand there,
+``pathlib.Path.write_text`` as well. From a recording only the classes that ``conf/`` names are
+built, with the arguments that they have there. A class of the user's own needs the user's word:
+that of a ``--config-dir``, or of an override in the same command.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from nst.config import compose, options
+from nst.errors import InputError, did_you_mean
+
+GROUPS = ("loss", "optimizer", "observer")  # their keys are the arguments of classes
+TARGET = "_target_"
+
+
+def check_classes(
+    recorded: DictConfig, source: Path, composed: DictConfig, overrides: Sequence[str]
+) -> None:
+    """Refuses a recording that asks for anything but known classes with known arguments.
+
+    Args:
+        recorded: The configuration, without interpolations.
+        source: Where it comes from.
+        composed: The configuration of this call: what it names, the user has named.
+        overrides: Of this call.
+
+    Raises:
+        InputError: It asks for another class, or for an argument that a class does not have.
+    """
+    for path, node in _mappings(OmegaConf.to_container(recorded)):
+        special = [key for key in node if re.fullmatch(r"_\w*_", str(key)) and key != TARGET]
+        if special:
+            raise InputError(f"{source}: {path}.{special[0]} has no place in a recording")
+        if TARGET in node and not _sound(path, node, source):
+            _check_named_by_user(str(node[TARGET]), path, source, composed, overrides)
+
+
+def _mappings(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    if isinstance(node, dict):
+        yield path, node
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        if isinstance(value, dict | list):
+            yield from _mappings(value, f"{path}.{key}".lstrip("."))
+
+
+def _sound(path: str, node: Mapping[Any, Any], source: Path) -> bool:
+    """Tells whether a node is of a class that nst ships, at its place, and checks its arguments."""
+    group, _, rest = path.partition(".")
+    at_its_place = group in GROUPS and rest.count(".") == 0 and (not rest) == (group == "optimizer")
+    arguments = shipped(group).get(str(node[TARGET])) if at_its_place else None
+    if arguments is None:
+        return False
+    for key in node:
+        if key not in arguments:
+            hint = did_you_mean(str(key), arguments)
+            raise InputError(f"{source}: {path}.{key}: {node[TARGET]} has no such argument.{hint}")
+    return True
+
+
+@lru_cache
+def shipped(group: str) -> Mapping[str, frozenset[str]]:
+    """Returns the classes that the options of a group in ``conf/`` name, with their arguments."""
+    found: dict[str, frozenset[str]] = {}
+    for option in options(group):
+        choice = option if group == "optimizer" else f"[{option}]"
+        node = compose([f"{group}={choice}"])[group]
+        for part in [node] if group == "optimizer" else node.values():
+            found[part[TARGET]] = found.get(part[TARGET], frozenset()) | set(map(str, part))
+    return found
+
+
+def _check_named_by_user(
+    name: str, path: str, source: Path, composed: DictConfig, overrides: Sequence[str]
+) -> None:
+    own = {str(node[TARGET]) for _, node in _mappings(_plain(composed)) if TARGET in node}
+    shown = {target for group in GROUPS for target in shipped(group)}
+    if name not in (own - shown) and name not in _named_in_files(overrides):
+        raise InputError(
+            f"{source} asks for {name} ({path}.{TARGET}), which is no class that nst ships for "
+            f"this place. If you trust it, name it yourself: --config-dir=FOLDER with a file in "
+            f"FOLDER/{path.partition('.')[0]}/ that says `{TARGET}: {name}`"
+        )
+
+
+def _plain(composed: DictConfig) -> Any:
+    return OmegaConf.to_container(OmegaConf.masked_copy(composed, list(GROUPS)))
+
+
+def _named_in_files(overrides: Sequence[str]) -> set[str]:
+    """Finds the classes that the files of ``--config-dir`` name."""
+    files = [
+        file
+        for folder in _folders(overrides)
+        for group in (*GROUPS, "experiment")
+        for file in (folder / group).rglob("*.yaml")
+    ]
+    pattern = re.compile(rf"^[ -]*{TARGET}:\s*[\"']?([\w.]+)", re.MULTILINE)
+    return {name for file in files for name in pattern.findall(file.read_text("utf-8", "replace"))}
+
+
+def _folders(overrides: Sequence[str]) -> list[Path]:
+    """Lists the folders of this call's own: from its overrides, or from Hydra within a job."""
+    addresses = []
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.key_or_group == "hydra.searchpath":
+            addresses += [str(getattr(item, "text", item)) for item in override.value() or ()]
+    if HydraConfig.initialized():
+        addresses += [
+            f"{source.schema}://{source.path}"
+            for source in HydraConfig.get().runtime.config_sources
+            if "command-line" in source.provider
+        ]
+    return [Path(a.removeprefix("file://")) for a in addresses if a.startswith("file://")]

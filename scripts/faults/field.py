@@ -1,0 +1,192 @@
+"""Where runs are disturbed: pictures, commands in processes of their own, and what must hold after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nst.cli.app import run
+from nst.compare.load import read
+from nst.errors import InputError
+from nst.runs.folder import RunFolder
+
+STATES = {"running", "completed", "interrupted", "failed"}
+PATIENCE = 300.0  # s, for one command on a busy machine
+BROKEN = 70  # exit status of a command that ends in a traceback
+COMMAND = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
+COMMAND += ["pyramid=single", "steps=8", "loss=[content,style]", "observer.checkpoints.every=3"]
+COMMAND += ["observer.snapshots.every=4"]  # every kind of file is written
+SCALES = ["pyramid=sqrt2", "pyramid.min_size=23"]  # two
+
+
+@dataclass
+class Tally:
+    """How often something was tried, and what was lost.
+
+    Attributes:
+        what: Was tried.
+        tried: How often.
+        lost: A line for each loss.
+    """
+
+    what: str
+    tried: int = 0
+    lost: list[str] = field(default_factory=list)
+
+    def expect(self, right: object, loss: str) -> bool:
+        """Records a loss unless all is right."""
+        if not right:
+            self.lost.append(f"{self.what} {self.tried}: {loss}")
+        return bool(right)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit status, below 0 for a signal, and what it said."""
+
+    status: int
+    said: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said as an error."""
+        return [line for line in self.said.splitlines() if line.startswith("nst: ")]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command at work in a process of its own."""
+
+    process: int
+    output: Path
+
+    def send(self, number: int) -> None:
+        """Sends a signal, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process, number)
+
+    def wait(self) -> Ended:
+        """Waits for its end; one that hangs is killed, which its status shows."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := os.waitpid(self.process, os.WNOHANG))[0]:
+            if time.monotonic() > deadline:
+                self.send(signal.SIGKILL)
+            time.sleep(0.005)
+        said = self.output.read_text("utf-8", "replace")
+        return Ended(os.waitstatus_to_exitcode(found[1]), said)
+
+
+@dataclass
+class Field:
+    """A folder with two pictures, the chance that decides, and the time that is left.
+
+    Processes are forked from this one, which has imported TensorFlow and computed nothing: so a
+    command starts in no time, and a kill meets it at its work.
+    """
+
+    here: Path
+    chance: random.Random
+    deadline: float
+    most: int
+    begun: int = 0
+
+    def rounds(self) -> Iterator[int]:
+        """Counts as long as there is time, up to the greatest number of rounds."""
+        for number in range(self.most):
+            if time.monotonic() > self.deadline:
+                return
+            yield number
+
+    def paint(self) -> None:
+        """Makes both pictures."""
+        for seed, (name, shape) in enumerate({"content": (24, 32), "style": (20, 20)}.items()):
+            values = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+            Image.fromarray(values).save(self.here / f"{name}.png")
+
+    def begin(self, *arguments: str, before: Callable[[], object] = lambda: None) -> Command:
+        """Starts a command.
+
+        Args:
+            *arguments: As on the command line.
+            before: Called in the new process first: sets limits, breaks things.
+        """
+        self.begun += 1
+        command = Command(0, self.here / f"said.{self.begun}")
+        command.output.touch()
+        sys.stdout.flush()
+        if process := os.fork():
+            return Command(process, command.output)
+        status = BROKEN
+        try:
+            _enter(self.here, command.output)
+            before()
+            status = run(arguments)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+            os._exit(status)
+
+    def run(self, *arguments: str, before: Callable[[], object] = lambda: None) -> Ended:
+        """Runs a command to its end."""
+        return self.begin(*arguments, before=before).wait()
+
+
+def _enter(here: Path, output: Path) -> None:
+    os.chdir(here)
+    descriptor = os.open(output, os.O_WRONLY | os.O_APPEND)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    random.seed()
+    for variable in [key for key in os.environ if key.startswith("PYTEST")]:
+        del os.environ[variable]
+
+
+def faults(path: Path) -> list[str]:
+    """Finds what does not hold in the folder of a run that has ended, however it has."""
+    if not path.exists():
+        return []
+    folder, wrong = RunFolder(path), []
+    try:
+        status = folder.status.get("status")
+        folder.history()
+        folder.load_checkpoint()
+        metrics = folder.metrics
+        if (path / "config.yaml").exists():
+            folder.config()
+    except InputError as error:
+        return [str(error)]
+    if status is not None and status not in STATES:
+        wrong.append(f"the status is {status}")
+    if status is not None and not (path / "config.yaml").exists():
+        wrong.append(f"status {status} without a configuration")
+    if status == "completed" and not (metrics and (path / "result.png").exists()):
+        wrong.append("completed without picture or metrics")
+    for picture in (path / "result.png", *path.glob("snapshots/*.png")):
+        if picture.exists():
+            Image.open(picture).load()
+    if folder.busy():
+        wrong.append("it is locked, and nobody is at work")
+    shown = read(path, path.name)
+    if shown.state == "damaged" and status is not None:
+        wrong.append(f"the comparison shows {shown.reason}")
+    return wrong
+
+
+def said_in_a_line(ended: Ended) -> bool:
+    """Tells whether a command that failed said so as it should: one line, no traceback."""
+    return len(ended.lines) == 1 and "Traceback" not in ended.said

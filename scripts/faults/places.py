@@ -1,0 +1,70 @@
+"""Signals at any moment, and odd surroundings: homes, clocks, names of folders."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from faults.field import COMMAND, Field, Tally, faults
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDED = (0, 130)
+NAMES = ("a b", "it's", 'a "quoted" one', "花", "🖼", "two\nlines", "100%", "a=b,c", "(c) [d] {e}")
+
+
+def signals(field: Field) -> Tally:
+    """Stops runs by signals, some of them twice: picture and reason are there."""
+    tally = Tally("a signal")
+    for number in field.rounds():
+        tally.tried += 1
+        sent, folder = field.chance.choice(STOPPING), field.here / f"stopped.{number}"
+        command = field.begin(*COMMAND, "steps=300", f"hydra.run.dir={folder.name}")
+        time.sleep(field.chance.uniform(0, 6))
+        command.send(sent)
+        ended = command.wait()
+        what = f"{sent.name} ends it with {ended.status}: {ended.said[-300:]}"
+        tally.expect(ended.status in ENDED and "Traceback" not in ended.said, what)
+        for fault in faults(folder):
+            tally.expect(False, f"{sent.name}: {fault}")
+        if (folder / "config.yaml").exists():
+            status = (folder / "status.json").read_text("utf-8")
+            tally.expect('"running"' not in status, f"{sent.name} leaves the status running")
+            tally.expect((folder / "result.png").exists(), f"{sent.name} leaves no picture")
+    return tally
+
+
+def environments(field: Field) -> Tally:
+    """Runs in odd surroundings."""
+    tally = Tally("odd surroundings")
+    surroundings: list[tuple[str, Callable[[], object]]] = [
+        ("no home", lambda: os.environ.pop("HOME", None)),
+        ("a home that is none", lambda: os.environ.update(HOME="/dev/null")),
+        ("a clock that runs backwards", _turn_back),
+        ("a narrow terminal", lambda: os.environ.update(COLUMNS="5", TERM="dumb")),
+        *((f"the folder {name!r}", lambda name=name: _move(name)) for name in NAMES),
+    ]
+    for number, (what, before) in zip(field.rounds(), surroundings, strict=False):
+        tally.tried += 1
+        folder = field.here / f"odd.{number}"
+        ended = field.run(*COMMAND, "steps=2", f"hydra.run.dir={folder}", before=before)
+        tally.expect(ended.status == 0, f"{what}: {ended.said[-400:]}")
+        tally.expect((folder / "result.png").exists(), f"{what}: no picture")
+        for fault in faults(folder):
+            tally.expect(False, f"{what}: {fault}")
+    return tally
+
+
+def _turn_back() -> None:
+    """Sets the clock back by an hour at every look."""
+    real, looks = time.time, iter(range(1_000_000))
+    time.time = lambda: real() - 3600 * next(looks)
+
+
+def _move(name: str) -> None:
+    """Goes to a folder of that name, with the pictures in it."""
+    os.mkdir(name)
+    for picture in ("content.png", "style.png"):
+        os.symlink(os.path.abspath(picture), os.path.join(name, picture))
+    os.chdir(name)
