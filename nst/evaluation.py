@@ -1,8 +1,8 @@
 """How near a result is to content and style, in one convention whatever was optimised.
 
-Always on the bundled network and the same layers, at the same size from 512 px upwards, so that runs
-with different losses, networks, sizes and optimizers can be ranked side by side. Never the training
-loss.
+Always on the bundled network and the same layers, at the same size from 512 px upwards, so that
+runs with different losses, networks, sizes and optimizers can be ranked side by side. Never the
+training loss.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from nst.losses import blend, content_distance, gram_distance, gram_matrix, gram
 
 SIZE = 512  # long side of the three images at most, px; nothing finer than the result is judged
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
-# Not block5_conv1: there the bundled network tells apart what it was trained on, the painted examples
-# among it. Its Gram matrices may be nearer to a style's by chance than by any paint.
+# Not block5_conv1: there the bundled network tells apart what it was trained on, the painted
+# examples among it. Its Gram matrices may be nearer to a style's by chance than by any paint.
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
 NEGLIGIBLE = 1e-6  # of a target's mean square: an anchor below it is none
 LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))

@@ -38,12 +38,12 @@ def import_tensorflow() -> Any:
         InputError: The program around this one uses Keras or TensorFlow in a way that rules it out.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _Process.importing, _keras_on_tensorflow():  # both change what belongs to all threads
-        with _hidden_stderr():
-            import keras
-            import tensorflow
+    # All three change what belongs to all threads.
+    with _Process.importing, _keras_on_tensorflow(), _hidden_stderr():
+        import keras
+        import tensorflow
 
-            tensorflow.config.list_physical_devices()  # the search for GPUs has lines of its own
+        tensorflow.config.list_physical_devices()  # the search for GPUs has lines of its own
     if keras.backend.backend() != "tensorflow":
         raise InputError(
             f"Keras runs on {keras.backend.backend()} in this process, and nst needs TensorFlow: "

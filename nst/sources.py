@@ -104,7 +104,7 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
 
 
 def locate_image(name: str) -> Path:
-    """Finds the file behind an image's name: a path, ``asset:…``, or a web address (fetched, cached).
+    """Finds the file behind an image's name: a path, ``asset:…``, or a web address (cached).
 
     Raises:
         InputError: There is no such asset, the address does not answer, or a program had the
@@ -130,7 +130,8 @@ def _long_side(size: int | str, content: int) -> int:
     pixels = content if size == "content" else round(content * float(size.rstrip("%")) / 100)
     if not LONG_SIDE[0] <= pixels <= LONG_SIDE[1]:
         raise InputError(
-            f"size={size}: that is {pixels} px here; the long side is {LONG_SIDE[0]} to {LONG_SIDE[1]}"
+            f"size={size}: that is {pixels} px here; "
+            f"the long side is {LONG_SIDE[0]} to {LONG_SIDE[1]}"
         )
     return pixels
 

@@ -1,4 +1,4 @@
-"""``python -m nst.tensorboard [FOLDER] [--port N]``: shows runs in TensorBoard, nothing left out."""
+"""``python -m nst.tensorboard [FOLDER] [--port N]``: shows whole runs in TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from nst.files import atomic as files
 from nst.files.streams import keep_streams
 from nst.runtime import import_tensorflow
 
-# Kept of each curve and picture: TensorBoard thins pictures to ten and curves to a thousand points by
-# itself, and its "0, all of them" shows none.
+# Kept of each curve and picture: TensorBoard thins pictures to ten and curves to a thousand points
+# by itself, and its "0, all of them" shows none.
 SAMPLES = "images=1000,scalars=10000"
 
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"nst: {error}", file=sys.stderr)
         return WRONG_INPUT
-    # A script's background job inherits SIGINT as ignored, and SIGTERM would leave the data server behind.
+    # A script's background job ignores SIGINT, and SIGTERM would leave the data server behind.
     for number in obeyed():
         signal.signal(number, signal.default_int_handler)
     print(f"TensorBoard shows {parsed.folder} at {address} (Ctrl-C ends it)", flush=True)

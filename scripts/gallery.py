@@ -64,7 +64,7 @@ def painted(overrides: Sequence[str]) -> Image.Image:
 
 
 def sheet(cells: Sequence[Cell], columns: int) -> Image.Image:
-    """Lays cells out row by row on white, each picture covering its cell, its caption in a corner."""
+    """Lays out cells row by row on white, each filled by its picture, the caption in a corner."""
     rows = -(-len(cells) // columns)
     page = Image.new(
         "RGB", (columns * (WIDTH + GAP) - GAP, rows * (HEIGHT + GAP) - GAP), (255, 255, 255)

@@ -1,22 +1,23 @@
 """Distil the bundled features: a VGG of a quarter of the width learns to see as a trained one does.
 
-Every layer of the student learns to predict the teacher's layer of the same name through a linear map
-from its channels to the teacher's (a 1 x 1 convolution, "lift"), which is thrown away in the end. The
-idea is Wang et al.'s ("Collaborative Distillation for Ultra-Resolution Universal Style Transfer", CVPR
-2020). Loss: squared error, each of the teacher's channels in units of its own standard deviation, mean
-over all. The student has VGG16's convolutions, fewer and wider than VGG19's at the same cost, so that
-it sees as far as its teacher does at every layer.
+Every layer of the student learns to predict the teacher's layer of the same name through a linear
+map from its channels to the teacher's (a 1 x 1 convolution, "lift"), which is thrown away in the
+end. The idea is Wang et al.'s ("Collaborative Distillation for Ultra-Resolution Universal Style
+Transfer", CVPR 2020). Loss: squared error, each of the teacher's channels in units of its own
+standard deviation, mean over all. The student has VGG16's convolutions, fewer and wider than
+VGG19's at the same cost, so that it sees as far as its teacher does at every layer.
 
 The student starts from the teacher's own filters (see `networks.pruned`). It learns from crops of
-photographs and paintings, and, a quarter of each batch, from iterates of style transfers that run along
-with the training: what the student judges while it paints is no photograph, and where its teacher would
-see something else there it is to learn it. A teacher's batch is learned from several times.
+photographs and paintings, and, a quarter of each batch, from iterates of style transfers that run
+along with the training: what the student judges while it paints is no photograph, and where its
+teacher would see something else there it is to learn it. A teacher's batch is learned from several
+times.
 
     python scripts/train_features.py --teacher vgg16 --pictures FOLDER
 
-It may be stopped and resumed at any time (`--resume`); checkpoints lie in `--work`. The rate falls in the
-last fifth of `--steps`; a longer training may follow with more of them. The file is written, from averaged
-weights, with every checkpoint, and can be tried while the training runs.
+It may be stopped and resumed at any time (`--resume`); checkpoints lie in `--work`. The rate falls
+in the last fifth of `--steps`; a longer training may follow with more of them. The file is written,
+from averaged weights, with every checkpoint, and can be tried while the training runs.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def lessons(
         fresh[:PAINTED] = iterates.step()
         kept = [*kept[-KEPT + 1 :], (tf.constant(fresh), training.lesson(fresh))]
         for _ in range(REUSED):
-            # A new batch takes a crop each from several old ones: no two steps see the same sixteen.
+            # A new batch takes a crop each from several old ones: no two steps see the same ones.
             chosen = rng.choice(len(kept), BATCH)
             yield tuple(
                 tf.nest.map_structure(

@@ -581,7 +581,8 @@ def test_a_reader_that_leaves_early_loses_nothing_but_the_rest(
     command = [sys.executable, "-m", "nst.compare", str(tmp_path / "sweep")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 0
@@ -648,7 +649,8 @@ def test_a_wrong_command_line_ends_in_one_line(
 ) -> None:
     assert main(arguments) == 2
     message = capsys.readouterr().err
-    assert words in message and message.startswith("nst: ")
+    assert words in message
+    assert message.startswith("nst: ")
     assert message.count("\n") == 1
 
 
@@ -762,7 +764,8 @@ def test_whatever_a_run_says_is_text(
     assert main([str(tmp_path)]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    assert "<script>" in printed.out and not re.search(r"[\0\x1b\ud800]", printed.out)
+    assert "<script>" in printed.out
+    assert not re.search(r"[\0\x1b\ud800]", printed.out)
     text = (tmp_path / "comparison" / "report.html").read_text("utf-8")
     page = Page(text)
     assert page.open == []

@@ -96,7 +96,8 @@ def test_option_composes_and_passes_the_checks(group: str, option: str) -> None:
     check(config)
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
-    assert plain["alpha"] > 0 and plain["loss"], "an option must not empty the rest"
+    assert plain["alpha"] > 0
+    assert plain["loss"], "an option must not empty the rest"
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
@@ -392,8 +393,10 @@ def test_schema_holds_for_files_too(line: str, tmp_path: Path) -> None:
 def test_numbers_are_read_as_people_write_them() -> None:
     config = compose(["alpha=1e3", "beta=100", "loss.tv.weight=.5", "seed=4294967295"])
     assert (config.alpha, config.beta, config.loss.tv.weight) == (1000.0, 100.0, 0.5)
-    assert isinstance(config.beta, float) and config.seed == 2**32 - 1
-    assert config.loss.content.weight == 1000.0 and config.loss.style.weight == 100.0
+    assert isinstance(config.beta, float)
+    assert config.seed == 2**32 - 1
+    assert config.loss.content.weight == 1000.0
+    assert config.loss.style.weight == 100.0
 
 
 @pytest.mark.parametrize(
@@ -424,7 +427,9 @@ def test_hparams_have_one_type_a_column_whatever_the_option() -> None:
 
 def test_hparams_are_named_as_people_turn_them() -> None:
     columns = hparams(compose(["style=wave", "optimizer=adam", "alpha=7", "loss.style.weight=3"]))
-    assert columns["style"] == "wave" and columns["optimizer"] == "adam" and columns["alpha"] == 7
+    assert columns["style"] == "wave"
+    assert columns["optimizer"] == "adam"
+    assert columns["alpha"] == 7
     assert columns["loss.style.layers"].startswith("block1_conv1 ")
     assert columns["loss.style.weight"] == 3.0
     assert "loss.content.weight" not in columns, "alpha says it"
@@ -550,7 +555,8 @@ def test_compose_leaves_the_hydra_of_the_program_as_it_was(tmp_path: Path) -> No
         assert compose().alpha == 1e3
         with pytest.raises(HydraException):
             compose(["alhpa=1"])
-        assert GlobalHydra.instance() is before and before.hydra is running is not None
+        assert GlobalHydra.instance() is before
+        assert before.hydra is running is not None
         assert hydra_compose("theirs") == {"a": 1}
 
 

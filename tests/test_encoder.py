@@ -37,7 +37,7 @@ def assert_close(
 
 
 @pytest.mark.parametrize("name", ["vgg19", "vgg16"])
-def test_feature_maps_are_keras_own(name, random_vgg, picture):
+def test_feature_maps_are_keras_own(name, random_vgg, picture) -> None:
     model, path = random_vgg(name)
     source = weights.locate(name, str(path), None, None, 1.0)
     image, layers = picture(32, 64), list(weights.layer_channels(name))
@@ -65,7 +65,7 @@ def keras_model(layers: list[Layer]) -> keras.Model:
     return model
 
 
-def test_the_bundled_network_is_a_keras_model_with_its_weights(bundled_layers, picture):
+def test_the_bundled_network_is_a_keras_model_with_its_weights(bundled_layers, picture) -> None:
     image = picture(64, 32)
     features = Encoder(bundled_layers, padding="zeros")(image, ALL)
     assert_close(features, keras_features(keras_model(bundled_layers), image, ALL), 1e-5)
@@ -74,7 +74,7 @@ def test_the_bundled_network_is_a_keras_model_with_its_weights(bundled_layers, p
 
 
 @pytest.mark.parametrize(
-    "layers, convolutions, poolings",
+    ("layers", "convolutions", "poolings"),
     [
         (["block1_conv1"], 1, 0),
         (["block2_pool"], 4, 2),
@@ -83,9 +83,9 @@ def test_the_bundled_network_is_a_keras_model_with_its_weights(bundled_layers, p
         ([], 0, 0),
     ],
 )
-def test_it_goes_no_deeper_than_the_deepest_layer(layers, convolutions, poolings, bundled):
+def test_it_goes_no_deeper_than_the_deepest_layer(layers, convolutions, poolings, bundled) -> None:
     @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3])])
-    def features(image):
+    def features(image) -> list[tf.Tensor]:
         return bundled(image, layers)
 
     graph = features.get_concrete_function().graph
@@ -93,7 +93,7 @@ def test_it_goes_no_deeper_than_the_deepest_layer(layers, convolutions, poolings
     assert (kinds.count("Conv2D"), kinds.count("MaxPool")) == (convolutions, poolings)
 
 
-def test_poolings_take_the_largest_or_the_mean_of_four(bundled_layers, picture):
+def test_poolings_take_the_largest_or_the_mean_of_four(bundled_layers, picture) -> None:
     for pooling, reduce in (("max", np.max), ("avg", np.mean)):
         features = Encoder(bundled_layers, pooling)(picture(8, 12), ["block1_conv2", "block1_pool"])
         blocks = features["block1_conv2"].numpy().reshape(1, 4, 2, 6, 2, -1)
@@ -101,14 +101,14 @@ def test_poolings_take_the_largest_or_the_mean_of_four(bundled_layers, picture):
         np.testing.assert_allclose(features["block1_pool"], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_poolings_of_odd_sides_keep_the_last_row_and_column(bundled_layers, picture):
+def test_poolings_of_odd_sides_keep_the_last_row_and_column(bundled_layers, picture) -> None:
     for pooling in ("max", "avg"):
         features = Encoder(bundled_layers, pooling)(picture(5, 7), ["block1_conv2", "block1_pool"])
         corner = features["block1_conv2"][:, -1, -1]
         np.testing.assert_allclose(features["block1_pool"][:, 2, 3], corner, rtol=1e-6)
 
 
-def test_the_border_is_repeated_or_zero(bundled_layers, picture):
+def test_the_border_is_repeated_or_zero(bundled_layers, picture) -> None:
     image = picture(6, 9)
     centred = image[..., ::-1] * 255.0 - BGR_MEAN
     for padding, mode in (("replicate", "edge"), ("zeros", "constant")):
@@ -121,7 +121,7 @@ def test_the_border_is_repeated_or_zero(bundled_layers, picture):
         assert_close(features, expected, 1e-5)
 
 
-def test_a_repeated_border_is_invisible_in_an_even_image(bundled_layers):
+def test_a_repeated_border_is_invisible_in_an_even_image(bundled_layers) -> None:
     spread = {}
     for padding in ("replicate", "zeros"):
         encoder = Encoder(bundled_layers, padding=padding)
@@ -133,9 +133,9 @@ def test_a_repeated_border_is_invisible_in_an_even_image(bundled_layers):
     assert spread["zeros"] > 0.1
 
 
-@pytest.mark.parametrize("height, width", [(17, 33), (1, 40), (40, 1), (1, 1), (5, 3)])
+@pytest.mark.parametrize(("height", "width"), [(17, 33), (1, 40), (40, 1), (1, 1), (5, 3)])
 @pytest.mark.parametrize("pooling", ["max", "avg"])
-def test_no_size_gives_empty_maps(height, width, pooling, bundled_layers, picture):
+def test_no_size_gives_empty_maps(height, width, pooling, bundled_layers, picture) -> None:
     encoder, image = Encoder(bundled_layers, pooling), picture(height, width)
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -150,7 +150,7 @@ def test_no_size_gives_empty_maps(height, width, pooling, bundled_layers, pictur
     assert np.any(gradient[:, -1, -1] != 0)
 
 
-def test_normalised_maps_have_mean_one(bundled, picture):
+def test_normalised_maps_have_mean_one(bundled, picture) -> None:
     images = [picture(32, 40, seed=1), picture(24, 32, seed=2)]
     norms = bundled.mean_activations(images, ALL)
     for layer in ALL:
@@ -162,7 +162,7 @@ def test_normalised_maps_have_mean_one(bundled, picture):
         assert (normalised[means <= floor] <= 1).all()
 
 
-def test_normalising_is_rescaling_every_filter(bundled_layers, bundled, picture):
+def test_normalising_is_rescaling_every_filter(bundled_layers, bundled, picture) -> None:
     images = [picture(32, 48, seed=1), picture(48, 32, seed=2)]
     norms = {k: v.numpy() for k, v in bundled.mean_activations(images, CONVOLUTIONS).items()}
     rescaled, below = [], np.ones(3)
@@ -179,7 +179,7 @@ def test_normalising_is_rescaling_every_filter(bundled_layers, bundled, picture)
 
 
 @pytest.mark.parametrize("dead", [slice(0, 1), slice(None)], ids=["a filter", "a layer"])
-def test_dead_filters_do_not_give_nan(dead, bundled_layers, picture):
+def test_dead_filters_do_not_give_nan(dead, bundled_layers, picture) -> None:
     name, kernel, bias = bundled_layers[0]
     bias = bias.copy()
     bias[dead] = -1e6
@@ -191,7 +191,7 @@ def test_dead_filters_do_not_give_nan(dead, bundled_layers, picture):
     np.testing.assert_allclose(norms[dead], FLOOR * np.mean(features), atol=1e-9)
 
 
-def test_other_precisions_are_near_float32(bundled_layers, bundled, picture):
+def test_other_precisions_are_near_float32(bundled_layers, bundled, picture) -> None:
     image = picture(48, 64)
     exact = {k: v.numpy() for k, v in bundled(image, ALL).items()}
     for precision, share in (("bfloat16", 0.05), ("float16", 0.01)):
@@ -201,16 +201,17 @@ def test_other_precisions_are_near_float32(bundled_layers, bundled, picture):
         assert any(np.any(features[k] != exact[k]) for k in ALL)  # it is another precision
 
 
-def test_the_first_convolution_sees_pixels_in_float32(bundled_layers, picture):
+def test_the_first_convolution_sees_pixels_in_float32(bundled_layers, picture) -> None:
     half, full = (
         Encoder(bundled_layers[:2], precision=precision)(picture(48, 64), ALL[:2])
         for precision in ("bfloat16", "float32")
     )
     first, second = ALL[:2]
-    assert np.all(half[first] == full[first]) and np.any(half[second] != full[second])
+    assert np.all(half[first] == full[first])
+    assert np.any(half[second] != full[second])
 
 
-def test_float16_does_not_overflow_in_gram_matrices(bundled_layers, picture):
+def test_float16_does_not_overflow_in_gram_matrices(bundled_layers, picture) -> None:
     first, (name, kernel, bias) = bundled_layers[:2]
     loud = [first, Layer(name, 30 * kernel, 30 * bias)]  # activations of hundreds, as VGG19's are
     half, full = (
@@ -223,11 +224,11 @@ def test_float16_does_not_overflow_in_gram_matrices(bundled_layers, picture):
 
 
 @pytest.mark.parametrize("option", ["pooling", "padding", "precision"])
-def test_unknown_options_are_answered(option, bundled_layers):
+def test_unknown_options_are_answered(option, bundled_layers) -> None:
     with pytest.raises(ValueError, match=f"{option} must be one of .*, received 'mean'"):
         Encoder(bundled_layers, **{option: "mean"})
 
 
-def test_unknown_layers_are_answered(bundled, picture):
+def test_unknown_layers_are_answered(bundled, picture) -> None:
     with pytest.raises(ValueError, match=r"the network has no layers \['conv4_2'\]"):
         bundled(picture(16, 16), ["block1_conv1", "conv4_2"])

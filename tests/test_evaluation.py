@@ -17,24 +17,24 @@ def distances(result: np.ndarray, content: np.ndarray, style: np.ndarray) -> tup
     return metrics["content_distance"], metrics["style_distance"]
 
 
-def test_the_content_image_has_content_distance_zero_and_style_distance_one():
+def test_the_content_image_has_content_distance_zero_and_style_distance_one() -> None:
     assert distances(CONTENT, CONTENT, STYLE) == pytest.approx((0, 1), abs=1e-6)
 
 
-def test_the_style_image_has_style_distance_zero():
+def test_the_style_image_has_style_distance_zero() -> None:
     content_distance, style_distance = distances(STYLE, CONTENT[:80, :64], STYLE)
     assert style_distance == pytest.approx(0, abs=1e-6)
     assert content_distance > 0.5
 
 
-def test_an_image_without_structure_has_content_distance_about_one():
+def test_an_image_without_structure_has_content_distance_about_one() -> None:
     flat = np.broadcast_to(CONTENT.mean((0, 1)), CONTENT.shape)
     content_distance, style_distance = distances(flat, CONTENT, STYLE)
     assert 0.5 < content_distance < 2
     assert style_distance > 0
 
 
-def test_more_of_the_style_is_nearer_to_it_and_farther_from_the_content():
+def test_more_of_the_style_is_nearer_to_it_and_farther_from_the_content() -> None:
     content, style = CONTENT, paint(96, 128, 2)
     steps = [distances((1 - t) * content + t * style, content, style) for t in (0, 0.3, 0.6, 1)]
     content_distances, style_distances = np.transpose(steps)
@@ -42,7 +42,7 @@ def test_more_of_the_style_is_nearer_to_it_and_farther_from_the_content():
     assert style_distances[-1] == min(style_distances)
 
 
-def test_distances_are_means_over_layers():
+def test_distances_are_means_over_layers() -> None:
     metrics = evaluate(OTHER, CONTENT, [(STYLE, 1.0)])
     for kind, layers in (("content", CONTENT_LAYERS), ("style", STYLE_LAYERS)):
         by_layer = metrics[f"{kind}_distance_by_layer"]
@@ -51,7 +51,7 @@ def test_distances_are_means_over_layers():
         assert {type(value) for value in by_layer.values()} == {float}
 
 
-def test_equal_content_and_style_do_not_divide_by_zero():
+def test_equal_content_and_style_do_not_divide_by_zero() -> None:
     content_distance, style_distance = distances(CONTENT, CONTENT, CONTENT)
     assert content_distance == pytest.approx(0, abs=1e-6)
     assert style_distance == pytest.approx(0, abs=1e-3)
@@ -60,14 +60,14 @@ def test_equal_content_and_style_do_not_divide_by_zero():
     assert 1 < style_distance < 1e8  # neither equal nor divided by rounding noise
 
 
-def test_images_of_one_colour_do_not_divide_by_zero():
+def test_images_of_one_colour_do_not_divide_by_zero() -> None:
     flat = np.full_like(CONTENT, 0.4)
     assert distances(flat, flat, STYLE) == (pytest.approx(0, abs=1e-3), pytest.approx(1))
     for images in ((CONTENT, flat, STYLE), (CONTENT, CONTENT, flat), (flat, flat, flat)):
         assert np.isfinite(distances(*images)).all()
 
 
-def test_from_512_px_upwards_the_size_of_the_result_hardly_matters():
+def test_from_512_px_upwards_the_size_of_the_result_hardly_matters() -> None:
     content, style = resize(CONTENT, (192, 256)), resize(STYLE, (320, 256))
     expected = distances(resize(OTHER, (384, 512)), content, style)
     assert distances(resize(OTHER, (768, 1024)), content, style) == pytest.approx(
@@ -75,7 +75,7 @@ def test_from_512_px_upwards_the_size_of_the_result_hardly_matters():
     )
 
 
-def test_a_smaller_result_is_measured_at_its_own_size():
+def test_a_smaller_result_is_measured_at_its_own_size() -> None:
     content, style = paint(384, 512, 1), paint(320, 256, 2)
     expected = distances(OTHER, resize(content, (96, 128)), resize(style, (128, 102)))
     assert distances(OTHER, content, style) == pytest.approx(expected, rel=1e-3)
@@ -83,17 +83,17 @@ def test_a_smaller_result_is_measured_at_its_own_size():
 
 @pytest.mark.parametrize("size", [(384, 512), (96, 128)], ids=["at its size", "to be resized"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])
-def test_other_types_of_numbers(dtype, size):
+def test_other_types_of_numbers(dtype, size) -> None:
     result = resize(OTHER, size)
     expected = distances(result, CONTENT, STYLE)
     assert distances(result.astype(dtype), CONTENT, STYLE) == pytest.approx(expected, rel=1e-2)
 
 
-def test_thin_images():
+def test_thin_images() -> None:
     assert np.isfinite(distances(paint(8, 256, 1), paint(8, 256, 2), paint(256, 4, 3))).all()
 
 
-def test_styles_are_blended_as_for_the_loss():
+def test_styles_are_blended_as_for_the_loss() -> None:
     other = paint(64, 64, 9)
     alone = distances(OTHER, CONTENT, STYLE)
 

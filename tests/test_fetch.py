@@ -115,7 +115,8 @@ def fails(url: str, folder: Path, *says: str, **options: object) -> None:
     with pytest.raises(FetchError) as caught:
         fetch(url, folder / "weights.h5", **options)  # type: ignore[arg-type]
     message = str(caught.value)
-    assert isinstance(caught.value, InputError) and "\n" not in message
+    assert isinstance(caught.value, InputError)
+    assert "\n" not in message
     for part in (url, *says):
         assert part in message
     assert not folder.exists() or os.listdir(folder) == []
@@ -180,7 +181,8 @@ def test_threads_at_once(server: str, tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [BODY] * 4 and os.listdir(tmp_path) == ["a"]
+    assert found == [BODY] * 4
+    assert os.listdir(tmp_path) == ["a"]
 
 
 # --- what ends in one clear line, and leaves nothing behind ---------------------------------
@@ -211,7 +213,8 @@ def test_failed_second_fetch_keeps_what_was_there(server: str, tmp_path: Path) -
     (tmp_path / "a").write_bytes(b"mine")
     with pytest.raises(FetchError):
         fetch(f"{server}/cut", tmp_path / "a", digest=SHA256)
-    assert (tmp_path / "a").read_bytes() == b"mine" and os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"mine"
+    assert os.listdir(tmp_path) == ["a"]
 
 
 @pytest.mark.parametrize("path", ["mute", "stalled"])
@@ -283,10 +286,12 @@ def test_target_that_cannot_be_written(server: str, tmp_path: Path) -> None:
 def test_image_cache(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
     path = fetch_image(f"{server}/good.JPG?size=1", SHA256)
-    assert path.parent == tmp_path / "images" and path.suffix == ".jpg"
+    assert path.parent == tmp_path / "images"
+    assert path.suffix == ".jpg"
     assert path.read_bytes() == BODY
     other = fetch_image(f"{server}/good")
-    assert other != path and other.suffix == ""
+    assert other != path
+    assert other.suffix == ""
     assert fetch_image(f"{server}/good.JPG?size=1") == path
     assert sum(Handler.hits.values()) == 2
 
@@ -304,7 +309,8 @@ def test_image_cache_that_cannot_be_written(
     monkeypatch.setenv("NST_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "spare"))
     path = fetch_image(f"{server}/good.png")
-    assert path.is_relative_to(tmp_path / "spare") and path.read_bytes() == BODY
+    assert path.is_relative_to(tmp_path / "spare")
+    assert path.read_bytes() == BODY
     assert str(tmp_path / "file") in caplog.text
 
 
@@ -316,7 +322,8 @@ def test_image_that_would_fill_the_disk(
         fetch_image(f"{server}/toomuch.jpg")
     with pytest.raises(FetchError, match=r"more than 0\.1 MB"):
         fetch(f"{server}/endless", tmp_path / "a", limit=100_000)
-    assert os.listdir(tmp_path) == ["images"] and os.listdir(tmp_path / "images") == []
+    assert os.listdir(tmp_path) == ["images"]
+    assert os.listdir(tmp_path / "images") == []
 
 
 def test_unicode_and_spaces_in_the_address(server: str, tmp_path: Path) -> None:

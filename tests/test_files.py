@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nst.errors import nearest
+from nst.errors import did_you_mean, nearest
 from nst.files.atomic import replacing, write_atomic
 
 
@@ -30,7 +30,7 @@ def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> N
         assert len(os.listdir(tmp_path)) == 2
         raise KeyboardInterrupt
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="folder"):
         write_atomic(tmp_path / "folder", b"a file cannot take a folder's place")
     assert sorted(os.listdir(tmp_path)) == ["a.json", "folder"]
     assert (tmp_path / "a.json").read_bytes() == b"old"
@@ -40,10 +40,12 @@ def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("stary", " Did you mean 'starry'?"), ("SHIPWREK", " Did you mean 'Shipwreck'?"), ("zzz", "")],
+    [("stary", "starry"), ("SHIPWREK", "Shipwreck"), ("zzz", None)],
 )
-def test_nearest(name: str, expected: str) -> None:
-    assert nearest(name, ["starry", "Shipwreck", "the_scream"]) == expected
+def test_nearest(name: str, expected: str | None) -> None:
+    valid = ["starry", "Shipwreck", "the_scream"]
+    assert nearest(name, valid) == expected
+    assert did_you_mean(name, valid) == (f" Did you mean '{expected}'?" if expected else "")
 
 
 def test_no_tensorflow_is_imported() -> None:

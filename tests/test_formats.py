@@ -1,4 +1,4 @@
-"""Files of rare kinds give their pixels, and hostile ones a clear line in bounded time and memory."""
+"""Rare formats give their pixels, hostile files a clear line in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -264,7 +264,8 @@ def test_heic_is_read_through_the_extra() -> None:
     file, stored = io.BytesIO(), Image.fromarray(np.ascontiguousarray(np.rot90(upright)))
     pillow_heif.from_pillow(stored).save(file, quality=95, exif=exif.tobytes(), format="HEIF")
     rgb = images.from_memory(file.getvalue()).rgb
-    assert rgb.shape == upright.shape and np.abs(rgb - upright / 255).mean() < 0.03
+    assert rgb.shape == upright.shape
+    assert np.abs(rgb - upright / 255).mean() < 0.03
     assert set(Image.OPEN) == before  # the caller's Pillow is left as it was
     with pytest.raises(InputError, match="damaged"):
         images.from_memory(HEIC)
@@ -333,7 +334,8 @@ def test_arrays_of_any_kind_are_images_or_end_in_one_line(array: npt.NDArray[np.
     except InputError as error:
         assert "\n" not in str(error)
     else:
-        assert picture.rgb.min() >= 0 and picture.rgb.max() <= 1
+        assert picture.rgb.min() >= 0
+        assert picture.rgb.max() <= 1
 
 
 @given(
@@ -377,7 +379,8 @@ def test_the_clear_parts_of_a_style_are_not_white_paint(caplog: pytest.LogCaptur
     rgba[20:40, 30:70] = 0.2, 0.4, 0.6, 1.0
     rgba[20:30, 30:50] = 0.0  # a corner of what is left by the crop
     style = images.visible(images.from_memory(rgba))
-    assert style.alpha is None and style.rgb.shape == (20, 40, 3)
+    assert style.alpha is None
+    assert style.rgb.shape == (20, 40, 3)
     np.testing.assert_allclose(style.rgb, np.broadcast_to([0.2, 0.4, 0.6], (20, 40, 3)), atol=1e-6)
     assert "25 % of it is transparent" in caplog.text
 
@@ -394,4 +397,5 @@ def test_a_style_thinner_than_an_image_is_not_cropped() -> None:
 
 
 def test_avif_and_jpeg_2000_are_in_this_pillow() -> None:
-    assert features.check("avif") and features.check("jpg_2000")
+    assert features.check("avif")
+    assert features.check("jpg_2000")

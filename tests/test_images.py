@@ -115,7 +115,8 @@ def test_formats(tmp_path: Path, suffix: str, options: dict[str, object], within
     path = tmp_path / f"a.{suffix}"
     two_halves().save(path, **options)
     picture = images.load(path)
-    assert picture.rgb.shape == (HEIGHT, WIDTH, 3) and picture.rgb.dtype == np.float32
+    assert picture.rgb.shape == (HEIGHT, WIDTH, 3)
+    assert picture.rgb.dtype == np.float32
     assert close(ends(picture), [RED, BLUE], within)
     assert picture.alpha is None
     assert picture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -168,7 +169,8 @@ def test_alpha_is_carried_and_the_rest_lies_over_white(
     picture = images.load(tmp_path / f"a.{suffix}")
     mixed = round(0.2 * GREY + 0.8 * 255)
     assert ends(picture) == [[255] * 3, [mixed] * 3]
-    assert picture.alpha is not None and picture.alpha.dtype == np.float32
+    assert picture.alpha is not None
+    assert picture.alpha.dtype == np.float32
     np.testing.assert_allclose(picture.alpha[5, [2, -3]], [0.0, 0.2], atol=1e-6)
 
 
@@ -212,8 +214,10 @@ def test_alpha_that_hides_everything_is_ignored_with_a_warning(
     if suffix == "bmp":  # Pillow writes 32 bits without a mask for alpha; this header has one
         (tmp_path / "a.bmp").write_bytes(bmp_with_alpha(image))
     picture = images.load(tmp_path / f"a.{suffix}")
-    assert picture.alpha is None and ends(picture) == [list(RED), list(BLUE)]
-    assert f"a.{suffix}" in caplog.text and "transparent" in caplog.text
+    assert picture.alpha is None
+    assert ends(picture) == [list(RED), list(BLUE)]
+    assert f"a.{suffix}" in caplog.text
+    assert "transparent" in caplog.text
 
 
 def bmp_with_alpha(image: Image.Image) -> bytes:
@@ -314,7 +318,8 @@ def test_exif_orientation(tmp_path: Path, orientation: int, suffix: str) -> None
 def test_damaged_exif_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     two_halves().save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12 nonsense")
     assert ends(images.load(tmp_path / "a.png")) == [list(RED), list(BLUE)]
-    assert "a.png" in caplog.text and "EXIF" in caplog.text
+    assert "a.png" in caplog.text
+    assert "EXIF" in caplog.text
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tiff"])
@@ -372,7 +377,8 @@ def test_unusable_profile_is_a_warning(
 ) -> None:
     two_halves().save(tmp_path / "a.png", icc_profile=profile)
     assert ends(images.load(tmp_path / "a.png")) == [list(RED), list(BLUE)]
-    assert "a.png" in caplog.text and "profile" in caplog.text
+    assert "a.png" in caplog.text
+    assert "profile" in caplog.text
 
 
 # --- what is refused ------------------------------------------------------------------------
@@ -483,7 +489,8 @@ def test_decompression_bomb(tmp_path: Path, side: int, recwarn: pytest.WarningsR
     header = struct.pack(">2I5B", side, side, 8, 2, 0, 0, 0)
     (tmp_path / "a.png").write_bytes(png(header, b"\0"))
     refused(tmp_path / "a.png", "px" if side < 14_000 else "large")
-    assert Image.MAX_IMAGE_PIXELS == limit and not recwarn.list
+    assert limit == Image.MAX_IMAGE_PIXELS
+    assert not recwarn.list
 
 
 def test_largest_valid_side(tmp_path: Path) -> None:
@@ -515,7 +522,8 @@ def test_mutated_files_end_well(
     except InputError as error:
         assert "\n" not in str(error)
     else:
-        assert picture.rgb.min() >= 0 and picture.rgb.max() <= 1
+        assert picture.rgb.min() >= 0
+        assert picture.rgb.max() <= 1
 
 
 # --- arrays ---------------------------------------------------------------------------------
@@ -528,7 +536,8 @@ def test_from_array(dtype: type, channels: int | None) -> None:
     values = np.full((16, 18) if channels is None else (16, 18, channels), 0.2 * peak, dtype)
     picture = images.from_array(values)
     has_alpha = channels in (2, 4)
-    assert picture.rgb.shape == (16, 18, 3) and picture.rgb.dtype == np.float32
+    assert picture.rgb.shape == (16, 18, 3)
+    assert picture.rgb.dtype == np.float32
     assert (picture.alpha is not None) == has_alpha
     expected = 0.2 * 0.2 + 0.8 if has_alpha else 0.2
     np.testing.assert_allclose(picture.rgb, expected, atol=1e-4)
@@ -552,7 +561,8 @@ def test_pil_image_of_the_caller_is_left_alone() -> None:
     two_halves().save(file := io.BytesIO(), "JPEG", exif=exif)
     image = Image.open(file)
     assert images.from_array(image).rgb.shape == (WIDTH, HEIGHT, 3)
-    assert image.size == (WIDTH, HEIGHT) and image.getexif()[0x0112] == 6
+    assert image.size == (WIDTH, HEIGHT)
+    assert image.getexif()[0x0112] == 6
 
 
 def test_hash_tells_pixels_and_shapes_apart() -> None:
@@ -590,7 +600,8 @@ sides = st.integers(1, 20_000)
 def test_fit(height: int, width: int, long_side: int) -> None:
     fitted = images.fit((height, width), long_side)
     exact = [side * long_side / max(height, width) for side in (height, width)]
-    assert max(fitted) == long_side and min(fitted) >= 1
+    assert max(fitted) == long_side
+    assert min(fitted) >= 1
     for found, wanted in zip(fitted, exact, strict=True):
         assert abs(found - wanted) <= 0.5 or (found == 1 and wanted < 0.5)
 
@@ -610,10 +621,12 @@ def test_resize_to_the_same_size_is_the_identity() -> None:
 @pytest.mark.parametrize("shape", [(30, 40, 3), (30, 40)])
 def test_resize_keeps_constants_and_range(size: tuple[int, int], shape: tuple[int, ...]) -> None:
     flat = images.resize(np.full(shape, 0.37, np.float32), size)
-    assert flat.shape == (*size, *shape[2:]) and flat.dtype == np.float32
+    assert flat.shape == (*size, *shape[2:])
+    assert flat.dtype == np.float32
     np.testing.assert_allclose(flat, 0.37, atol=1e-6)
     steps = images.resize((np.indices(shape).sum(0) % 8 < 4).astype(np.float32), size)
-    assert 0.0 <= steps.min() and steps.max() <= 1.0
+    assert steps.min() >= 0.0
+    assert steps.max() <= 1.0
 
 
 def test_resize_does_not_alias() -> None:
@@ -664,7 +677,8 @@ def test_png_text(tmp_path: Path) -> None:
     assert len(data) < 2000
     (tmp_path / "a.png").write_bytes(data)
     found = images.read_text(tmp_path / "a.png")
-    assert found == text and {type(value) for value in found.values()} == {str}
+    assert found == text
+    assert {type(value) for value in found.values()} == {str}
 
 
 TEXT = {"config": "alpha: 1000.0  # Größe 中文 🎨\n" * 100, "seed": "7", "empty": ""}
@@ -701,7 +715,8 @@ def test_quality_is_size() -> None:
     rgb = np.random.default_rng(0).random((64, 64, 3), np.float32)
     for kind in ("jpg", "webp"):
         sizes = [len(images.encode(kind, rgb, quality=quality)) for quality in (10, 60, 95)]
-        assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2
+        assert sizes == sorted(sizes)
+        assert sizes[0] < sizes[2] / 2
     lossless = images.from_memory(images.encode("webp", rgb, quality=100))
     np.testing.assert_array_equal(lossless.rgb, np.rint(rgb * 255).astype(np.float32) / 255)
 

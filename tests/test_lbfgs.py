@@ -152,7 +152,7 @@ def image_of(vector: np.ndarray) -> tf.Tensor:
     return tf.constant(vector.reshape(SHAPE), tf.float32)
 
 
-def test_two_loop_recursion_is_the_dense_matrix():
+def test_two_loop_recursion_is_the_dense_matrix() -> None:
     steps, changes = pairs(5)
     gradient = RANDOM.normal(size=60)
     weights = [1 / (s @ y) for s, y in zip(steps, changes, strict=True)]
@@ -169,7 +169,7 @@ def test_two_loop_recursion_is_the_dense_matrix():
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 6])
-def test_history_keeps_the_last_pairs(count):
+def test_history_keeps_the_last_pairs(count) -> None:
     steps, changes = pairs(count)
     gradient = RANDOM.normal(size=60)
     history = module.History(4)
@@ -182,7 +182,7 @@ def test_history_keeps_the_last_pairs(count):
     np.testing.assert_allclose(np.ravel(result), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_pairs_without_positive_curvature_are_skipped():
+def test_pairs_without_positive_curvature_are_skipped() -> None:
     history = module.History(4)
     step = image_of(RANDOM.normal(size=60))
     for change in (-step, tf.zeros_like(step), step * np.nan):
@@ -190,20 +190,20 @@ def test_pairs_without_positive_curvature_are_skipped():
     assert len(history) == 0
 
 
-def test_first_direction_is_a_small_step_in_pixels_whatever_the_gradient():
+def test_first_direction_is_a_small_step_in_pixels_whatever_the_gradient() -> None:
     for size in (1e-8, 1.0, 1e8):
         direction = module.History(4).direction(tf.fill(SHAPE, size))
         np.testing.assert_allclose(direction, filled(-module.FIRST_STEP), rtol=1e-5)
 
 
-def test_dot_is_exact_enough_for_millions_of_pixels():
+def test_dot_is_exact_enough_for_millions_of_pixels() -> None:
     a = RANDOM.uniform(size=(1, 700, 1000, 3)).astype(np.float32)
     exact = float(np.sum(a.astype(np.float64) ** 2))
     assert float(module.dot(a, a)) == pytest.approx(exact, rel=1e-6)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_never_goes_up_and_is_as_good_as_scipy_at_equal_evaluations(problem):
+def test_never_goes_up_and_is_as_good_as_scipy_at_equal_evaluations(problem) -> None:
     objective, image = PROBLEMS[problem]
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(image))
@@ -214,7 +214,7 @@ def test_never_goes_up_and_is_as_good_as_scipy_at_equal_evaluations(problem):
 
 
 @pytest.mark.parametrize("problem", ["quadratic, condition 1e4", "style transfer"])
-def test_a_step_costs_one_evaluation(problem):
+def test_a_step_costs_one_evaluation(problem) -> None:
     objective, image = PROBLEMS[problem]
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(image))
@@ -225,7 +225,7 @@ def test_a_step_costs_one_evaluation(problem):
 
 
 @pytest.mark.parametrize("weight", [1e-6, 1e6])
-def test_style_transfer_whatever_the_weights(weight):
+def test_style_transfer_whatever_the_weights(weight) -> None:
     plain = style_transfer()
     image = PROBLEMS["style transfer"][1]
     runs = []
@@ -240,7 +240,7 @@ def test_style_transfer_whatever_the_weights(weight):
     assert runs[0][-1] < 0.2 * runs[0][0]
 
 
-def test_the_recursion_is_traced_once():
+def test_the_recursion_is_traced_once() -> None:
     objective, image = PROBLEMS["quadratic, condition 1e4"]
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(image))
@@ -252,7 +252,7 @@ def test_the_recursion_is_traced_once():
     assert module._compiled_two_loop.experimental_get_tracing_count() == before
 
 
-def test_zero_gradient_is_converged_at_once():
+def test_zero_gradient_is_converged_at_once() -> None:
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(filled(0.3)))
     evaluation = optimizer.step(quadratic(10))
@@ -264,7 +264,7 @@ def test_zero_gradient_is_converged_at_once():
     np.testing.assert_array_equal(optimizer.image, filled(0.3))
 
 
-def test_converges_to_the_minimum_and_says_so():
+def test_converges_to_the_minimum_and_says_so() -> None:
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(filled(0.9)))
     run(optimizer, quadratic(100), 300)
@@ -277,7 +277,7 @@ def wall(image: tf.Tensor) -> Evaluation:
     return Evaluation(tf.constant(1e6), tf.ones_like(image))
 
 
-def test_failed_search_drops_the_history_then_stops_with_a_reason():
+def test_failed_search_drops_the_history_then_stops_with_a_reason() -> None:
     optimizer = LBFGS(history=6, max_evaluations=4)
     optimizer.begin(tf.constant(filled(0.9)))
     for _ in range(3):
@@ -296,7 +296,7 @@ def test_failed_search_drops_the_history_then_stops_with_a_reason():
     assert optimizer.stopped is None  # a new scale is a new problem
 
 
-def test_not_finite_all_around_stops_and_keeps_the_image():
+def test_not_finite_all_around_stops_and_keeps_the_image() -> None:
     def island(image: tf.Tensor) -> Evaluation:
         moved = tf.reduce_any(image != 0.5)
         return Evaluation(tf.where(moved, np.nan, 1.0), tf.ones_like(image))
@@ -309,7 +309,7 @@ def test_not_finite_all_around_stops_and_keeps_the_image():
 
 
 def beyond_the_bounds() -> Objective:
-    """A quadratic of 60 unequal curvatures, all coupled, whose minimum has values outside [0, 1]."""
+    """A quadratic of 60 unequal curvatures, all coupled, minimal in part outside [0, 1]."""
     random = np.random.default_rng(5)
     root = random.normal(size=(60, 60))
     matrix = tf.constant(root @ root.T / 60 + np.diag(np.geomspace(0.1, 10, 60)), tf.float32)
@@ -330,14 +330,15 @@ BOUNDED = {
 
 
 @pytest.mark.parametrize("problem", BOUNDED)
-def test_within_bounds_it_never_goes_up_and_is_as_good_as_scipy(problem):
+def test_within_bounds_it_never_goes_up_and_is_as_good_as_scipy(problem) -> None:
     objective, image = BOUNDED[problem]
     optimizer = LBFGS(history=6, bounded=True)
     optimizer.begin(tf.constant(image))
     totals = []
     while optimizer.evaluations < 60 and optimizer.stopped is None:
         totals.append(float(optimizer.step(objective).total))
-        assert 0 <= np.min(optimizer.image) and np.max(optimizer.image) <= 1
+        assert np.min(optimizer.image) >= 0
+        assert np.max(optimizer.image) <= 1
     totals.append(
         float(objective(optimizer.result).total)
     )  # of what is saved, not of a clipped one
@@ -346,7 +347,7 @@ def test_within_bounds_it_never_goes_up_and_is_as_good_as_scipy(problem):
     assert totals[-1] <= max(1.25 * oracle, oracle + 1e-9 * totals[0])
 
 
-def test_bounds_hold_where_the_minimum_lies_beyond_them():
+def test_bounds_hold_where_the_minimum_lies_beyond_them() -> None:
     optimizer = LBFGS(history=6, bounded=True)
     optimizer.begin(tf.constant(filled(0.9)))
     minimum = np.where(np.arange(60).reshape(SHAPE) % 2, 1.5, 0.4).astype(np.float32)
@@ -355,13 +356,13 @@ def test_bounds_hold_where_the_minimum_lies_beyond_them():
     np.testing.assert_allclose(optimizer.image, np.minimum(minimum, 1), atol=1e-4)
 
 
-def test_a_start_outside_the_bounds_is_brought_inside():
+def test_a_start_outside_the_bounds_is_brought_inside() -> None:
     optimizer = LBFGS(bounded=True)
     optimizer.begin(tf.constant(filled(1.5)))
     np.testing.assert_array_equal(optimizer.image, filled(1))
 
 
-def test_without_bounds_only_the_result_is_clipped():
+def test_without_bounds_only_the_result_is_clipped() -> None:
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(filled(0.9)))
     run(optimizer, compiled(lambda x: tf.reduce_sum((x - 1.5) ** 2)), 30)
@@ -369,7 +370,7 @@ def test_without_bounds_only_the_result_is_clipped():
     np.testing.assert_array_equal(optimizer.result, filled(1))
 
 
-def test_a_stopped_optimizer_is_restored_stopped():
+def test_a_stopped_optimizer_is_restored_stopped() -> None:
     optimizer = LBFGS(history=6)
     optimizer.begin(tf.constant(filled(0.3)))
     optimizer.step(quadratic(10))
@@ -380,7 +381,7 @@ def test_a_stopped_optimizer_is_restored_stopped():
     assert restored.evaluations == 1
 
 
-def test_a_longer_history_is_refused():
+def test_a_longer_history_is_refused() -> None:
     optimizer = LBFGS(history=5)
     optimizer.begin(tf.constant(filled(0.9)))
     run(optimizer, quadratic(100), 10)
@@ -389,7 +390,7 @@ def test_a_longer_history_is_refused():
 
 
 @pytest.mark.parametrize("name", ["history", "max_evaluations"])
-def test_wrong_arguments_are_answered(name):
+def test_wrong_arguments_are_answered(name) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least 1, received 0"):
         LBFGS(**{name: 0})
 
@@ -410,35 +411,35 @@ def parabola(minimum: float) -> tuple[Callable[[float], Trial], list[float]]:
     return line(lambda t: (t - minimum) ** 2, lambda t: 2 * (t - minimum))
 
 
-def test_line_search_takes_a_good_step_at_once():
+def test_line_search_takes_a_good_step_at_once() -> None:
     evaluate, asked = parabola(1.2)
     assert weak_wolfe(evaluate, evaluate(0.0), 10).step == 1.0
     assert asked == [0.0, 1.0]
 
 
-def test_line_search_interpolates_back_to_the_minimum():
+def test_line_search_interpolates_back_to_the_minimum() -> None:
     evaluate, asked = parabola(0.2)
     assert weak_wolfe(evaluate, evaluate(0.0), 10).step == pytest.approx(0.2)
     assert len(asked) == 3
 
 
-def test_line_search_expands_while_the_slope_is_as_steep_as_at_the_start():
+def test_line_search_expands_while_the_slope_is_as_steep_as_at_the_start() -> None:
     evaluate, asked = parabola(30.0)
     assert weak_wolfe(evaluate, evaluate(0.0), 10).step == 4.0
     assert asked == [0.0, 1.0, 4.0]
 
 
-def test_line_search_keeps_the_best_when_the_budget_ends():
+def test_line_search_keeps_the_best_when_the_budget_ends() -> None:
     evaluate, _ = line(lambda t: -t, lambda t: -1.0)  # endless slope: never enough curvature
     assert weak_wolfe(evaluate, evaluate(0.0), 3).step == 16.0
 
 
-def test_line_search_backs_off_from_what_is_not_finite():
+def test_line_search_backs_off_from_what_is_not_finite() -> None:
     evaluate, _ = line(lambda t: t * t - t if t < 0.3 else np.nan, lambda t: 2 * t - 1)
     assert 0 < weak_wolfe(evaluate, evaluate(0.0), 10).step < 0.3
 
 
-def test_line_search_refuses_equal_and_higher_values():
+def test_line_search_refuses_equal_and_higher_values() -> None:
     for rise in (0.0, 1.0):
         evaluate, asked = line(lambda t, rise=rise: rise * t, lambda t: -1.0)
         assert weak_wolfe(evaluate, evaluate(0.0), 5) is None

@@ -49,7 +49,7 @@ def determinism() -> None:
     factor=st.floats(1.05, 4),
     exponent=st.floats(-4, 4),
 )
-def test_a_plan_of_anything(shape, steps, min_size, factor, exponent):
+def test_a_plan_of_anything(shape, steps, min_size, factor, exponent) -> None:
     scales = plan(shape, steps, min_size, factor, exponent)
     assert sum(scale.steps for scale in scales) == steps
     assert min(scale.steps for scale in scales) >= 1
@@ -65,7 +65,7 @@ def test_a_plan_of_anything(shape, steps, min_size, factor, exponent):
             assert side == pytest.approx(full * ratio, abs=1.01)
 
 
-def test_no_scale_that_fits_is_left_out():
+def test_no_scale_that_fits_is_left_out() -> None:
     sides = [max(s.height, s.width) for s in plan((300, 512), 100, 128, SQRT2, -1.0)]
     assert sides == [128, 181, 256, 362, 512]  # although 512 / sqrt(2)**4 is below 128 in floats
     sides = [max(s.height, s.width) for s in plan((300, 512), 100, 129, SQRT2, -1.0)]
@@ -74,17 +74,17 @@ def test_no_scale_that_fits_is_left_out():
 
 
 @pytest.mark.parametrize(
-    "size, sides",
+    ("size", "sides"),
     [(512, [512]), (766, [766]), (768, [384, 768]), (1024, [512, 1024]), (1600, [400, 800, 1600])],
 )
-def test_octaves_begin_near_512_px(size, sides):
+def test_octaves_begin_near_512_px(size, sides) -> None:
     scales = plan((size, size), 200, **compose(["pyramid=octaves"]).pyramid)
     assert [scale.width for scale in scales] == sides
     assert max(s.steps for s in scales) - min(s.steps for s in scales) <= 1
 
 
-@pytest.mark.parametrize("exponent, order", [(-2.0, -1), (0.0, 0), (2.0, 1)])
-def test_steps_follow_the_long_side_to_a_power(exponent, order):
+@pytest.mark.parametrize(("exponent", "order"), [(-2.0, -1), (0.0, 0), (2.0, 1)])
+def test_steps_follow_the_long_side_to_a_power(exponent, order) -> None:
     scales = plan((512, 512), 600, 128, 2.0, exponent)
     counts = np.array([scale.steps for scale in scales])
     expected = np.array([128.0, 256, 512]) ** exponent
@@ -92,7 +92,7 @@ def test_steps_follow_the_long_side_to_a_power(exponent, order):
     assert np.all(np.sign(np.diff(counts)) == order)
 
 
-def test_fewer_steps_than_scales_leave_out_the_coarsest():
+def test_fewer_steps_than_scales_leave_out_the_coarsest() -> None:
     assert plan((64, 64), 2, 16, 2.0, 1.0) == [Scale(32, 32, 1), Scale(64, 64, 1)]
 
 
@@ -152,8 +152,10 @@ def make_loop(transfer, picture) -> Callable[..., Loop]:
     return lambda optimizer, **changes: Loop(optimizer=optimizer, **(usual | changes))
 
 
-@pytest.mark.parametrize("height, width, margin", [(5, 7, 0), (5, 7, 3), (5, 1, 4), (3, 4, 9)])
-def test_a_margin_mirrors_the_image_and_is_cut_off_again(height, width, margin, picture):
+@pytest.mark.parametrize(
+    ("height", "width", "margin"), [(5, 7, 0), (5, 7, 3), (5, 1, 4), (3, 4, 9)]
+)
+def test_a_margin_mirrors_the_image_and_is_cut_off_again(height, width, margin, picture) -> None:
     image, canvas = picture(height, width), Canvas(margin)
     wide = canvas.extend(image)
     assert wide.shape == (1, height + 2 * margin, width + 2 * margin, 3)
@@ -164,7 +166,7 @@ def test_a_margin_mirrors_the_image_and_is_cut_off_again(height, width, margin, 
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_canvas_is_painted_and_the_picture_shown(name, make_loop):
+def test_the_canvas_is_painted_and_the_picture_shown(name, make_loop) -> None:
     loop = make_loop(OPTIMIZERS[name]())
     for record in loop.run():
         scale = SCALES[record.scale]
@@ -175,7 +177,7 @@ def test_the_canvas_is_painted_and_the_picture_shown(name, make_loop):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_records_of_every_iterate_and_of_the_result(name, make_loop, picture):
+def test_records_of_every_iterate_and_of_the_result(name, make_loop, picture) -> None:
     loop = make_loop(OPTIMIZERS[name]())
     np.testing.assert_array_equal(loop.result, picture(12, 16, seed=3))
     records, results = [], []
@@ -203,7 +205,7 @@ def at(scale: int) -> tuple[int, int]:
     return SCALES[scale].height, SCALES[scale].width
 
 
-def test_records_hold_what_the_objective_says(make_loop, transfer):
+def test_records_hold_what_the_objective_says(make_loop, transfer) -> None:
     plain = Canvas(0)
     objective = transfer(plain)
     records = list(make_loop(LBFGS(history=3), canvas=plain, objective=objective).run())
@@ -223,7 +225,9 @@ def test_records_hold_what_the_objective_says(make_loop, transfer):
         assert sum(record.weighted.values()) == pytest.approx(record.total, rel=1e-5)
 
 
-def test_gradients_of_terms_are_measured_at_the_start_of_a_scale_and_every_few_steps(make_loop):
+def test_gradients_of_terms_are_measured_at_the_start_of_a_scale_and_every_few_steps(
+    make_loop,
+) -> None:
     scales = (Scale(12, 16, 5), Scale(17, 23, 4))
     records = list(make_loop(FirstOrder(), scales=scales).run())
     measured = [record.step for record in records if set(record.gradient) == {"total", *TERMS}]
@@ -246,7 +250,7 @@ def essence(record: Record) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_resumed_anywhere_a_run_ends_in_the_same_bytes(name, make_loop):
+def test_resumed_anywhere_a_run_ends_in_the_same_bytes(name, make_loop) -> None:
     whole = make_loop(OPTIMIZERS[name]())
     records, states = [], []
     for record in whole.run():
@@ -261,7 +265,7 @@ def test_resumed_anywhere_a_run_ends_in_the_same_bytes(name, make_loop):
         assert resumed.result.numpy().tobytes() == whole.result.numpy().tobytes()
 
 
-def test_a_run_that_is_left_can_be_resumed_by_its_own_state(make_loop):
+def test_a_run_that_is_left_can_be_resumed_by_its_own_state(make_loop) -> None:
     left = make_loop(FirstOrder())
     for record in left.run():
         if record.step == 2:
@@ -272,7 +276,7 @@ def test_a_run_that_is_left_can_be_resumed_by_its_own_state(make_loop):
     assert [record.step for record in resumed.run()] == [3, 4, 5, 6]
 
 
-def test_seconds_are_those_of_the_given_clock(make_loop):
+def test_seconds_are_those_of_the_given_clock(make_loop) -> None:
     loop = make_loop(FirstOrder(), clock=Clock(1e6))
     seconds = [record.seconds for record in loop.run()]
     assert seconds == [1, 2, 3, 4, 5, 6, 7]
@@ -291,7 +295,9 @@ def stopping(make_loop, transfer, content) -> Loop:
     return make_loop(LBFGS(history=3), scales=scales, objective=objective, image=at_minimum)
 
 
-def test_an_optimizer_that_stops_ends_its_scale_and_the_run_goes_on(make_loop, transfer, content):
+def test_an_optimizer_that_stops_ends_its_scale_and_the_run_goes_on(
+    make_loop, transfer, content
+) -> None:
     loop, reasons, records = stopping(make_loop, transfer, content), [], []
     for record in loop.run():
         records.append(record)
@@ -304,7 +310,9 @@ def test_an_optimizer_that_stops_ends_its_scale_and_the_run_goes_on(make_loop, t
     assert records[2].total < records[1].total
 
 
-def test_a_run_that_has_stopped_at_a_scale_is_resumed_at_the_next(make_loop, transfer, content):
+def test_a_run_that_has_stopped_at_a_scale_is_resumed_at_the_next(
+    make_loop, transfer, content
+) -> None:
     whole = stopping(make_loop, transfer, content)
     steps = whole.run()
     next(steps)
@@ -314,7 +322,7 @@ def test_a_run_that_has_stopped_at_a_scale_is_resumed_at_the_next(make_loop, tra
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_run_that_starts_at_the_minimum_ends_there(name, make_loop, transfer, content):
+def test_a_run_that_starts_at_the_minimum_ends_there(name, make_loop, transfer, content) -> None:
     """Steps of a rule have a size of their own, however near the minimum is."""
     scales, objective = (Scale(24, 32, 5),), transfer(terms={"content": TERMS["content"]})
     records = list(
@@ -324,7 +332,7 @@ def test_a_run_that_starts_at_the_minimum_ends_there(name, make_loop, transfer, 
     np.testing.assert_array_equal(records[-1].image, content)
 
 
-def test_an_optimizer_learns_how_much_of_its_scale_is_done(make_loop):
+def test_an_optimizer_learns_how_much_of_its_scale_is_done(make_loop) -> None:
     seen: list[float] = []
 
     class Watched(FirstOrder):
@@ -337,7 +345,9 @@ def test_an_optimizer_learns_how_much_of_its_scale_is_done(make_loop):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_divergence_is_raised_and_the_result_is_the_last_good_image(name, make_loop, transfer):
+def test_divergence_is_raised_and_the_result_is_the_last_good_image(
+    name, make_loop, transfer
+) -> None:
     def objective(height: int, width: int) -> Objective:
         weight = 1.0 if (height, width) == at(0) else 1e39  # infinity in float32
         terms = {"content": TERMS["content"]}
@@ -392,7 +402,9 @@ def moving(make_loop, moving_objective) -> Callable[..., Loop]:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_run_that_draws_anew_is_decided_by_its_seed_and_resumes_in_the_same_bytes(name, moving):
+def test_a_run_that_draws_anew_is_decided_by_its_seed_and_resumes_in_the_same_bytes(
+    name, moving
+) -> None:
     whole, states = moving(name), []
     records = []
     for record in whole.run():
@@ -424,7 +436,9 @@ class Watched:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_record_is_of_the_function_that_its_step_went_down(name, make_loop, moving_objective):
+def test_a_record_is_of_the_function_that_its_step_went_down(
+    name, make_loop, moving_objective
+) -> None:
     seen: list[float] = []
     loop = make_loop(
         OPTIMIZERS[name](), objective=lambda *size: Watched(moving_objective(*size), seen)
@@ -437,8 +451,8 @@ def test_a_record_is_of_the_function_that_its_step_went_down(name, make_loop, mo
     assert loop.optimizer.evaluations >= len(totals) - 1
 
 
-@pytest.mark.parametrize("height, width", [(5, 9), (10, 18), (20, 36), (1, 2)])
-def test_resizing_an_iterate_keeps_its_range_and_mean(height, width, picture):
+@pytest.mark.parametrize(("height", "width"), [(5, 9), (10, 18), (20, 36), (1, 2)])
+def test_resizing_an_iterate_keeps_its_range_and_mean(height, width, picture) -> None:
     image = picture(10, 18)
     resized = resample(image, height, width)
     assert resized.shape == (1, height, width, 3)

@@ -44,10 +44,10 @@ LAYERS = ["one", "two"]
 class Means(StatisticTerm):
     """A term as the README shows it to users."""
 
-    def statistics(self, features, weights):
+    def statistics(self, features, weights) -> tf.Tensor:
         return tf.reduce_sum(weighted(features, weights), (0, 1, 2))
 
-    def distance(self, means, target):
+    def distance(self, means, target) -> tf.Tensor:
         return tf.reduce_mean((means - target) ** 2)
 
 
@@ -78,29 +78,29 @@ def assert_close(nest: Any, expected: Any) -> None:
         np.testing.assert_allclose(value, wanted, rtol=1e-12)
 
 
-def test_gram_matrix_by_hand():
+def test_gram_matrix_by_hand() -> None:
     expected = np.array([[17, 22, 27], [22, 29, 36], [27, 36, 45]]) / 2
     np.testing.assert_array_equal(gram_matrix(gram_sums(TWO_PIXELS)), expected)
 
 
-def test_gram_distance_by_hand():
+def test_gram_distance_by_hand() -> None:
     gram = gram_matrix(gram_sums(TWO_PIXELS))
     target = gram + tf.constant([[3.0, 0, 0], [0, 0, 0], [0, 0, -6]])
     assert float(gram_distance(gram, target)) == (9 + 36) / 9
 
 
-def test_content_distance_by_hand():
+def test_content_distance_by_hand() -> None:
     target = tf.constant([[[[1.0, 2, 3], [4, 7, 2]]]])
     assert float(content_distance(TWO_PIXELS, target)) == pytest.approx((4 + 16) / 6)
 
 
-def test_total_variation_by_hand():
+def test_total_variation_by_hand() -> None:
     image = tf.constant([[[[0.0], [1]], [[2], [4]]]])
     assert float(total_variation(image)) == (2**2 + 3**2) / 2 + (1**2 + 2**2) / 2
 
 
-@pytest.mark.parametrize("height, width", [(1, 5), (5, 1), (1, 1)])
-def test_total_variation_of_a_side_of_one_pixel_is_that_of_the_other(height, width):
+@pytest.mark.parametrize(("height", "width"), [(1, 5), (5, 1), (1, 1)])
+def test_total_variation_of_a_side_of_one_pixel_is_that_of_the_other(height, width) -> None:
     image = maps(1, height, width, 3)
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -113,7 +113,7 @@ def test_total_variation_of_a_side_of_one_pixel_is_that_of_the_other(height, wid
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(0, 99))
-def test_gram_matrix_is_numpys(height, width, channels, seed):
+def test_gram_matrix_is_numpys(height, width, channels, seed) -> None:
     features = np.random.default_rng(seed).normal(size=(1, height, width, channels))
     expected = np.einsum("byxi,byxj->ij", features, features) / (height * width)
     np.testing.assert_allclose(gram_matrix(gram_sums(tf.constant(features))), expected, atol=1e-12)
@@ -122,7 +122,7 @@ def test_gram_matrix_is_numpys(height, width, channels, seed):
 @pytest.mark.parametrize("make", FEATURE_TERMS)
 @pytest.mark.parametrize("regions", [None, 2])
 @pytest.mark.parametrize("cut", [1, 3, 7])
-def test_sums_of_two_parts_add_up_to_those_of_the_whole(cut, regions, make):
+def test_sums_of_two_parts_add_up_to_those_of_the_whole(cut, regions, make) -> None:
     term, references = make(["one"]), References(view(HALVED), [Style(view(HALVED))])
     if regions is not None and make is not Content:
         references = References(view(HALVED), [Style(view(HALVED, regions=REGIONS))])
@@ -146,7 +146,7 @@ def test_sums_of_two_parts_add_up_to_those_of_the_whole(cut, regions, make):
     )
 
 
-def test_total_variations_pairs_across_a_cut_belong_to_the_shared_line():
+def test_total_variations_pairs_across_a_cut_belong_to_the_shared_line() -> None:
     image, term = maps(1, 8, 5, 3), TotalVariation()
 
     def vertical(part: tf.Tensor) -> Sums:
@@ -156,11 +156,11 @@ def test_total_variations_pairs_across_a_cut_belong_to_the_shared_line():
     assert_close(added, vertical(image))
 
 
-def test_the_mean_of_nothing_is_zero():
+def test_the_mean_of_nothing_is_zero() -> None:
     assert float(mean(Sums(tf.constant(0.0), tf.constant(0.0)))) == 0
 
 
-def test_the_size_of_an_image_does_not_change_a_value():
+def test_the_size_of_an_image_does_not_change_a_value() -> None:
     features, target = maps(1, 4, 5, 3), maps(1, 4, 5, 3)
     tiled, tiled_target = (tf.tile(x, [1, 3, 2, 1]) for x in (features, target))
     style = gram_matrix(gram_sums(target))
@@ -177,7 +177,7 @@ def test_the_size_of_an_image_does_not_change_a_value():
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
-def test_values_have_the_type_of_the_features(dtype):
+def test_values_have_the_type_of_the_features(dtype) -> None:
     features = tf.cast(maps(1, 4, 5, 3), dtype)
     gram = gram_matrix(gram_sums(features))
     values = [
@@ -205,7 +205,7 @@ def assert_gradient(function: Callable[[tf.Tensor], tf.Tensor], at: tf.Tensor) -
     ],
     ids=["content", "gram", "products", "weighted products", "total variation"],
 )
-def test_finite_differences_confirm_the_gradient(function):
+def test_finite_differences_confirm_the_gradient(function) -> None:
     assert_gradient(function, maps(1, 4, 3, 3))
 
 
@@ -220,8 +220,10 @@ def regions(count: int) -> dict[str, tf.Tensor]:
     return {"one": maps(1, 4, 6, count), "two": maps(1, 2, 3, count)}
 
 
-@pytest.mark.parametrize("make, count", [*((t, 0) for t in FEATURE_TERMS), (Gram, 2), (Means, 2)])
-def test_finite_differences_confirm_the_gradient_of_whole_terms(make, count):
+@pytest.mark.parametrize(
+    ("make", "count"), [*((t, 0) for t in FEATURE_TERMS), (Gram, 2), (Means, 2)]
+)
+def test_finite_differences_confirm_the_gradient_of_whole_terms(make, count) -> None:
     term, weights = make(LAYERS), regions(count) if count else None
     styles = [Style(view(regions=weights), 1.0), Style(view(regions=weights), 3.0)]
     target = term.target(References(view(), styles))
@@ -235,13 +237,13 @@ def test_finite_differences_confirm_the_gradient_of_whole_terms(make, count):
         assert_gradient(lambda x, layer=layer: value(x, layer), features[layer])
 
 
-def test_finite_differences_confirm_the_gradient_of_the_total_variation_term():
+def test_finite_differences_confirm_the_gradient_of_the_total_variation_term() -> None:
     assert_gradient(
         lambda x: TotalVariation().distances(View(x, {}), ())["image"], maps(1, 4, 3, 3)
     )
 
 
-def test_terms_are_their_pure_functions():
+def test_terms_are_their_pure_functions() -> None:
     content, style, iterate = view(), view(), view()
     for term, expected in {
         Content(LAYERS): {
@@ -260,7 +262,7 @@ def test_terms_are_their_pure_functions():
 
 
 @pytest.mark.parametrize("make", FEATURE_TERMS)
-def test_a_term_is_zero_at_its_own_target(make):
+def test_a_term_is_zero_at_its_own_target(make) -> None:
     same, other = view(), view()
     references = References(
         *((same, [Style(other)]) if make is Content else (other, [Style(same)]))
@@ -281,7 +283,7 @@ def by_hand(features: tf.Tensor, weights: tf.Tensor, make: type[StatisticTerm]) 
 
 @pytest.mark.parametrize("make", STATISTIC_TERMS)
 @pytest.mark.parametrize("weights", [(1.0, 3.0), (0.2, 0.6), (5.0, 0.0)])
-def test_two_styles_are_blended_as_the_weighted_mean_of_their_statistics(weights, make):
+def test_two_styles_are_blended_as_the_weighted_mean_of_their_statistics(weights, make) -> None:
     one, other, term = (
         view(),
         view({"one": maps(1, 7, 3, 2), "two": maps(1, 5, 5, 4)}),
@@ -301,7 +303,7 @@ def test_two_styles_are_blended_as_the_weighted_mean_of_their_statistics(weights
 
 
 @pytest.mark.parametrize("make", STATISTIC_TERMS)
-def test_a_style_blended_with_itself_changes_nothing(make):
+def test_a_style_blended_with_itself_changes_nothing(make) -> None:
     style, term = view(), make(LAYERS)
     alone = term.target(References(view(), [Style(style)]))
     twice = term.target(References(view(), [Style(style, 1.0), Style(style, 3.0)]))
@@ -309,7 +311,7 @@ def test_a_style_blended_with_itself_changes_nothing(make):
 
 
 @pytest.mark.parametrize("make", STATISTIC_TERMS)
-def test_weights_of_ones_are_no_weights(make):
+def test_weights_of_ones_are_no_weights(make) -> None:
     term, features, wanted = make(LAYERS), feature_maps(), feature_maps()
     ones = {k: tf.ones_like(v[..., :1]) for k, v in features.items()}
 
@@ -322,7 +324,7 @@ def test_weights_of_ones_are_no_weights(make):
 
 
 @pytest.mark.parametrize("make", STATISTIC_TERMS)
-def test_each_region_is_compared_with_the_same_one_of_the_style(make):
+def test_each_region_is_compared_with_the_same_one_of_the_style(make) -> None:
     term, of_style, of_iterate = make(["one"]), regions(2), regions(2)
     style, iterate = view(regions=of_style), view(regions=of_iterate)
     distances = term.distances(iterate, term.target(References(view(), [Style(style)])))
@@ -341,7 +343,7 @@ def test_each_region_is_compared_with_the_same_one_of_the_style(make):
     assert float(distances["one"]) == pytest.approx(expected)
 
 
-def test_only_ratios_of_weights_matter_in_a_blend():
+def test_only_ratios_of_weights_matter_in_a_blend() -> None:
     values = [{"a": tf.constant(1.0)}, {"a": tf.constant(4.0)}]
     assert float(blend(values, [2, 1])["a"]) == float(blend(values, [200.0, 100.0])["a"]) == 2
 
@@ -349,7 +351,7 @@ def test_only_ratios_of_weights_matter_in_a_blend():
 # --- what a term promises ---------------------------------------------------------------------
 
 
-def test_terms_with_other_layers_are_not_equal():
+def test_terms_with_other_layers_are_not_equal() -> None:
     term = Gram(LAYERS)
     assert Gram(tuple(LAYERS)) == term
     assert hash(Gram(tuple(LAYERS))) == hash(term)
@@ -359,13 +361,13 @@ def test_terms_with_other_layers_are_not_equal():
 
 
 @pytest.mark.parametrize(
-    "make, message",
+    ("make", "message"),
     [
         (lambda: Gram(), "layers: name at least one"),
         (lambda: Gram(["one", "one"]), r"named once each, received \['one', 'one'\]"),
     ],
 )
-def test_bad_layers_are_answered(make, message):
+def test_bad_layers_are_answered(make, message) -> None:
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -378,7 +380,7 @@ class Patches(FeatureTerm):
     stride: int = 1
 
 
-def test_a_term_is_hashable_whatever_lists_its_options_are():
+def test_a_term_is_hashable_whatever_lists_its_options_are() -> None:
     term = Patches(["one"], [[3, 3], [5, 5]])
     assert term.sizes == ((3, 3), (5, 5))
     assert hash(term) == hash(Patches(("one",), ((3, 3), (5, 5))))
@@ -388,15 +390,15 @@ def test_a_term_is_hashable_whatever_lists_its_options_are():
 
 
 @pytest.mark.parametrize("name", ["weight", "layer_weights"])
-def test_a_term_cannot_have_weights_of_its_own(name):
+def test_a_term_cannot_have_weights_of_its_own(name) -> None:
     heavy = make_dataclass("Heavy", [(name, Any, 1.0)], bases=(Term,), frozen=True)
     with pytest.raises(ValueError, match=f"Heavy: remove the option {name}: weights are applied"):
         heavy()
 
 
-def test_a_term_of_ones_own_needs_distances_only():
+def test_a_term_of_ones_own_needs_distances_only() -> None:
     class Brightness(Term):
-        def distances(self, view, target):
+        def distances(self, view, target) -> dict[str, tf.Tensor]:
             return {"image": tf.reduce_mean(view.image)}
 
     term, target = Brightness(), Brightness().target(References(view(), [Style(view())]))
@@ -407,7 +409,7 @@ def test_a_term_of_ones_own_needs_distances_only():
             unfinished.distances(view(), ())
 
 
-def test_positions_are_counted_by_their_weight():
+def test_positions_are_counted_by_their_weight() -> None:
     features = maps(1, 4, 6, 3)
     assert float(positions(features)) == 24
     assert float(positions(features, tf.fill((1, 4, 6, 1), 0.5))) == 12

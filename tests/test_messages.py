@@ -203,8 +203,8 @@ WRONG: dict[str, str] = {
     "has no such key; optimizer=lbfgs has it",
     "-m optimizer=lbfgs,lbfgs_unbounded optimizer.histroy=5": "optimizer.histroy: there is no such "
     f"key. Did you mean 'optimizer.history'? {HELP}",
-    "-m experiment=sweep_alpha_beta,sweep_layers": "0_experiment=sweep_alpha_beta asks for a sweeper "
-    f"{ONCE}",
+    "-m experiment=sweep_alpha_beta,sweep_layers": "0_experiment=sweep_alpha_beta asks for "
+    f"a sweeper {ONCE}",
     "-m runtime=default,parallel": f"1_runtime=parallel asks for a launcher {ONCE}",
     "-m style=glob(*)": "style=glob(*): list the values, with commas between them",
     "-m alpha=interval(0,1)": "alpha=interval(0,1): list the values, with commas between them",
@@ -292,7 +292,8 @@ def test_wrong_input_is_answered_in_one_line(
     case: str, answers: Mapping[str, Mapping[str, Any]], folder: Path
 ) -> None:
     answer, line = answers[case], f"nst: {WRONG[case].replace('{folder}', str(folder))}"
-    assert answer["err"].endswith("\n") and answer["err"].count("\n") == 1
+    assert answer["err"].endswith("\n")
+    assert answer["err"].count("\n") == 1
     assert answer["err"].rstrip("\n") == line if case in WHOLE else answer["err"].startswith(line)
     assert (answer["status"], answer["out"], answer["written"]) == (2, "", [])
     assert answer["tensorflow"] is False
@@ -340,7 +341,8 @@ def test_cfg_shows_the_configuration(answers: Mapping[str, Mapping[str, Any]]) -
     assert whole["status"] == part["status"] == 0
     assert whole["tensorflow"] is part["tensorflow"] is False
     assert whole["written"] == part["written"] == []
-    assert "alpha: 1000.0" in whole["out"] and "weight: ${alpha}" in part["out"]
+    assert "alpha: 1000.0" in whole["out"]
+    assert "weight: ${alpha}" in part["out"]
     assert textwrap.indent(part["out"].partition("\n")[2], "  ") in whole["out"]
 
 
@@ -384,6 +386,7 @@ def test_what_only_keras_knows_is_said_as_clearly(
         command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f"nst: {line}") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"nst: {line}")
+    assert done.stderr.count("\n") == 1
     assert not (tmp_path / "result.png").exists()
     assert json.loads((tmp_path / "status.json").read_text())["status"] == "failed"

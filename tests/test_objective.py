@@ -87,7 +87,9 @@ def norms(encoder: Encoder, *pictures: tf.Tensor) -> dict[str, tf.Tensor]:
     return encoder.mean_activations(pictures, used_layers(TERMS))
 
 
-def test_the_total_is_the_sum_of_weight_times_distance(make, bundled, content, style, iterate):
+def test_the_total_is_the_sum_of_weight_times_distance(
+    make, bundled, content, style, iterate
+) -> None:
     objective = make()
     evaluation = objective(iterate)
     divisors, layers = norms(bundled, content, style), used_layers(TERMS)
@@ -121,7 +123,7 @@ def test_the_total_is_the_sum_of_weight_times_distance(make, bundled, content, s
 
 
 @pytest.mark.parametrize("names", [["content"], ["style"], ["tv"], ["content", "style", "tv"]])
-def test_the_gradient_is_that_of_the_reported_total(names, make, iterate):
+def test_the_gradient_is_that_of_the_reported_total(names, make, iterate) -> None:
     """Directional derivatives, small enough a step for the kinks of ReLU and pooling."""
     objective = make(terms(*names))
     evaluation = objective(iterate)
@@ -159,7 +161,7 @@ def operations(objective: Objective, image: tf.Tensor) -> list[str]:
     return kinds
 
 
-def test_an_evaluation_is_one_forward_and_one_backward_pass(make, iterate):
+def test_an_evaluation_is_one_forward_and_one_backward_pass(make, iterate) -> None:
     kinds = operations(make(), iterate)
     to_block3_conv1 = 2 + 2 + 1
     assert kinds.count("Conv2D") == to_block3_conv1
@@ -168,13 +170,13 @@ def test_an_evaluation_is_one_forward_and_one_backward_pass(make, iterate):
     assert kinds.count("MaxPool") == kinds.count("MaxPoolGrad") == 2
 
 
-def test_without_layers_no_network_is_run(make, iterate):
+def test_without_layers_no_network_is_run(make, iterate) -> None:
     objective = make(terms("tv"), tv=2.0)
     assert operations(objective, iterate).count("Conv2D") == 0
     assert float(objective(iterate).total) == pytest.approx(2 * float(total_variation(iterate)))
 
 
-def test_nothing_but_other_layers_is_traced_again(bundled_layers, content, style, picture):
+def test_nothing_but_other_layers_is_traced_again(bundled_layers, content, style, picture) -> None:
     encoder = Encoder(bundled_layers)  # of its own, so that no step of another test is counted
     step = compiled_step(encoder, tuple(TERMS.items()))
     assert step.traces == 0
@@ -212,12 +214,12 @@ def test_nothing_but_other_layers_is_traced_again(bundled_layers, content, style
     assert len({first, *totals}) == 1 + len(totals)  # and yet nothing of it was without effect
 
 
-def test_a_style_blended_with_itself_changes_nothing(make, style, iterate):
+def test_a_style_blended_with_itself_changes_nothing(make, style, iterate) -> None:
     one, twice = make(), make(styles=[(style, 1.0), (style, 3.0)])
     assert float(twice(iterate).total) == pytest.approx(float(one(iterate).total), rel=1e-6)
 
 
-def test_styles_of_weight_zero_have_no_part(make, style, picture, iterate):
+def test_styles_of_weight_zero_have_no_part(make, style, picture, iterate) -> None:
     other = picture(20, 30, seed=7)
     without, mixed = (
         make(styles=[(style, 2.0), (other, 0.0)]),
@@ -227,7 +229,7 @@ def test_styles_of_weight_zero_have_no_part(make, style, picture, iterate):
     assert float(mixed(iterate).total) != pytest.approx(float(make()(iterate).total), rel=1e-2)
 
 
-def test_gradient_norms_are_each_terms_own(make, iterate):
+def test_gradient_norms_are_each_terms_own(make, iterate) -> None:
     measured = make().gradient_norms(iterate)
     assert set(measured) == set(TERMS)
     alone = {name: make(terms(name))(iterate).gradient for name in TERMS}
@@ -240,7 +242,7 @@ def test_gradient_norms_are_each_terms_own(make, iterate):
     )
 
 
-def test_a_weight_of_zero_takes_a_term_out(make, iterate):
+def test_a_weight_of_zero_takes_a_term_out(make, iterate) -> None:
     without = make(style=0.0)
     evaluation, measured = without(iterate), without.gradient_norms(iterate)
     expected = make(terms("content", "tv"))(iterate)
@@ -250,27 +252,27 @@ def test_a_weight_of_zero_takes_a_term_out(make, iterate):
     assert float(evaluation.parts["style"]["block1_conv1"]) > 0  # its distance is still reported
 
 
-def test_at_its_targets_a_term_has_neither_value_nor_gradient(make, content):
+def test_at_its_targets_a_term_has_neither_value_nor_gradient(make, content) -> None:
     objective = make(terms("content"))
     evaluation = objective(content)
     assert float(evaluation.total) == pytest.approx(0, abs=1e-9)
     assert float(tf.norm(evaluation.gradient)) == pytest.approx(0, abs=1e-5)
 
 
-def test_all_weights_times_a_number_are_the_total_times_it(make, iterate):
+def test_all_weights_times_a_number_are_the_total_times_it(make, iterate) -> None:
     plain, heavy = make()(iterate), make(content=2e6, style=30e6, tv=5e6)(iterate)
     assert float(heavy.total) == pytest.approx(1e6 * float(plain.total), rel=1e-5)
     np.testing.assert_allclose(heavy.gradient, 1e6 * plain.gradient, rtol=1e-3, atol=1e-2)
 
 
-def test_used_layers_are_named_once():
+def test_used_layers_are_named_once() -> None:
     assert used_layers(TERMS) == ("block2_conv2", "block3_conv1", "block1_conv1", "block2_conv1")
 
 
 # --- weights ----------------------------------------------------------------------------------
 
 
-def test_layers_weigh_the_same_unless_told():
+def test_layers_weigh_the_same_unless_told() -> None:
     assert weigh(TERMS["content"], 2.0) == (2.0, {"block2_conv2": 0.5, "block3_conv1": 0.5})
     assert weigh(TERMS["content"], 2.0, [3, 0]) == (2.0, {"block2_conv2": 3, "block3_conv1": 0})
     assert weigh(TERMS["tv"], 1.0) == (1.0, {"image": 1.0})
@@ -278,7 +280,7 @@ def test_layers_weigh_the_same_unless_told():
 
 
 @pytest.mark.parametrize(
-    "term, weight, shares, message",
+    ("term", "weight", "shares", "message"),
     [
         (Content(["one"]), -1.0, None, "weight must be 0 or more, received -1.0"),
         (TotalVariation(), math.nan, None, "weight must be 0 or more, received nan"),
@@ -288,12 +290,12 @@ def test_layers_weigh_the_same_unless_told():
         (Content(["one"]), 1.0, [math.nan], "layer_weights must be 0 or more"),
     ],
 )
-def test_bad_weights_are_answered(term, weight, shares, message):
+def test_bad_weights_are_answered(term, weight, shares, message) -> None:
     with pytest.raises(ValueError, match=message):
         weigh(term, weight, shares)
 
 
-def test_a_term_that_reads_a_weight_gets_no_other_runs(bundled, content, style, iterate):
+def test_a_term_that_reads_a_weight_gets_no_other_runs(bundled, content, style, iterate) -> None:
     @dataclass(frozen=True)
     class Nosy(Term):
         def distances(self, view: View, target: Any) -> dict[str, tf.Tensor]:
@@ -342,7 +344,7 @@ def drawing(bundled: Encoder, content: tf.Tensor, style: tf.Tensor, every: int =
 
 def test_a_refreshed_objective_is_another_function_and_the_old_one_stays(
     bundled, content, style, iterate
-):
+) -> None:
     objective = drawing(bundled, content, style)
     before = float(objective(iterate).total)
     once, again = (objective.refreshed(iterate, (5, 1)) for _ in range(2))
@@ -354,13 +356,15 @@ def test_a_refreshed_objective_is_another_function_and_the_old_one_stays(
     assert objective._step.traces == 1  # new targets are new data
 
 
-def test_a_refresh_that_changes_nothing_keeps_the_objective(bundled, content, style, iterate):
+def test_a_refresh_that_changes_nothing_keeps_the_objective(
+    bundled, content, style, iterate
+) -> None:
     objective = drawing(bundled, content, style, every=2)
     assert objective.refreshed(iterate, (5, 1)) is objective
     assert objective.refreshed(iterate, (5, 2)) is not objective
 
 
-def test_terms_that_draw_nothing_cost_nothing(make, iterate):
+def test_terms_that_draw_nothing_cost_nothing(make, iterate) -> None:
     objective = make()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objective._step, "features", None)  # no network is run

@@ -118,7 +118,8 @@ def test_a_line_for_every_step_with_the_fields_of_the_design(recorded: Recorded)
         assert set(line["gradient"]) in ({"total"}, {"total", *terms})
         assert all(isinstance(value, float) and value >= 0 for value in line["raw"].values())
     seconds = [line["seconds"] for line in recorded.lines]
-    assert seconds == sorted(seconds) and seconds[0] > 0
+    assert seconds == sorted(seconds)
+    assert seconds[0] > 0
 
 
 def test_parts_add_up_to_terms_and_terms_to_the_total(recorded: Recorded) -> None:
@@ -150,7 +151,8 @@ def test_step_0_is_the_initial_image_before_any_update(recorded: Recorded) -> No
 
 def test_scales_run_from_coarse_to_fine(recorded: Recorded) -> None:
     scales = [line["scale"] for line in recorded.lines]
-    assert scales == sorted(scales) and set(scales) == {0, 1, 2}  # long sides 16, 23 and 32
+    assert scales == sorted(scales)
+    assert set(scales) == {0, 1, 2}
     evaluations = [line["evaluations"] for line in recorded.lines]
     assert evaluations == [1, 2, 3, 4, 5, 6, 7, 7]  # one a step; the result's costs no step
 
@@ -276,7 +278,8 @@ def test_snapshots_are_pictures_that_carry_their_configuration(recorded: Recorde
 def test_the_checkpoint_is_that_of_the_last_multiple(recorded: Recorded) -> None:
     state = RunFolder(recorded.folder).load_checkpoint()
     assert state is not None
-    assert int(state["step"]) == 6 and float(state["seconds"]) > 0
+    assert int(state["step"]) == 6
+    assert float(state["seconds"]) > 0
     assert {file.name for file in (recorded.folder / "checkpoints").iterdir()} == {"latest.npz"}
 
 
@@ -286,7 +289,8 @@ def test_metrics_json_tells_the_end(recorded: Recorded) -> None:
         assert metrics[key] == last[key]
     assert metrics["steps"] == STEPS
     assert metrics["peak_memory_bytes"] > 50e6
-    assert metrics["content_distance"] > 0 and metrics["style_distance"] > 0
+    assert metrics["content_distance"] > 0
+    assert metrics["style_distance"] > 0
 
 
 def test_without_observers_no_more_than_the_end_is_kept(tmp_path: Path) -> None:

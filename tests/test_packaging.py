@@ -98,7 +98,8 @@ def test_installed_it_finds_its_own_configuration(installed: Path, tmp_path: Pat
 def test_installed_it_says_what_the_checkout_says(installed: Path, tmp_path: Path) -> None:
     shown = ("-m", "nst.run", "--cfg", "job", "experiment=gatys2015", "alpha=3")
     there = python(*shown, cwd=tmp_path, path=installed)
-    assert there.startswith("alpha: 3.0\n") and "nst.optimizers.LBFGS" in there
+    assert there.startswith("alpha: 3.0\n")
+    assert "nst.optimizers.LBFGS" in there
     assert there == python(*shown, cwd=tmp_path, path=ROOT)
     assert list(tmp_path.iterdir()) == []
 

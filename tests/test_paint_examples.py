@@ -31,12 +31,14 @@ def test_painting_twice_gives_the_same_picture(name: str, tmp_path: Path) -> Non
 def test_an_unknown_name_is_answered_with_the_valid_ones() -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), "stary"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "stary" in done.stderr and "starry" in done.stderr
+    assert "stary" in done.stderr
+    assert "starry" in done.stderr
 
 
 def test_two_contents_and_five_styles_ship_in_little_space() -> None:
     folders = [path.parent.name for path in SHIPPED]
-    assert folders.count("content") >= 2 and folders.count("style") >= 5
+    assert folders.count("content") >= 2
+    assert folders.count("style") >= 5
     assert sum(path.stat().st_size for path in SHIPPED) < 2_500_000
 
 

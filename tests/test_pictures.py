@@ -1,4 +1,4 @@
-"""What nobody wants to see in a picture: frames and ripples, measured at the defaults and without."""
+"""What nobody wants in a picture: frames and ripples, measured at the defaults and without."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def ripples(picture: Pixels) -> float:
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_a_margin_keeps_frames_off(pair, paint):
+def test_a_margin_keeps_frames_off(pair, paint) -> None:
     assert frame(paint(*pair)) < min(1.2, frame(paint(*pair, "margin=0")))
     assert frame(paint(*pair, *ON_PIXELS)) < 1.2
     assert frame(paint(*pair, *ON_PIXELS, "margin=0")) > 1.6
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_levels_keep_ripples_out_of_plain_areas(pair, paint):
+def test_levels_keep_ripples_out_of_plain_areas(pair, paint) -> None:
     assert ripples(paint(*pair)[PLAIN]) < 0.75 * ripples(paint(*pair, *ON_PIXELS)[PLAIN])

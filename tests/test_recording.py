@@ -1,4 +1,4 @@
-"""The record of a run: how it ends when its end cannot be written, its lock, and what a run puts back."""
+"""The record of a run: an end that cannot be written, its lock, and what a run puts back."""
 
 from __future__ import annotations
 
@@ -63,9 +63,11 @@ def test_a_picture_that_is_not_finite_is_a_failure_with_a_reason(tmp_path: Path)
     ):
         record.complete({"total": 1.0})
     status = RunFolder(tmp_path).status
-    assert status["status"] == "failed" and "not finite" in status["reason"]
+    assert status["status"] == "failed"
+    assert "not finite" in status["reason"]
     assert status["identity"] == "0" * 64
-    assert not (tmp_path / "result.png").exists() and not (tmp_path / "metrics.json").exists()
+    assert not (tmp_path / "result.png").exists()
+    assert not (tmp_path / "metrics.json").exists()
 
 
 def test_an_error_comes_before_that_of_its_picture(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs that come from earlier ones: replay= does one again, with changes; resume= goes on with one."""
+"""Runs that come from earlier ones: replay= repeats one, with changes; resume= continues one."""
 
 from __future__ import annotations
 
@@ -356,7 +356,9 @@ def test_a_picture_from_a_stranger_is_refused_in_a_line(
     foreign(base, tmp_path / "mail.png", change)
     assert command("replay=mail.png", "alpha=2") == 2
     captured = capsys.readouterr()
-    assert captured.out == "" and captured.err.count("\n") == 1 and line in captured.err
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert line in captured.err
     assert [path.name for path in tmp_path.iterdir()] == ["mail.png"]
 
 
@@ -415,7 +417,8 @@ def test_a_class_of_the_users_own_needs_the_users_word(
 
     assert command("replay=mail.png", "hydra.run.dir=refused") == 2
     said = capsys.readouterr().err
-    assert "asks for watching.Witness" in said and "--config-dir=FOLDER" in said
+    assert "asks for watching.Witness" in said
+    assert "--config-dir=FOLDER" in said
     assert not (tmp_path / "refused").exists()
     assert command("--config-dir=own", "replay=mail.png", "hydra.run.dir=allowed") == 0
     assert (tmp_path / "allowed" / "seen").exists()
@@ -503,7 +506,8 @@ def test_a_damaged_checkpoint_is_named_and_the_run_left_as_it_was(
     assert command(f"resume={folder}") == 2
     said = capsys.readouterr().err
     assert said.startswith(f"nst: {checkpoint} is damaged or of another configuration (")
-    assert said.endswith("; delete it to start from the beginning\n") and said.count("\n") == 1
+    assert said.endswith("; delete it to start from the beginning\n")
+    assert said.count("\n") == 1
     assert (folder / "status.json").read_bytes() == status
     checkpoint.unlink()
     assert command(f"resume={folder}") == 0
@@ -555,7 +559,8 @@ def test_a_damaged_file_is_named_and_left_as_it_was(
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert command(f"resume={folder}") == 2
     said = capsys.readouterr().err
-    assert line in said and said.count("\n") == 1
+    assert line in said
+    assert said.count("\n") == 1
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
@@ -577,12 +582,14 @@ def test_a_run_that_cannot_write_its_end_has_failed_and_is_resumed(
     assert command(*OWN, f"hydra.run.dir={folder}") == 1
     assert f"{name} could not be written: Is a directory" in capsys.readouterr().err
     status = RunFolder(folder).status
-    assert status["status"] == "failed" and f"{name} could not be written" in status["reason"]
+    assert status["status"] == "failed"
+    assert f"{name} could not be written" in status["reason"]
     assert not (folder / "metrics.json").is_file()
     (folder / name).rmdir()
     assert command(f"resume={folder}") == 0
     assert (folder / "result.png").read_bytes() == base.result
-    assert RunFolder(folder).status["status"] == "completed" and RunFolder(folder).metrics
+    assert RunFolder(folder).status["status"] == "completed"
+    assert RunFolder(folder).metrics
 
 
 def test_a_sweep_without_pictures_has_failed(

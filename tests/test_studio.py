@@ -28,14 +28,14 @@ def last(studio: Studio) -> Record:
     return record
 
 
-def test_a_configuration_is_prepared_and_not_changed():
+def test_a_configuration_is_prepared_and_not_changed() -> None:
     config = compose(SETTINGS)
     before = OmegaConf.to_yaml(config)
     prepare(config)
     assert OmegaConf.to_yaml(config) == before
 
 
-def test_what_is_painted_is_what_transfer_gives(studio):
+def test_what_is_painted_is_what_transfer_gives(studio) -> None:
     first, again = last(studio), last(studio)
     assert first.step == 3
     np.testing.assert_array_equal(first.image, again.image)
@@ -47,10 +47,11 @@ def test_what_is_painted_is_what_transfer_gives(studio):
     assert result.config == studio.config
 
 
-def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio):
+def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio) -> None:
     for name, term in studio.objectives.terms.items():
         node = studio.config.loss[name]
-        assert not hasattr(term, "weight") and not hasattr(term, "layer_weights")
+        assert not hasattr(term, "weight")
+        assert not hasattr(term, "layer_weights")
         assert studio.objectives.weights[name] == weigh(
             term, node.weight, node.get("layer_weights")
         )
@@ -60,10 +61,10 @@ def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio):
     assert heavy.objectives.weights["style"].term == 7
 
 
-def test_a_style_that_is_named_twice_paints_what_it_paints_alone(studio):
+def test_a_style_that_is_named_twice_paints_what_it_paints_alone(studio) -> None:
     (style,) = studio.objectives.styles
 
-    def painted(*styles):
+    def painted(*styles) -> Record:
         return last(replace(studio, objectives=replace(studio.objectives, styles=styles)))
 
     alone, twice = painted(style), painted(style, replace(style, weight=3.0))

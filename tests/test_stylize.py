@@ -68,7 +68,8 @@ def test_a_record_names_what_was_in_memory_by_its_hash(
     run = tmp_path / "run"
     picture = stylize(Image.open(files[0]), files[1], overrides=FAST, folder=run)
     config = RunFolder(run).config()
-    assert config.content.image == "memory:image" and len(config.content.sha256) == 64
+    assert config.content.image == "memory:image"
+    assert len(config.content.sha256) == 64
     with pytest.raises(InputError, match=r"content\.image: .*memory: name a file"):
         stylize(overrides=[f"replay={run}"])
     again = stylize(overrides=[f"replay={run}", f"content.image={files[0]}"])
@@ -95,7 +96,8 @@ def test_an_exception_of_the_callback_ends_the_run_with_the_picture_so_far(
     with pytest.raises(Enough):
         stylize(*files, overrides=FAST, folder=tmp_path / "run", progress=stop)
     status = RunFolder(tmp_path / "run").status
-    assert status["status"] == "failed" and "seen enough" in status["reason"]
+    assert status["status"] == "failed"
+    assert "seen enough" in status["reason"]
     assert Image.open(tmp_path / "run" / "result.png").size == (32, 24)
 
 
@@ -120,7 +122,8 @@ def test_an_exception_of_the_callback_ends_the_run_with_the_picture_so_far(
 def test_anything_else_ends_in_one_line(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says) as caught:
         stylize(**{"overrides": FAST, **arguments})
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
 
 
 def test_the_transparent_part_of_a_style_leaves_no_white(files: tuple[Path, Path]) -> None:
@@ -137,7 +140,8 @@ def test_a_notebook_shows_a_bar(files: tuple[Path, Path]) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     nbclient.NotebookClient(notebook, timeout=120).execute()
     shown = [out["data"]["text/html"] for out in notebook.cells[0].outputs if "data" in out]
-    assert len(shown) == 1 and "step 3/3" in shown[0]
+    assert len(shown) == 1
+    assert "step 3/3" in shown[0]
 
 
 def test_outside_of_a_notebook_nothing_is_printed(

@@ -122,7 +122,8 @@ def test_a_job_that_fails_stops_no_other(
     assert "Traceback" not in said
     logs = [(here / name / job / "run.log").read_text("utf-8") for job in JOBS]
     assert ["Traceback" in log for log in logs] == [False, True, False]
-    assert "Diverged" in logs[1] and "the sweep goes on" in logs[1]
+    assert "Diverged" in logs[1]
+    assert "the sweep goes on" in logs[1]
     assert "not finite" in RunFolder(here / name / JOBS[1]).status["reason"]
 
 
@@ -253,7 +254,8 @@ def test_a_reader_that_goes_away_stops_nothing(here: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "nst.run", "-m", *OWN, "steps=2", "seed=1,2", "hydra.sweep.dir=unread"],
+        [sys.executable, "-m", "nst.run", "-m", *OWN, "steps=2", "seed=1,2",
+         "hydra.sweep.dir=unread"],
         cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write,
         stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
@@ -269,7 +271,8 @@ def test_sweeps_of_the_same_moment_have_folders_of_their_own(here: Path) -> None
     sweeps = list((here / "outputs" / "sweeps").glob("*/*"))
     assert len(sweeps) == 2
     one, other = map(pictures, sweeps)
-    assert one == other and set(one) == {"0_seed=1", "1_seed=2"}
+    assert one == other
+    assert set(one) == {"0_seed=1", "1_seed=2"}
     assert one["0_seed=1"] != one["1_seed=2"]
 
 
@@ -359,9 +362,11 @@ def test_an_old_folder_that_does_not_fit_is_refused_and_left_alone(
     from nst import __version__
 
     line = WRONG[case].format(job=job, version=__version__, here=here)
-    assert said.startswith(f"nst: {line}") and said.count("\n") == 1
+    assert said.startswith(f"nst: {line}")
+    assert said.count("\n") == 1
     assert status == 2
-    assert contents(job.parent) == before and sorted(here.iterdir()) == beside
+    assert contents(job.parent) == before
+    assert sorted(here.iterdir()) == beside
 
 
 # --- the plan ---------------------------------------------------------------------------------
@@ -493,7 +498,8 @@ def test_a_picture_is_decoded_once_and_again_when_it_has_changed(
     images = [f"content.image={here}/photo.png", f"style.image={changing}", "network=bundled"]
     shutil.copy(here / "painting.png", changing)
     first, again = gather(compose(images)), gather(compose([*images, "seed=3"]))
-    assert again.content is first.content and again.styles[0].picture is first.styles[0].picture
+    assert again.content is first.content
+    assert again.styles[0].picture is first.styles[0].picture
     shutil.copy(here / "photo.png", changing)
     os.utime(changing, ns=(1, 1))
     assert gather(compose(images)).styles[0].picture.sha256 == first.content.sha256

@@ -203,7 +203,8 @@ def test_wrong_input_ends_in_one_line(
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     said = capsys.readouterr()
-    assert said.err.startswith(f"nst: {words}") and said.err.count("\n") == 1
+    assert said.err.startswith(f"nst: {words}")
+    assert said.err.count("\n") == 1
     assert said.out == ""
 
 
@@ -214,7 +215,8 @@ def test_a_taken_port_is_named(outputs: Path, capsys: pytest.CaptureFixture[str]
         port = taken.getsockname()[1]
         assert main([str(outputs), "--port", str(port)]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"nst: --port={port}: ") and "already in use" in said
+    assert said.startswith(f"nst: --port={port}: ")
+    assert "already in use" in said
     assert said.count("\n") == 1
 
 

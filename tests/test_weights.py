@@ -90,9 +90,9 @@ def files(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "name, network", [("auto", "vgg19"), ("vgg19", "vgg19"), ("vgg16", "vgg16")]
+    ("name", "network"), [("auto", "vgg19"), ("vgg19", "vgg19"), ("vgg16", "vgg16")]
 )
-def test_a_good_file_is_fetched_once_and_its_hash_recorded(name, network, server, home):
+def test_a_good_file_is_fetched_once_and_its_hash_recorded(name, network, server, home) -> None:
     Handler.hits.clear()
     source = locate(name, None, f"{server}/good.h5", MD5, 5.0)
     assert source == Source(network, home / "good.h5", SHA256)
@@ -104,7 +104,7 @@ def test_a_good_file_is_fetched_once_and_its_hash_recorded(name, network, server
     assert files(home) == ["good.h5"]
 
 
-def test_weights_in_keras_own_cache_need_no_route(closed_port, home):
+def test_weights_in_keras_own_cache_need_no_route(closed_port, home) -> None:
     home.mkdir(parents=True)
     (home / "vgg.h5").write_bytes(BODY)
     source = locate("auto", None, f"{closed_port}/vgg.h5", MD5, 5.0)
@@ -121,7 +121,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failed_download(failure, server, closed_port, home):
+def test_a_failed_download(failure, server, closed_port, home) -> None:
     path, md5, reason = FAILURES[failure]
     url = f"{closed_port}/vgg.h5" if failure == "no route" else server + path
 
@@ -139,7 +139,7 @@ def test_a_failed_download(failure, server, closed_port, home):
     assert files(home.parent) == []
 
 
-def test_a_damaged_file_in_the_cache_is_replaced_or_passed_over(server, closed_port, home):
+def test_a_damaged_file_in_the_cache_is_replaced_or_passed_over(server, closed_port, home) -> None:
     home.mkdir(parents=True)
     (home / "good.h5").write_bytes(BODY[:1000])
     source = locate("auto", None, f"{closed_port}/good.h5", MD5, 5.0)
@@ -150,7 +150,7 @@ def test_a_damaged_file_in_the_cache_is_replaced_or_passed_over(server, closed_p
     assert files(home) == ["good.h5"]
 
 
-def test_two_processes_at_once_without_tensorflow(server, home):
+def test_two_processes_at_once_without_tensorflow(server, home) -> None:
     code = (
         "import sys; from nst.features.weights import locate;"
         f"print(locate('auto', None, '{server}/slow.h5', '{MD5}', 60.0).sha256);"
@@ -165,12 +165,12 @@ def test_two_processes_at_once_without_tensorflow(server, home):
     assert files(home) == ["slow.h5"]
 
 
-def test_every_network_decides_within_ten_seconds():
+def test_every_network_decides_within_ten_seconds() -> None:
     for path in (CONF_DIR / "network").glob("*.yaml"):
         assert OmegaConf.load(path).timeout < 10
 
 
-def test_bundled_needs_nothing(closed_port, home):
+def test_bundled_needs_nothing(closed_port, home) -> None:
     source = locate("bundled", None, f"{closed_port}/vgg.h5", MD5, 5.0)
     assert source == Source("bundled", BUNDLED, hashlib.sha256(BUNDLED.read_bytes()).hexdigest())
     assert source.warning is None
@@ -178,13 +178,15 @@ def test_bundled_needs_nothing(closed_port, home):
 
 
 @pytest.mark.parametrize("name", ["auto", "vgg19", "vgg16"])
-def test_a_network_without_address_is_not_replaced_silently(name):
+def test_a_network_without_address_is_not_replaced_silently(name) -> None:
     with pytest.raises(InputError, match=f"network.url: {name} needs .*{REMEDY}"):
         locate(name, None, None, None, 5.0)
 
 
-@pytest.mark.parametrize("name, network", [("auto", "vgg19"), ("vgg16", "vgg16")])
-def test_a_file_of_the_users_needs_no_route(name, network, tmp_path, closed_port, monkeypatch):
+@pytest.mark.parametrize(("name", "network"), [("auto", "vgg19"), ("vgg16", "vgg16")])
+def test_a_file_of_the_users_needs_no_route(
+    name, network, tmp_path, closed_port, monkeypatch
+) -> None:
     (tmp_path / "my.weights.h5").write_bytes(BODY)
     monkeypatch.setenv("HOME", str(tmp_path))
     for path in (str(tmp_path / "my.weights.h5"), "~/my.weights.h5"):
@@ -192,7 +194,7 @@ def test_a_file_of_the_users_needs_no_route(name, network, tmp_path, closed_port
         assert source == Source(network, tmp_path / "my.weights.h5", SHA256)
 
 
-def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path):
+def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path) -> None:
     (tmp_path / "vgg19.weights.h5").write_bytes(BODY)
     with pytest.raises(InputError, match=r"no file .*vg19\.weights\.h5.*'vgg19\.weights\.h5'"):
         locate("vgg19", str(tmp_path / "vg19.weights.h5"), None, None, 5.0)
@@ -203,7 +205,7 @@ def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["vgg19.pth", "vgg19.npz", "vgg19.keras"])
-def test_another_kind_of_file_is_answered(name, tmp_path):
+def test_another_kind_of_file_is_answered(name, tmp_path) -> None:
     (tmp_path / name).write_bytes(BODY)
     with pytest.raises(
         InputError, match=rf"{name} is no Keras weights file \(.weights.h5 or .h5\)"
@@ -221,12 +223,12 @@ def assert_loaded(layers: list[weights.Layer], model) -> None:
 
 
 @pytest.mark.parametrize("name", ["vgg19", "vgg16"])
-def test_keras_files_are_read(name, random_vgg):
+def test_keras_files_are_read(name, random_vgg) -> None:
     model, path = random_vgg(name)
     assert_loaded(load(locate(name, str(path), None, None, 5.0)), model)
 
 
-def test_a_model_saved_whole_with_a_layer_on_top_is_read(random_vgg, tmp_path):
+def test_a_model_saved_whole_with_a_layer_on_top_is_read(random_vgg, tmp_path) -> None:
     import keras
 
     model, _ = random_vgg("vgg16")
@@ -236,14 +238,14 @@ def test_a_model_saved_whole_with_a_layer_on_top_is_read(random_vgg, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5"])
-def test_a_file_that_is_not_hdf5_is_answered(name, tmp_path):
+def test_a_file_that_is_not_hdf5_is_answered(name, tmp_path) -> None:
     (tmp_path / name).write_bytes(BODY)
     with pytest.raises(InputError, match=f"{name} does not hold weights of Keras' vgg19"):
         load(locate("vgg19", str(tmp_path / name), None, None, 5.0))
 
 
-@pytest.mark.parametrize("name, other", [("vgg19", "vgg16"), ("vgg16", "vgg19")])
-def test_weights_of_the_other_network_are_answered(name, other, random_vgg):
+@pytest.mark.parametrize(("name", "other"), [("vgg19", "vgg16"), ("vgg16", "vgg19")])
+def test_weights_of_the_other_network_are_answered(name, other, random_vgg) -> None:
     # Keras itself loads what fits by name and leaves the other layers random.
     path = str(random_vgg(other)[1])
     with pytest.raises(InputError, match=f"of Keras' {name}"):
@@ -251,7 +253,7 @@ def test_weights_of_the_other_network_are_answered(name, other, random_vgg):
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.weights.h5"])
-def test_weights_of_some_other_model_are_answered(name, tmp_path):
+def test_weights_of_some_other_model_are_answered(name, tmp_path) -> None:
     import keras
 
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3)])
@@ -260,13 +262,13 @@ def test_weights_of_some_other_model_are_answered(name, tmp_path):
         load(locate("vgg16", str(tmp_path / name), None, None, 5.0))
 
 
-def test_a_file_under_the_wrong_kind_of_name_is_answered(random_vgg, tmp_path):
+def test_a_file_under_the_wrong_kind_of_name_is_answered(random_vgg, tmp_path) -> None:
     shutil.copy(random_vgg("vgg16")[1], tmp_path / "published.weights.h5")
     with pytest.raises(InputError, match="of Keras' vgg16"):
         load(locate("vgg16", str(tmp_path / "published.weights.h5"), None, None, 5.0))
 
 
-def test_weights_that_are_not_finite_are_answered(random_vgg, tmp_path):
+def test_weights_that_are_not_finite_are_answered(random_vgg, tmp_path) -> None:
     import h5py
 
     path = shutil.copy(random_vgg("vgg16")[1], tmp_path / "nan.h5")
@@ -276,7 +278,7 @@ def test_weights_that_are_not_finite_are_answered(random_vgg, tmp_path):
         load(locate("vgg16", str(path), None, None, 5.0))
 
 
-def test_layers_of_the_bundled_network(bundled_layers):
+def test_layers_of_the_bundled_network(bundled_layers) -> None:
     channels = weights.layer_channels("bundled")
     assert [layer.name for layer in bundled_layers] == list(channels)
     below = 3

@@ -39,7 +39,7 @@ def relative_error(actual: tf.Tensor, expected: np.ndarray) -> float:
     return float(np.sqrt(np.mean((actual.numpy() - expected) ** 2) / np.mean(expected**2)))
 
 
-def test_one_tile_along_one_axis_is_exact():
+def test_one_tile_along_one_axis_is_exact() -> None:
     signal, taps = np.arange(1.0, 7) ** 2, np.array([2.0, -3.0, 5.0])
     outputs = winograd.A_T @ ((winograd.G @ taps) * (winograd.B_T @ signal))
     np.testing.assert_allclose(outputs, np.correlate(signal, taps, "valid"), rtol=1e-12)
@@ -47,7 +47,7 @@ def test_one_tile_along_one_axis_is_exact():
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
 @pytest.mark.parametrize("size", [ODD, EVEN, SMALL, LINE], ids=["odd", "even", "small", "line"])
-def test_values_and_gradient_are_the_definitions(size, compiled):
+def test_values_and_gradient_are_the_definitions(size, compiled) -> None:
     rng = np.random.default_rng(0)
     height, width = size
     x = rng.random((1, height + 2, width + 2, 5), np.float32)  # activations: not centred
@@ -66,7 +66,7 @@ def test_values_and_gradient_are_the_definitions(size, compiled):
     assert relative_error(gradient, adjoint(upstream, kernel)) < 2e-6
 
 
-def test_bfloat16_is_less_exact_but_not_biased():
+def test_bfloat16_is_less_exact_but_not_biased() -> None:
     rng = np.random.default_rng(0)
     x = tf.constant(rng.random((1, 18, 26, 64)), tf.bfloat16)
     kernel = rng.normal(size=(3, 3, 64, 32)).astype(np.float32)
@@ -80,16 +80,16 @@ def test_bfloat16_is_less_exact_but_not_biased():
 
 
 @pytest.mark.parametrize("transform", [winograd.B_T, winograd.A_T], ids=["inputs", "outputs"])
-def test_transforms_lose_nothing_in_bfloat16(transform):
+def test_transforms_lose_nothing_in_bfloat16(transform) -> None:
     both = np.kron(transform, transform)
     np.testing.assert_array_equal(tf.cast(tf.constant(both, tf.bfloat16), tf.float64), both)
 
 
-def test_it_serves_all_sizes_by_one_trace():
+def test_it_serves_all_sizes_by_one_trace() -> None:
     convolution = winograd.Convolution(np.ones((3, 3, 2, 3), np.float32))
 
     @tf.function(input_signature=[tf.TensorSpec([1, None, None, 2])])
-    def convolve(image):
+    def convolve(image) -> tf.Tensor:
         return convolution(image)
 
     for size in (ODD, EVEN, SMALL):
@@ -103,7 +103,7 @@ def test_it_serves_all_sizes_by_one_trace():
     ("precision", "products", "bound"),
     [("float32", tf.float32, 1e-5), ("bfloat16", tf.bfloat16, 0.03), ("float16", tf.float32, 1e-3)],
 )
-def test_the_encoder_takes_it_for_wide_layers_only(picture, precision, products, bound):
+def test_the_encoder_takes_it_for_wide_layers_only(picture, precision, products, bound) -> None:
     rng = np.random.default_rng(0)
     layers, depth = [], 3
     for name, width in (("narrow", 128), ("middle", 128), ("wide", 256)):
@@ -114,7 +114,7 @@ def test_the_encoder_takes_it_for_wide_layers_only(picture, precision, products,
     encoder, image = Encoder(layers, precision=precision), picture(20, 30)
 
     @tf.function
-    def features(image):
+    def features(image) -> list[tf.Tensor]:
         return encoder(image, ["middle", "wide"])
 
     graph = features.get_concrete_function(image).graph

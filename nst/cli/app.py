@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run_jobs(overrides: list[str], multirun: bool) -> int:
-    """Checks every job, images and weights included, before the first one starts; then runs them."""
+    """Checks every job, images and weights included, before the first starts; then runs them."""
     composed = compose(of_all_jobs(overrides) if multirun else overrides, hydra=True)
     if is_sweep(composed, multirun):
         return _run_sweep(plan_sweep(composed, overrides))

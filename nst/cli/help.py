@@ -23,14 +23,14 @@ def page() -> str:
     groups = re.findall(r"^  - (\w+): ([^#\n]*?) *# (.*)$", main, re.MULTILINE)
     return "\n".join(
         [
-            "Neural style transfer by optimisation: paints the structure of one image in the manner",
-            "of another. Every run writes picture, curves and configuration into a folder of its own.",
+            "Neural style transfer by optimisation: paints the structure of one image in the",
+            "manner of another. Every run writes picture, curves and configuration into a folder.",
             "",
-            "  python -m nst.run [KEY=VALUE or GROUP=OPTION …]     (-m: every combination of a,b,c)",
+            "  python -m nst.run [KEY=VALUE or GROUP=OPTION …]   (-m: every combination of a,b,c)",
             "",
             "Settings, with their defaults",
             *(f"  {f'{key}={value}':<18} {comment}" for key, value, comment in settings),
-            "  content.image=     a picture of your own, path or https address; likewise style.image=",
+            "  content.image=     a picture of yours, path or https address; likewise style.image=",
             "",
             "Groups, the default first",
             *(
@@ -41,8 +41,9 @@ def page() -> str:
             "Examples",
             *(f"  python -m nst.run {words}\n      {what}" for words, what in EXAMPLES.items()),
             "",
-            "More: --cfg job shows the whole configuration, --cfg job -p loss a part of it; conf/ explains",
-            "every key. A value with spaces or commas takes quotes inside quotes: \"style.image='a b.jpg'\".",
+            "More: --cfg job shows the whole configuration, --cfg job -p loss a part of it; conf/",
+            "explains every key. A value with spaces or commas takes quotes inside quotes:",
+            "\"style.image='a b.jpg'\".",
             "Look at all runs: python -m nst.tensorboard",
         ]
     )

@@ -192,5 +192,5 @@ def _error_share(groups: Iterable[Sequence[RunRecord]]) -> float:
 
 
 def _student(freedom: int) -> float:
-    """Two-sided 95 % point of Student's t, by Cornish-Fisher expansion; within 4 % for freedom >= 2."""
+    """Two-sided 95 % point of Student's t, by Cornish-Fisher; within 4 % for freedom >= 2."""
     return 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.556 / freedom**3

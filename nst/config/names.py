@@ -9,7 +9,7 @@ MAX_LENGTH = 60  # characters; with number and time it stays far below every fil
 
 
 def slug(text: str) -> str:
-    """Reduces any text to letters, digits, ``.``, ``=``, ``+``, ``-`` and ``_``, at most 60 long."""
+    """Reduces any text to letters, digits, ``.``, ``=``, ``+``, ``-``, ``_``, at most 60 long."""
     return re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII).strip("._-")[:MAX_LENGTH] or "run"
 
 

@@ -188,7 +188,8 @@ def _check_layers(key: str, layers: Sequence[str], valid: Sequence[str], network
             keras_name = re.sub(r"^(?:conv|relu)(\d)_(\d)$", r"block\1_conv\2", layer)
             raise InputError(
                 f"{key}: {network} has no layer {layer}."
-                f"{did_you_mean(keras_name, valid) or did_you_mean(layer, valid)} Valid: {', '.join(valid)}"
+                f"{did_you_mean(keras_name, valid) or did_you_mean(layer, valid)} "
+                f"Valid: {', '.join(valid)}"
             )
     if len(set(layers)) < len(layers):
         raise InputError(f"{key}: a layer is named twice in {layers}")

@@ -30,11 +30,12 @@ class Encoder:
     Args:
         layers: Convolutions and poolings, first to last.
         pooling: ``max`` or ``avg``.
-        padding: At every convolution, ``zeros`` as trained, or ``replicate``: zeros are an edge that
-            the picture does not have, and style gathers along it, frames and seams included.
-        precision: ``float32``, ``bfloat16`` or ``float16``, of all convolutions but the first: eight
-            bits of bfloat16 would round pixels by up to half a grey level. Wide layers on CPUs take
-            float32 for float16, see :mod:`nst.features.winograd`. The feature maps are float32.
+        padding: At every convolution, ``zeros`` as trained, or ``replicate``: zeros are an edge
+            that the picture does not have, and style gathers along it, frames and seams included.
+        precision: ``float32``, ``bfloat16`` or ``float16``, of all convolutions but the first:
+            eight bits of bfloat16 would round pixels by up to half a grey level. Wide layers on
+            CPUs take float32 for float16, see :mod:`nst.features.winograd`. The feature maps are
+            float32.
 
     Raises:
         ValueError: Another pooling, padding or precision.

@@ -1,13 +1,13 @@
 """Convolution with 3 x 3 filters, with a quarter of the multiplications.
 
-Winograd's minimal filtering F(4 x 4, 3 x 3): a tile of 6 x 6 inputs gives 4 x 4 outputs by 36 products
-instead of 144, ``Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`` (Lavin and Gray, "Fast Algorithms for Convolutional
-Neural Networks", 2016, section 4.3). Summed over channels, the products are matrix products, one for
-each of the 36 places in a tile.
+Winograd's minimal filtering F(4 x 4, 3 x 3): a tile of 6 x 6 inputs gives 4 x 4 outputs by 36
+products instead of 144, ``Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`` (Lavin and Gray, "Fast Algorithms for
+Convolutional Neural Networks", 2016, section 4.3). Summed over channels, the products are matrix
+products, one for each of the 36 places in a tile.
 
 It is the transpose of multiplying polynomials by way of their values at six points, of which one is
-infinity. The points decide how much rounding costs (Barabasz et al., "Error Analysis and Improving the
-Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
+infinity. The points decide how much rounding costs (Barabasz et al., "Error Analysis and Improving
+the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import tensorflow as tf
 
 WIDE = 128 * 256  # pairs of channels from which it is faster; at 128 to 128 it is even
 STEP, TILE = 4, 6  # tiles of 6 x 6, at every 4th position: they overlap by two
-# Of small fractions the most exact whose transforms fit into eight bits, and so into bfloat16; Lavin
-# and Gray's 0, ±1, ±2 make half as large an error again.
+# Of small fractions the most exact whose transforms fit into eight bits, and so into bfloat16;
+# Lavin and Gray's 0, ±1, ±2 make half as large an error again.
 POINTS = np.array([0, 1, -1, 1 / 2, -2])
 OTHERS = [np.delete(POINTS, i) for i in range(len(POINTS))]
 SCALES = [np.prod(point - others) for point, others in zip(POINTS, OTHERS, strict=True)]
@@ -65,7 +65,7 @@ class Convolution:
 
     @cached_property
     def _backward(self) -> tf.Tensor:
-        # The gradient of a convolution is one with the filters turned round, from outputs to inputs.
+        # The gradient is a convolution with the filters turned round, from outputs to inputs.
         return _transformed(self._kernel[::-1, ::-1].transpose(0, 1, 3, 2), self._dtype)
 
 

@@ -1,14 +1,6 @@
 """The terms of the loss."""
 
-from nst.losses.base import (
-    AdditiveTerm,
-    Evaluation,
-    FeatureTerm,
-    References,
-    Style,
-    Term,
-    View,
-)
+from nst.losses.base import AdditiveTerm, Evaluation, FeatureTerm, References, Style, Term, View
 from nst.losses.functional import (
     Sums,
     blend,

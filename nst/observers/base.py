@@ -56,7 +56,7 @@ class Observer:
         """Called with every record, the last one being of the result."""
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Called once at the end, however the run ends; metrics are empty unless it was completed."""
+        """Called once at the end, however the run ends; metrics are empty unless it completed."""
 
 
 class Observers:

@@ -28,8 +28,8 @@ class FirstOrder:
 
     The gradient of each level is divided by its root mean square at the first evaluation, so that
     `learning_rate` is a step in pixel values, and Adam's epsilon a share of that gradient, whatever
-    the loss weights are. A new scale keeps that unit per pixel: a loss that is a mean over positions
-    spreads its gradient over the pixels, so the unit shrinks as their number grows.
+    the loss weights are. A new scale keeps that unit per pixel: a loss that is a mean over
+    positions spreads its gradient over the pixels, so the unit shrinks as their number grows.
 
     The rule's moments carry over to a new scale, resampled with the image. The running mean, which
     is `result`, starts afresh; it is bias-corrected, as in Crowson's style-transfer-pytorch.

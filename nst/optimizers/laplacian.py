@@ -18,7 +18,7 @@ def split(image: tf.Tensor, count: int) -> list[tf.Tensor]:
         count: Of levels, at least 1; with 1 the image itself is the only one.
 
     Returns:
-        The levels, fine to coarse, level k of ``[1, ⌈H / 2ᵏ⌉, ⌈W / 2ᵏ⌉, C]``; :func:`join` undoes it.
+        The levels, fine to coarse, level k of ``[1, ⌈H / 2ᵏ⌉, ⌈W / 2ᵏ⌉, C]``.
     """
     details = []
     for _ in range(count - 1):

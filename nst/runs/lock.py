@@ -1,4 +1,4 @@
-"""Keeps two processes out of one folder. The system releases the lock of a process that is killed."""
+"""Keeps two processes out of one folder; the system releases the lock of a killed process."""
 
 from __future__ import annotations
 

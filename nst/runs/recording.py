@@ -63,7 +63,7 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         """Writes picture, metrics and status, the status last.
 
         Raises:
-            Exception: Picture or metrics could not be written, so that the run has failed after all.
+            Exception: Picture or metrics could not be written, so the run has failed after all.
         """
         failure = self._write_end()
         self._observers.finish({} if failure else self._metrics)

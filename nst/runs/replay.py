@@ -27,8 +27,8 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
         overrides: Of the command line.
 
     Returns:
-        ``config`` itself; with ``resume`` the stopped run's; with ``replay`` the recorded run's with
-        the overrides laid over it.
+        ``config`` itself; with ``resume`` the stopped run's; with ``replay`` the recorded run's
+        with the overrides laid over it.
 
     Raises:
         InputError: The folder or picture carries no configuration, or the two words are misused.

@@ -57,7 +57,7 @@ def is_sweep(composed: DictConfig, multirun: bool) -> bool:
 
 
 def of_all_jobs(overrides: Sequence[str]) -> list[str]:
-    """Returns the overrides that compose whatever options a job has of the groups that are swept."""
+    """Returns the overrides that compose whatever options a job has of the swept groups."""
     parsed = parse(overrides)
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()} & set(groups())
     return [

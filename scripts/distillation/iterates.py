@@ -1,4 +1,4 @@
-"""Pictures that the student is painting, as lessons: what it will have to judge is not photographs."""
+"""Pictures that the student is painting, as lessons: it will not judge photographs alone."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _content_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def _style_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Squared distance of Gram matrices over that of the target from nothing, a number per picture."""
+    """Squared distance of Gram matrices over the target's squared norm, a number per picture."""
     gram, wanted = (tf.map_fn(lambda f: gram_matrix(gram_sums(f[None])), f) for f in (maps, target))
     distance = tf.reduce_mean((gram - wanted) ** 2, (1, 2))
     return distance / (tf.reduce_mean(wanted**2, (1, 2)) + 1e-12)

@@ -113,9 +113,9 @@ def pruned(
 ) -> tuple[dict[str, Filters], dict[str, np.ndarray]]:
     """Makes a student out of the teacher's own filters: in each layer those that tell most of all.
 
-    Layer by layer, the channels from which the others follow best are kept (Cholesky with pivoting),
-    and what a kept filter took from the teacher's channels below it takes from the student's, through
-    the linear map that predicts the ones from the others best.
+    Layer by layer, the channels from which the others follow best are kept (Cholesky with
+    pivoting), and what a kept filter took from the teacher's channels below it takes from the
+    student's, through the linear map that predicts the ones from the others best.
 
     Args:
         images: To predict on, RGB in [0, 1], ``[N, H, W, 3]``.

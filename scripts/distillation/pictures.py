@@ -19,8 +19,8 @@ SMALL_FILE = 8_000  # bytes; below it are icons
 def load(folders: Sequence[Path]) -> list[np.ndarray]:
     """Decodes every picture below the folders once, uint8 RGB ``[H, W, 3]``.
 
-    Transparent pictures lie on a colour of chance. Files that are no pictures, small ones and repeated
-    ones are passed over.
+    Transparent pictures lie on a colour of chance. Files that are no pictures, small ones and
+    repeated ones are passed over.
     """
     Image.MAX_IMAGE_PIXELS = None
     rng = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray
 
 
 def recoloured(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Changes saturation, contrast, the gain and offset of each channel, and at times their order."""
+    """Changes saturation, contrast, each channel's gain and offset, and at times their order."""
     grey = pixels.mean(-1, keepdims=True)
     pixels = grey + (pixels - grey) * rng.uniform(0.4, 1.7)
     mean = pixels.mean((0, 1))

@@ -1,4 +1,4 @@
-"""Where runs are disturbed: pictures, commands in processes of their own, and what must hold after."""
+"""Where runs are disturbed: pictures, commands in their own processes, what must hold after."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def recordings(field: Field) -> Tally:
 
 
 def checkpoints(field: Field) -> Tally:
-    """Exchanges arrays of a checkpoint, and lets the command resume from it: never exit status 1."""
+    """Exchanges arrays of a checkpoint and resumes from it: never exit status 1."""
     tally = Tally("a forged checkpoint")
     field.run(*COMMAND, "optimizer=lbfgs", "hydra.run.dir=forged")
     folder = field.here / "forged"

@@ -7,16 +7,7 @@ import numpy as np
 from painting.boat import Boat, plain
 from painting.fields import Array, smoothstep
 from painting.house import House
-from painting.marcher import (
-    Camera,
-    Part,
-    Scene,
-    develop,
-    first_hit,
-    occlusion,
-    render,
-    shadow,
-)
+from painting.marcher import Camera, Part, Scene, develop, first_hit, occlusion, render, shadow
 from painting.solids import Grain, balls, box, capsule, column, dot, union, unit
 
 ASPECT = 0.75

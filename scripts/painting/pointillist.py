@@ -7,18 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from painting.brush import OVERSAMPLING, Brush, Canvas, paint, reduce, varnish
-from painting.fields import (
-    Array,
-    Point,
-    curve,
-    mix,
-    noise,
-    plane,
-    polygon,
-    ramp,
-    rgb,
-    smoothstep,
-)
+from painting.fields import Array, Point, curve, mix, noise, plane, polygon, ramp, rgb, smoothstep
 
 ASPECT = 0.75
 SEED = 1886

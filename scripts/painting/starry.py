@@ -5,18 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from painting.brush import OVERSAMPLING, Brush, Canvas, paint, reduce, varnish
-from painting.fields import (
-    Array,
-    Point,
-    curve,
-    mix,
-    noise,
-    plane,
-    polygon,
-    ramp,
-    rgb,
-    smoothstep,
-)
+from painting.fields import Array, Point, curve, mix, noise, plane, polygon, ramp, rgb, smoothstep
 
 ASPECT = 0.79
 SEED = 1889

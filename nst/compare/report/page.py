@@ -74,8 +74,8 @@ def _header(comparison: Comparison) -> str:
 def _front(front: bytes) -> str:
     words = (
         "Both distances are measured in the same way for every run, whatever it optimised. On the "
-        "front are the runs that no other beats in both; several seeds are shown as mean ± standard "
-        "deviation."
+        "front are the runs that no other beats in both; several seeds are shown as mean ± "
+        "standard deviation."
     )
     chart = image(front, "Pareto chart of all runs")
     linked = f'<a id="chart" href="#chart" title="full size">{chart}</a>'

@@ -37,8 +37,8 @@ def source_images(comparison: Comparison) -> str:
 def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
     """Shows the contact sheet; a click on a picture leads to its run."""
     words = (
-        "Below each picture: its centre at 100 %. Click a picture to open its run, press ← and → to "
-        "move between runs."
+        "Below each picture: its centre at 100 %. Click a picture to open its run, press ← and → "
+        "to move between runs."
     )
     parts = [f"<p>{words}</p>"]
     for page in pages:
