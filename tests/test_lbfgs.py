@@ -288,7 +288,7 @@ def test_failed_search_drops_the_history_then_stops_with_a_reason() -> None:
     assert len(optimizer.state()["steps"]) == 0
     optimizer.step(wall)
     assert optimizer.stopped == (
-        "line search failed: no lower total down the gradient in 4 evaluations"
+        "line search failed: no decrease along the negative gradient in 4 evaluations"
     )
     assert optimizer.evaluations == evaluations + 8
     np.testing.assert_array_equal(optimizer.image, image)

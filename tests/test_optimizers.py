@@ -456,5 +456,5 @@ def test_every_keras_optimizer_is_offered_and_no_wrapper() -> None:
 def test_a_state_of_another_kind_is_refused(writer, reader) -> None:
     optimizer = make(writer)
     optimizer.begin(start())
-    with pytest.raises(ValueError, match="saved state is not one of"):
+    with pytest.raises(ValueError, match="saved state does not belong to"):
         make(reader).restore(optimizer.state())

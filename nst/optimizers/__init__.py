@@ -1,4 +1,4 @@
-"""Optimizers that move an image downhill: one protocol, Keras behind an adapter, and L-BFGS."""
+"""Optimizers: one protocol, first-order rules (Keras' behind an adapter) and L-BFGS."""
 
 from __future__ import annotations
 

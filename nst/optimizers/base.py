@@ -1,4 +1,4 @@
-"""What an objective gives, and what an optimizer promises."""
+"""The interfaces of objectives and optimizers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import tensorflow as tf
 from nst.losses import Evaluation as Evaluation
 
 Objective = Callable[[tf.Tensor], Evaluation]
-"""Image `[1, H, W, 3]` to its `Evaluation`; already compiled."""
+"""Maps an image ``[1, H, W, 3]`` to its :class:`Evaluation`; already compiled."""
 
 State = Mapping[str, np.ndarray]
 
 
 class Diverged(RuntimeError):
-    """The objective or an update is not finite; the optimizer still holds the last good image."""
+    """The objective or an update is not finite; the optimizer still holds the last finite image."""
 
 
 class Optimizer(Protocol):
-    """An iterate and the rule that moves it.
+    """An iterate and the rule that updates it.
 
     Attributes:
         evaluations: Objective evaluations so far, over all scales.
-        stopped: Why no further step is possible at this scale, or why its result is not that of the
-            last step; else None.
+        stopped: Why no further step is possible at this scale, or why the result is not the last
+            iterate; else None.
     """
 
     evaluations: int
@@ -35,41 +35,41 @@ class Optimizer(Protocol):
 
     @property
     def image(self) -> tf.Tensor:
-        """The current iterate, `[1, H, W, 3]`."""
+        """The current iterate, ``[1, H, W, 3]``."""
 
     @property
     def result(self) -> tf.Tensor:
-        """What to show and to save, `[1, H, W, 3]` in [0, 1]."""
+        """The image to show and save, ``[1, H, W, 3]`` in [0, 1]."""
 
     def begin(self, image: tf.Tensor) -> None:
-        """Starts a run, or the next scale of one, from `image` `[1, H, W, 3]`."""
+        """Starts a run, or its next scale, from ``image``, ``[1, H, W, 3]``."""
 
     def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
-        """Moves to the next iterate and returns the evaluation of the one before the move.
+        """Moves to the next iterate; returns the evaluation of the iterate before the move.
 
         Args:
             objective: The function to minimise.
-            progress: Share of this scale's steps that are made, 0 to below 1.
+            progress: Fraction of this scale's steps already taken, in [0, 1).
 
         Raises:
             Diverged: The evaluation or the update is not finite.
         """
 
     def objective_changed(self) -> None:
-        """Takes notice that evaluations made so far are those of another function."""
+        """Discards cached evaluations: from now on the objective is a different function."""
 
     def finish(self, objective: Objective) -> Evaluation:
-        """Ends a scale: settles the result, and returns its evaluation, which is not counted."""
+        """Ends a scale: chooses the result and returns its evaluation, which is not counted."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that the next iterates depend on; survives `np.savez`."""
+        """Returns all that the next iterates depend on, as arrays for ``np.savez``."""
 
     def restore(self, state: State) -> None:
-        """Continues from a `state`, bit for bit as if never stopped; needs no `begin`."""
+        """Resumes from a :meth:`state`, bit for bit as if never stopped; needs no :meth:`begin`."""
 
 
 def gradient_rms(evaluation: Evaluation) -> float:
-    """Root mean square of the gradient over all pixels and channels.
+    """Returns the root mean square of the gradient over all pixels and channels.
 
     Raises:
         Diverged: The total or any part of the gradient is not finite.
@@ -84,6 +84,6 @@ def gradient_rms(evaluation: Evaluation) -> float:
 
 
 def rms(tensor: tf.Tensor) -> tf.Tensor:
-    """Root mean square of all entries, a float64 scalar."""
-    # In float64 the squares neither overflow nor underflow, however large the loss weights.
+    """Returns the root mean square of all entries, a float64 scalar."""
+    # In float64 the squares neither overflow nor underflow, whatever the loss weights.
     return tf.sqrt(tf.reduce_mean(tf.square(tf.cast(tensor, tf.float64))))

@@ -1,4 +1,4 @@
-"""Adam, SGD and Keras' optimizers on the levels of an image that stays in [0, 1]."""
+"""First-order optimizers on the levels of a Laplacian pyramid, with pixels kept in [0, 1]."""
 
 from __future__ import annotations
 
@@ -20,19 +20,35 @@ log = logging.getLogger(__name__)
 
 
 class FirstOrder:
-    """Adam, SGD or any Keras optimizer, with the box [0, 1] and a running mean of its iterates.
+    """Adam, SGD or any Keras optimizer, clipped to [0, 1], with a running mean of the iterates.
 
-    What it moves are the levels of a Laplacian pyramid (as in Kolkin et al., "Style Transfer by
-    Relaxed Optimal Transport and Self-Similarity", 2019): a step of a coarse level paints an area,
-    where steps of pixels, each by its own sign, paint ripples. With one level it moves pixels.
+    It optimises the levels of a Laplacian pyramid instead of pixels (as in Kolkin et al., "Style
+    Transfer by Relaxed Optimal Transport and Self-Similarity", 2019): a step at a coarse level
+    changes a whole area, where sign-like steps of single pixels leave ripples. With one level it
+    optimises the pixels themselves.
 
-    The gradient of each level is divided by its root mean square at the first evaluation, so that
-    `learning_rate` is a step in pixel values, and Adam's epsilon a share of that gradient, whatever
-    the loss weights are. A new scale keeps that unit per pixel: a loss that is a mean over
+    The gradient of each level is divided by its root mean square at the first evaluation. So
+    ``learning_rate`` is a step in pixel values and Adam's epsilon a fraction of that gradient,
+    whatever the loss weights. A new scale keeps this unit per pixel: a loss that is a mean over
     positions spreads its gradient over the pixels, so the unit shrinks as their number grows.
 
-    The rule's moments carry over to a new scale, resampled with the image. The running mean, which
-    is `result`, starts afresh; it is bias-corrected, as in Crowson's style-transfer-pytorch.
+    The rule's moments carry over to a new scale, resampled with the image. The running mean,
+    which is :attr:`result`, starts afresh. It is bias-corrected, as in Crowson's
+    style-transfer-pytorch.
+
+    Args:
+        name: A class of ``keras.optimizers``; case does not matter.
+        learning_rate: Step size of the finest level in pixel values, > 0.
+        average: Decay of the running mean of the iterates, in [0, 1); 0 turns it off.
+        levels: Number of levels of the Laplacian pyramid, >= 1; 1 means the pixels.
+        growth: Factor of the step size from each level to the next coarser one, > 0.
+        options: Further arguments of the Keras class, such as ``beta_1``.
+        final_rate: Fraction of ``learning_rate`` left at the end of each scale, in [0, 1]; the
+            rate follows a cosine (Loshchilov and Hutter, "SGDR", 2017).
+
+    Raises:
+        InputError: An unknown name or option, or an invalid value of one.
+        ValueError: A number is out of range.
     """
 
     def __init__(
@@ -45,22 +61,6 @@ class FirstOrder:
         options: Mapping[str, Any] | None = None,
         final_rate: float = 1.0,
     ) -> None:
-        """Checks its arguments; `begin` takes an image.
-
-        Args:
-            name: A class of `keras.optimizers`, in any case.
-            learning_rate: Of the finest level, above 0, in pixel values.
-            average: Decay of the running mean of iterates, 0 (off) to below 1.
-            levels: Of the Laplacian pyramid, at least 1, the pixels themselves.
-            growth: Of the steps from a level to the next coarser one, a factor above 0.
-            options: Further arguments of the Keras class, such as `beta_1`.
-            final_rate: Share of `learning_rate` that is left at the end of each scale, 0 to 1; it
-                falls along a cosine (Loshchilov and Hutter, "SGDR", 2017).
-
-        Raises:
-            InputError: An unknown name or option, or a value that is not valid.
-            ValueError: A number out of range.
-        """
         if learning_rate <= 0:
             raise ValueError(f"learning_rate must be above 0, received {learning_rate}")
         if not 0 <= average < 1:
@@ -81,17 +81,17 @@ class FirstOrder:
 
     @property
     def image(self) -> tf.Tensor:
-        """The current iterate, `[1, H, W, 3]`, in [0, 1] from the first step on."""
+        """The current iterate, ``[1, H, W, 3]``, in [0, 1] from the first step on."""
         return self._held.image
 
     @property
     def result(self) -> tf.Tensor:
-        """The running mean of this scale's iterates, or what `finish` chose; in [0, 1]."""
+        """The running mean of this scale's iterates, or what :meth:`finish` chose; in [0, 1]."""
         shown = self._held.mean if self.stopped is None else self._best
         return tf.clip_by_value(shown, 0.0, 1.0)
 
     def begin(self, image: tf.Tensor) -> None:
-        """Takes `image` `[1, H, W, 3]` over; moments, if there are any, follow it to its size."""
+        """Starts from ``image``, ``[1, H, W, 3]``; moments of an earlier scale are resized to it."""
         previous = self._iterate
         iterate = first(self._rule, tf.convert_to_tensor(image), self._levels)
         if previous is not None:
@@ -104,10 +104,10 @@ class FirstOrder:
         self.stopped = None
 
     def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
-        """One update; costs one evaluation."""
+        """Makes one update; costs one evaluation."""
         evaluation = objective(self.image)
         self.evaluations += 1
-        gradient_rms(evaluation)  # complains where it is not finite
+        gradient_rms(evaluation)  # raises Diverged where it is not finite
         left = (1 + math.cos(math.pi * progress)) / 2
         share = self._final_rate + (1 - self._final_rate) * left
         pace = self._pace._replace(rate=self._pace.rate * share)
@@ -119,18 +119,19 @@ class FirstOrder:
         return evaluation
 
     def objective_changed(self) -> None:
-        """Nothing to do: `finish` evaluates anew what it chooses."""
+        """Does nothing: no evaluation is cached."""
 
     def finish(self, objective: Objective) -> Evaluation:
-        """Evaluates the result; where it is worse than the start, the best iterate takes its place.
+        """Evaluates the result; if it is worse than the start, falls back to the best iterate.
 
-        Steps have a size of their own, however near the start is to the optimum.
+        The step size does not depend on the distance to the optimum, so a start close to it can
+        get worse.
         """
         evaluation = objective(self.result)
         if float(evaluation.total) <= self._start_total:
             return evaluation
         best = objective(self._best)
-        if evaluation.total <= best.total:  # terms that are drawn anew make another function
+        if evaluation.total <= best.total:  # terms with random draws change the objective
             return evaluation
         self.stopped = (
             f"ended at {float(evaluation.total):.4g}, above its start at {self._start_total:.4g}; "
@@ -140,7 +141,7 @@ class FirstOrder:
         return best
 
     def state(self) -> dict[str, np.ndarray]:
-        """The parts of the iterate, the best one so far, and the count."""
+        """Returns the iterate, the best image so far and the number of evaluations."""
         held = self._held._asdict()
         moments = tf.nest.flatten(held.pop("moments"))
         held |= {f"moments_{i:02d}": moment for i, moment in enumerate(moments)}
@@ -152,15 +153,15 @@ class FirstOrder:
         }
 
     def restore(self, state: State) -> None:
-        """Continues from `state`.
+        """Resumes from a state.
 
         Raises:
-            ValueError: The state is that of another kind of optimizer.
+            ValueError: The state belongs to another kind of optimizer.
         """
         self.begin(tf.constant(state["image"]))
         if set(state) != set(self.state()):
             raise ValueError(
-                f"the saved state is not one of {self._name} with these options: "
+                f"the saved state does not belong to {self._name} with these options: "
                 f"it holds {sorted(state)}, expected {sorted(self.state())}"
             )
         parts = {name: tf.constant(value) for name, value in state.items()}
@@ -185,10 +186,10 @@ class FirstOrder:
 
 
 def by_name(name: str, options: Mapping[str, Any]) -> Rule:
-    """Makes a rule: ours where there is one with these options, else Keras'.
+    """Returns our own rule of that name if it has these options, else Keras' optimizer.
 
     Raises:
-        InputError: An unknown name or option, or a value that is not valid.
+        InputError: An unknown name or option, or an invalid value of one.
     """
     rules: dict[str, type[Adam | SGD]] = {"adam": Adam, "sgd": SGD}
     ours = rules.get(name.lower())

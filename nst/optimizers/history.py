@@ -1,4 +1,4 @@
-"""What L-BFGS remembers of the curvature, and the direction that it gives."""
+"""The curvature pairs of L-BFGS and the quasi-Newton direction."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import tensorflow as tf
 FIRST_STEP = 0.02
 """Root mean square of a steepest-descent step, in pixel values."""
 SKIP = 1e-8
-"""A pair (s, y) with s.y at most this times |s||y| says nothing about curvature."""
+"""A pair (s, y) with s.y at most this times |s||y| carries no curvature and is skipped."""
 
 
 def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Inner product of two images `[1, H, W, 3]` as a float64 scalar.
+    """Returns the inner product of two images ``[1, H, W, 3]``, a float64 scalar.
 
-    Rows are summed in float32 and added in float64: with millions of pixels as good as float64
-    throughout, at less than half its cost.
+    Rows are summed in float32 and added in float64. With millions of pixels this is as accurate as
+    float64 throughout, at less than half the cost.
     """
     return tf.reduce_sum(tf.cast(tf.reduce_sum(a * b, axis=[-2, -1]), tf.float64))
 
@@ -28,17 +28,17 @@ def two_loop(
     weights: tf.Tensor,
     gamma: tf.Tensor,
 ) -> tf.Tensor:
-    """Inverse Hessian estimate times gradient (Nocedal and Wright, algorithm 7.4).
+    """Multiplies a gradient by the inverse Hessian estimate (Nocedal and Wright, algorithm 7.4).
 
     Args:
-        gradient: `[1, H, W, 3]`.
-        steps: `m` differences of iterates s, oldest first, each `[1, H, W, 3]`.
-        changes: `m` differences of gradients y, likewise.
-        weights: `[m]` float64, 1 / s.y, or 0 for a slot to pass over.
+        gradient: ``[1, H, W, 3]``.
+        steps: ``m`` differences of iterates s, oldest first, each ``[1, H, W, 3]``.
+        changes: ``m`` differences of gradients y, likewise.
+        weights: ``[m]`` float64, 1 / s.y, or 0 for an empty slot.
         gamma: Scalar float32, the initial inverse Hessian as a multiple of the identity.
 
     Returns:
-        `[1, H, W, 3]`; its negative is the quasi-Newton direction.
+        ``[1, H, W, 3]``; its negative is the quasi-Newton direction.
     """
     pairs = list(zip(steps, changes, tf.unstack(weights), strict=True))
     alphas = []
@@ -58,19 +58,21 @@ _compiled_two_loop = tf.function(two_loop, autograph=False, reduce_retracing=Tru
 
 
 class History:
-    """The last curvature pairs, and the direction that they give.
+    """The last curvature pairs and the direction they define.
 
-    The pairs are plain tensors in lists; empty slots all share one tensor of zeros, so that the
-    compiled recursion sees the same number of slots from the first step on.
+    The pairs are plain tensors in lists. Empty slots share one tensor of zeros, so the compiled
+    recursion sees the same number of slots from the first step on.
+
+    Args:
+        size: Maximum number of pairs.
     """
 
     def __init__(self, size: int) -> None:
-        """Starts empty, to hold `size` pairs at most."""
         self.size = size
         self.clear()
 
     def __len__(self) -> int:
-        """Number of pairs held."""
+        """Returns the number of pairs held."""
         return len(self.steps)
 
     def clear(self) -> None:
@@ -81,7 +83,7 @@ class History:
         self.gamma = 1.0
 
     def push(self, step: tf.Tensor, change: tf.Tensor) -> None:
-        """Adds a pair and drops the oldest; skips a pair without positive curvature."""
+        """Adds a pair, dropping the oldest if full; skips a pair without positive curvature."""
         sy = float(compiled_dot(step, change))
         ss = float(compiled_dot(step, step))
         yy = float(compiled_dot(change, change))
@@ -93,7 +95,7 @@ class History:
         self.gamma = sy / yy
 
     def direction(self, gradient: tf.Tensor) -> tf.Tensor:
-        """Quasi-Newton direction, or without pairs steepest descent by `FIRST_STEP`."""
+        """Returns the quasi-Newton direction, or without pairs a steepest-descent step."""
         if not self.steps:
             rms = tf.sqrt(compiled_dot(gradient, gradient) / float(tf.size(gradient)))
             return -tf.cast(tf.math.divide_no_nan(FIRST_STEP, rms), tf.float32) * gradient

@@ -1,4 +1,4 @@
-"""One step of a rule on the levels of an image: a pure function, compiled once for all sizes."""
+"""One step of an update rule on the levels of an image: a pure function, compiled once for all sizes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Iterate(NamedTuple):
     """Everything that a step changes.
 
     Attributes:
-        image: `[1, H, W, 3]`, in [0, 1] from the first step on.
+        image: ``[1, H, W, 3]``, in [0, 1] from the first step on.
         mean: The running mean of the images, of the same shape.
         mean_weight: Sum of the weights in that mean, a scalar.
-        units: Root mean squares of the first gradient of each level, float64; 0: not yet known.
+        units: Root mean square of the first gradient of each level, float64; 0 until it is known.
         moments: The rule's state.
     """
 
@@ -35,7 +35,7 @@ class Iterate(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """The size of a step at the finest level, its growth per level, and the decay of the mean."""
+    """Step size at the finest level, its growth per level, and the decay of the running mean."""
 
     rate: float
     growth: float
@@ -43,7 +43,7 @@ class Pace(NamedTuple):
 
 
 def first(rule: Rule, image: tf.Tensor, levels: int) -> Iterate:
-    """Makes the iterate before the first step."""
+    """Returns the iterate before the first step."""
     units = tf.zeros([levels], tf.float64)
     return Iterate(image, image, tf.constant(0.0), units, rule.init(split(image, levels)))
 
@@ -54,18 +54,18 @@ def advance(
     """Moves an iterate by one step of a rule.
 
     Args:
-        rule: Takes gradients in units of the first ones.
-        iterate: Stays as it is.
-        gradient: Of the image, `[1, H, W, 3]`.
-        pace: Of the step.
+        rule: The update rule; it gets gradients in units of the first ones.
+        iterate: The iterate; not modified.
+        gradient: Gradient with respect to the image, ``[1, H, W, 3]``.
+        pace: Step size and decay.
 
     Returns:
-        The next iterate, and whether it is finite.
+        The next iterate and whether it is finite.
     """
     levels = split(iterate.image, iterate.units.shape[0])
     gradients, units = _in_units(pulled_back(gradient, len(levels)), iterate.units)
     steps, moments = rule.update(gradients, iterate.moments, levels, pace.rate)
-    # Joined, the levels are the image, and joining is linear.
+    # Joining is linear, and the joined levels are the image.
     moved = iterate.image + join([pace.growth**k * step for k, step in enumerate(steps)])
     image = tf.clip_by_value(moved, 0.0, 1.0)
     weight = pace.average * iterate.mean_weight + (1.0 - pace.average)
@@ -75,7 +75,7 @@ def advance(
 
 
 def advancing(rule: Rule, levels: int) -> Step:
-    """Returns `advance` of a rule, compiled; Keras', whose variables have one shape, as it is."""
+    """Returns ``advance`` for a rule: compiled, or eager for Keras, whose variables fix the shape."""
     if isinstance(rule, Keras):
         return partial(advance, rule)
     return partial(compiled(type(rule), levels), rule)
@@ -83,7 +83,7 @@ def advancing(rule: Rule, levels: int) -> Step:
 
 @lru_cache
 def compiled(kind: type[Rule], levels: int) -> Step:
-    """Compiles `advance` for images of any size and any settings: one trace serves all runs."""
+    """Compiles ``advance`` for any image size and any settings: one trace serves all runs."""
     rule, image, pace = kind(), tf.zeros([1, 1, 1, 3]), Pace(0.0, 0.0, 0.0)
     signature = tf.nest.map_structure(_open, (rule, first(rule, image, levels), image, pace))
     step: Step = tf.function(advance, input_signature=signature, autograph=False)
@@ -91,9 +91,9 @@ def compiled(kind: type[Rule], levels: int) -> Step:
 
 
 def resampled(value: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """Resizes axes 1 and 2 of a moment to those of another; scalars pass.
+    """Resizes axes 1 and 2 of a moment to those of ``like``; returns scalars unchanged.
 
-    Bilinear with antialiasing is a weighted mean, so second moments stay at least 0.
+    Bilinear interpolation with antialiasing is a weighted mean, so second moments stay >= 0.
     """
     if value.shape == like.shape:
         return value
@@ -102,7 +102,7 @@ def resampled(value: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 
 def _in_units(gradients: Tensors, units: tf.Tensor) -> tuple[Tensors, tf.Tensor]:
-    """Divides gradients by their units, which are measured where they are not yet known."""
+    """Divides gradients by their units; measures the units that are not yet known."""
 
     def measured() -> tf.Tensor:
         return tf.where(units > 0, units, tf.stack([rms(gradient) for gradient in gradients]))
@@ -113,7 +113,7 @@ def _in_units(gradients: Tensors, units: tf.Tensor) -> tuple[Tensors, tf.Tensor]
 
 
 def _open(value: Any) -> tf.TensorSpec:
-    """Leaves height and width open where a tensor has them: `[1, H, W, 3]`."""
+    """Returns a spec with height and width left open in images ``[1, H, W, 3]``."""
     tensor = tf.convert_to_tensor(value)
     return tf.TensorSpec(
         [1, None, None, 3] if tensor.shape.rank == 4 else tensor.shape, tensor.dtype

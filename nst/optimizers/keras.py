@@ -1,4 +1,4 @@
-"""Any optimizer of Keras as a rule."""
+"""An adapter from Keras' optimizers to update rules."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from nst.optimizers.rules import Tensors
 
 
 class Keras:
-    """A Keras optimizer as a `Rule`.
+    """A Keras optimizer as a :class:`nst.optimizers.rules.Rule`.
 
-    Keras keeps its state in variables. Here they are scratch, written before and read after each
-    step. They belong to this object alone, so that runs in several threads do not share any.
+    Keras keeps its state in variables. Here they are scratch space, written before each step and
+    read after it. They belong to this object alone, so runs in several threads share none.
+
+    Args:
+        name: A class of ``keras.optimizers``; case does not matter.
+        options: Arguments of that class.
+
+    Raises:
+        InputError: There is no such class or option, or Keras rejects a value.
     """
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        """Finds a class of `keras.optimizers`, in any case, and checks its options.
-
-        Raises:
-            InputError: There is no such class or option, or Keras refuses the value.
-        """
         self._class, self._options = _named(name), dict(options)
         known = set(inspect.signature(self._class).parameters) - {"learning_rate", "name", "kwargs"}
         for option in options:
@@ -42,7 +44,7 @@ class Keras:
             ) from error
 
     def init(self, levels: Tensors) -> Tensors:
-        """Returns the values that Keras' variables begin with."""
+        """Returns the initial values of Keras' variables."""
         self._optimizer, self._levels = self._make(), [tf.Variable(level) for level in levels]
         self._optimizer.build(self._levels)
         return [tf.identity(variable.value) for variable in self._optimizer.variables]
@@ -50,7 +52,7 @@ class Keras:
     def update(
         self, gradients: Tensors, state: Tensors, levels: Tensors, rate: tf.Tensor
     ) -> tuple[Tensors, Tensors]:
-        """Takes Keras' step, and returns the values that its variables end with."""
+        """Makes Keras' step; returns the change of each level and the new values of the variables."""
         variables = self._optimizer.variables
         _assign([variable.value for variable in variables], state)
         _assign(self._levels, levels)
@@ -64,7 +66,7 @@ class Keras:
 
 
 def keras_optimizers() -> dict[str, type]:
-    """The Keras optimizers that work on their own, by class name."""
+    """Returns the Keras optimizers that work on their own, by class name."""
     return {
         name: value
         for name, value in vars(keras.optimizers).items()

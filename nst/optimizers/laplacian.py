@@ -1,6 +1,6 @@
-"""A Laplacian pyramid (Burt and Adelson, 1983): an image as a sum of details, from fine to coarse.
+"""A Laplacian pyramid (Burt and Adelson, 1983): an image as a sum of levels, fine to coarse.
 
-Sizes are read from tensors, so that all of it compiles for images of any size.
+Sizes are read from tensors, so everything compiles for images of any size.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import tensorflow as tf
 
 
 def split(image: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """Splits an image into what each halving of its size loses, and what is left in the end.
+    """Splits an image into the detail lost by each halving of its size, and the coarse rest.
 
     Args:
         image: ``[1, H, W, C]``.
-        count: Of levels, at least 1; with 1 the image itself is the only one.
+        count: Number of levels, >= 1; with 1 the image itself is the only one.
 
     Returns:
         The levels, fine to coarse, level k of ``[1, ⌈H / 2ᵏ⌉, ⌈W / 2ᵏ⌉, C]``.
@@ -29,7 +29,7 @@ def split(image: tf.Tensor, count: int) -> list[tf.Tensor]:
 
 
 def join(levels: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Adds up levels, fine to coarse, to the image that they describe, ``[1, H, W, C]``."""
+    """Adds up levels, fine to coarse, to the image ``[1, H, W, C]`` they came from."""
     *details, image = levels
     for detail in reversed(details):
         image = detail + tf.image.resize(image, _size(detail))
@@ -37,9 +37,9 @@ def join(levels: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def pulled_back(gradient: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """Gradient with respect to each level where `gradient` is that with respect to the image.
+    """Turns the gradient with respect to the image into gradients with respect to its levels.
 
-    :func:`join` is linear: whatever the levels are, it is its transpose times `gradient`.
+    :func:`join` is linear, so these are its transpose times ``gradient``, whatever the levels.
     """
     gradients = [gradient]
     for _ in range(count - 1):

@@ -1,4 +1,4 @@
-"""L-BFGS on the device: one evaluation a step, and a stated reason when it stops."""
+"""L-BFGS: usually one evaluation per step, and a stated reason when it stops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nst.optimizers.history import History, compiled_dot
 from nst.optimizers.line_search import Trial, weak_wolfe
 
 RESOLUTION = float(np.finfo(np.float32).eps) / 2
-"""Relative changes of the total below this cannot be seen in float32."""
+"""Relative changes of the total below this vanish in float32."""
 
 
 class Point(NamedTuple):
@@ -25,29 +25,27 @@ class Point(NamedTuple):
 class LBFGS:
     """L-BFGS with a weak Wolfe line search (Nocedal and Wright, algorithm 7.5).
 
-    Works on the objective divided by the root mean square of its first gradient, so the loss
-    weights' common factor does not matter. Never accepts an increase. A search that fails leaves
-    the iterate where it is and drops the history; the next step is steepest descent, and if that
-    fails too it stops.
+    The objective is divided by the root mean square of its first gradient, so a common factor of
+    the loss weights does not matter. An increase is never accepted. A failed search leaves the
+    iterate unchanged and drops the history; the next step is steepest descent, and if that fails
+    too, the optimizer stops.
 
     Bounds are kept by two-metric projection (Bertsekas 1982, "Projected Newton methods for
     optimization problems with simple constraints"): values at a bound that the gradient pushes
-    outward are pinned for the step, the others move along a path that is clipped to the bounds.
-    Clipping the iterates of a plain L-BFGS would break its curvature pairs, and clipping its end
-    undoes a good part of the work.
+    outward are pinned for the step, the others move along a path clipped to the bounds. Clipping
+    every iterate of a plain L-BFGS would break its curvature pairs, and clipping only its result
+    would undo a good part of the work.
+
+    Args:
+        history: Number of curvature pairs kept, >= 1; each takes the memory of two images.
+        max_evaluations: Maximum number of trials per line search, >= 1; most searches need one.
+        bounded: Whether every iterate stays in [0, 1]; else only :attr:`result` does.
+
+    Raises:
+        ValueError: A value is out of range.
     """
 
     def __init__(self, history: int = 20, max_evaluations: int = 10, bounded: bool = False) -> None:
-        """Checks its arguments.
-
-        Args:
-            history: Curvature pairs to keep, at least 1; each costs two images of memory.
-            max_evaluations: Trials of one line search, at least 1; most need one.
-            bounded: Whether every iterate stays in [0, 1]; else only :attr:`result` does.
-
-        Raises:
-            ValueError: A value out of range.
-        """
         if history < 1:
             raise ValueError(f"history must be at least 1, received {history}")
         if max_evaluations < 1:
@@ -60,7 +58,7 @@ class LBFGS:
 
     @property
     def image(self) -> tf.Tensor:
-        """The current iterate, `[1, H, W, 3]`."""
+        """The current iterate, ``[1, H, W, 3]``."""
         return self._image
 
     @property
@@ -69,31 +67,31 @@ class LBFGS:
         return tf.clip_by_value(self._image, 0.0, 1.0)
 
     def begin(self, image: tf.Tensor) -> None:
-        """Takes `image` `[1, H, W, 3]` over, without any history."""
+        """Starts from ``image``, ``[1, H, W, 3]``, with an empty history."""
         self._image = tf.clip_by_value(image, self._low, self._high)
         self._history.clear()
-        self._unit = 0.0  # root mean square of this scale's first gradient; 0 while not yet known
-        self._here: Evaluation | None = None  # the evaluation at `image`, once it is made
-        self._counted = False  # whether that evaluation is in the count, if only before a restore
+        self._unit = 0.0  # root mean square of this scale's first gradient; 0 until it is known
+        self._here: Evaluation | None = None  # the evaluation at the iterate, if known
+        self._counted = False  # whether it is counted, perhaps before a restore
         self.stopped = None
 
     def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
-        """One line search; costs one evaluation as a rule, and one more at the start."""
+        """Makes one line search; usually costs one evaluation, and one more at the start."""
         here = self._arrive(objective)
         if self.stopped is None:
             self._descend(objective, here)
         return here
 
     def objective_changed(self) -> None:
-        """Drops the evaluation at the iterate; the next step makes it again."""
+        """Drops the evaluation at the iterate; the next step repeats it."""
         self._here, self._counted = None, False
 
     def finish(self, objective: Objective) -> Evaluation:
-        """Evaluates the result; unless clipping raises it, it is the lowest that was seen."""
+        """Evaluates the result, the lowest point found unless clipping raises it."""
         return objective(self.result)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Image, curvature pairs `[k, 1, H, W, 3]`, unit, count and reason."""
+        """Returns image, curvature pairs ``[k, 1, H, W, 3]``, unit, count and stop reason."""
         history = self._history
         slots = (-1, *self._image.shape)
         return {
@@ -109,17 +107,17 @@ class LBFGS:
         }
 
     def restore(self, state: State) -> None:
-        """Continues from `state`.
+        """Resumes from a state.
 
-        The evaluation at the iterate is made again at the next step, but not counted again.
+        The next step repeats the evaluation at the iterate, without counting it again.
 
         Raises:
-            ValueError: The state is that of another kind of optimizer, or of a longer history.
+            ValueError: The state belongs to another kind of optimizer or to a longer history.
         """
         self.begin(tf.constant(state["image"]))
         if set(state) != set(self.state()) or len(state["steps"]) > self._history.size:
             raise ValueError(
-                f"the saved state is not one of L-BFGS with history {self._history.size}: "
+                f"the saved state does not belong to L-BFGS with history {self._history.size}: "
                 f"it holds { ({key: value.shape for key, value in state.items()}) }"
             )
         self._history.steps = [tf.constant(s) for s in state["steps"]]
@@ -132,7 +130,7 @@ class LBFGS:
         self.stopped = str(state["stopped"]) or None
 
     def _arrive(self, objective: Objective) -> Evaluation:
-        """The evaluation at the iterate, which the line search has as a rule made already."""
+        """Returns the evaluation at the iterate, usually cached by the last line search."""
         if self._here is None:
             here = objective(self._image)
             self.evaluations += not self._counted
@@ -146,7 +144,7 @@ class LBFGS:
         direction, slope = self._direction(gradient)
         start = Trial(0.0, float(here.total) / self._unit, slope)
         if -slope <= RESOLUTION * abs(start.value):
-            self.stopped = "converged: no direction promises a decrease that float32 can show"
+            self.stopped = "converged: any further decrease is below the resolution of float32"
             return
 
         def evaluate(step: float) -> Trial:
@@ -164,12 +162,12 @@ class LBFGS:
             self._history.clear()
         else:
             self.stopped = (
-                "line search failed: no lower total down the gradient "
+                "line search failed: no decrease along the negative gradient "
                 f"in {self._budget} evaluations"
             )
 
     def _direction(self, gradient: tf.Tensor) -> tuple[tf.Tensor, float]:
-        """A direction and the slope along it, which is negative unless nothing is left to do."""
+        """Returns a direction and the slope along it, which is negative unless converged."""
         pinned = self._stuck(self._image, -gradient)
         direction = self._history.direction(tf.where(pinned, 0.0, gradient))
         direction = tf.where(pinned | self._stuck(self._image, direction), 0.0, direction)
@@ -180,7 +178,7 @@ class LBFGS:
         return direction, slope
 
     def _stuck(self, image: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
-        """Tells where the direction leads out of the bounds, `[1, H, W, 3]` bool."""
+        """Returns where the direction leads out of the bounds, ``[1, H, W, 3]`` bool."""
         return (image <= self._low) & (direction < 0) | (image >= self._high) & (direction > 0)
 
     def _move(self, there: Point, gradient: tf.Tensor) -> None:

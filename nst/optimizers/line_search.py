@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 DECREASE = 1e-4
 """c1 of the Armijo condition (Nocedal and Wright, Numerical Optimization, section 3.1)."""
 CURVATURE = 0.9
-"""c2 of the curvature condition; loose, as quasi-Newton steps want it (same section)."""
+"""c2 of the curvature condition; loose, as is usual for quasi-Newton steps (same section)."""
 EXPANSION = 4.0
 MARGIN = 0.1
 """An interpolated step keeps this share of the interval away from both ends."""
@@ -19,10 +19,10 @@ class Trial(NamedTuple):
     """One point on the line.
 
     Attributes:
-        step: Distance from the start, at least 0.
-        value: The function there.
+        step: Distance from the start, >= 0.
+        value: Value of the function there.
         slope: Its derivative along the line.
-        point: Whatever the caller wants back of that point.
+        point: Anything the caller wants returned with this trial.
     """
 
     step: float
@@ -34,20 +34,20 @@ class Trial(NamedTuple):
 def weak_wolfe(
     evaluate: Callable[[float], Trial], start: Trial, budget: int, step: float = 1.0
 ) -> Trial | None:
-    """Finds a step with sufficient decrease and, where the budget allows, enough curvature.
+    """Finds a step with sufficient decrease and, if the budget allows, enough curvature.
 
     Bracketing as in Lewis and Overton (2013, "Nonsmooth optimization via quasi-Newton methods",
-    algorithm 2.6), with cubic interpolation in place of bisection. The curvature condition makes
-    the L-BFGS pair positive. A trial that is not finite counts as too long a step.
+    algorithm 2.6), with cubic interpolation in place of bisection. The curvature condition keeps
+    the L-BFGS pair positive. A trial that is not finite counts as a step that is too long.
 
     Args:
-        evaluate: Gives the trial at a step above 0.
-        start: The trial at step 0, of negative slope.
-        budget: Evaluations at most, at least 1.
+        evaluate: Returns the trial at a step > 0.
+        start: The trial at step 0, with a negative slope.
+        budget: Maximum number of evaluations, >= 1.
         step: First step to try.
 
     Returns:
-        The accepted trial, lower than the start, or None if the budget found none.
+        The accepted trial, lower than the start, or None if the budget ran out.
     """
     low, high = start, None
     for _ in range(budget):
@@ -69,9 +69,9 @@ def _decreases(start: Trial, trial: Trial) -> bool:
 
 
 def _between(low: Trial, high: Trial) -> float:
-    """Minimiser of the cubic through both trials (Nocedal and Wright, equation 3.59), kept inside.
+    """Returns the minimiser of the cubic through both trials (Nocedal and Wright, equation 3.59).
 
-    Where there is no such cubic, the step next to `low`.
+    It is kept inside the interval; where no such minimiser exists, it is the step nearest ``low``.
     """
     width = high.step - low.step
     nearest, farthest = low.step + MARGIN * width, high.step - MARGIN * width

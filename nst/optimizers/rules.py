@@ -1,6 +1,6 @@
-"""Update rules: pure functions of gradients and a state, each beside its equation.
+"""Update rules: pure functions of gradients and a state, each with its equation.
 
-A rule is a tuple of its settings. In compiled code they are tensors, so that one trace serves all.
+A rule is a tuple of its settings. In compiled code these are tensors, so one trace serves all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Tensors = list[tf.Tensor]
 
 
 class Rule(Protocol):
-    """Turns gradients into steps."""
+    """Computes steps from gradients."""
 
     def init(self, levels: Tensors) -> Any:
         """Returns the state before the first step, a nest of tensors."""
@@ -23,11 +23,11 @@ class Rule(Protocol):
     def update(
         self, gradients: Tensors, state: Any, levels: Tensors, rate: tf.Tensor
     ) -> tuple[Tensors, Any]:
-        """Returns what to add to each level, and the next state."""
+        """Returns the change of each level and the next state."""
 
 
 class AdamState(NamedTuple):
-    """Steps so far, and the decaying means of the gradients and of their squares."""
+    """Number of steps, and the decaying means of the gradients and of their squares."""
 
     count: tf.Tensor
     mean: Tensors
@@ -37,8 +37,8 @@ class AdamState(NamedTuple):
 class Adam(NamedTuple):
     """Adam (Kingma and Ba, 2015, "Adam: A Method for Stochastic Optimization").
 
-    In the order of computation that ends their section 2, as in Keras: ``epsilon`` is added to the
-    root of the biased second moment.
+    As in Keras, in the efficient form at the end of the paper's section 2: ``epsilon`` is added to
+    the root of the biased second moment.
     """
 
     beta_1: float = 0.9
@@ -88,7 +88,7 @@ class SGD(NamedTuple):
 
 
 def required(option: str, value: Any) -> str | None:
-    """Says what an option of a rule must be, or None where the value is right."""
+    """Returns what an option of a rule must be, or None if the value is valid."""
     if option == "nesterov":
         return None if isinstance(value, bool) else "true or false"
     number = isinstance(value, int | float) and not isinstance(value, bool)
