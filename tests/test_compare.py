@@ -65,7 +65,7 @@ def make_run(
     style: str = "night",
     distances: tuple[float, float] | None = (0.5, 0.2),
     status: str = "completed",
-    reason: str = "all steps made",
+    reason: str = "all steps done",
     result: bool = True,
 ) -> Path:
     """Writes what a run leaves behind; without distances it has no final metrics."""

@@ -75,7 +75,9 @@ def test_an_error_comes_before_that_of_its_picture(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), recording(tmp_path, grey):
         raise ZeroDivisionError("the first")
     reason = RunFolder(tmp_path).status["reason"]
-    assert reason.startswith("ZeroDivisionError: the first; and at the end IsADirectoryError")
+    assert reason.startswith(
+        "ZeroDivisionError: the first; then, on saving the picture, IsADirectoryError"
+    )
     assert "result.png could not be written" in reason
 
 
@@ -131,7 +133,7 @@ class FileLocks:
 def test_a_folder_is_locked_for_one_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path):
         assert RunFolder(tmp_path).busy()
-        with pytest.raises(InputError, match="another process is at work in"), locked(tmp_path):
+        with pytest.raises(InputError, match="another process is using"), locked(tmp_path):
             pass
     assert not RunFolder(tmp_path).busy()
     assert not RunFolder(tmp_path / "missing").busy()
@@ -145,7 +147,7 @@ def test_a_folder_is_locked_where_only_files_can_be(
     monkeypatch.setitem(sys.modules, "msvcrt", FileLocks())
     with (
         locked(tmp_path),
-        pytest.raises(InputError, match="another process is at work in"),
+        pytest.raises(InputError, match="another process is using"),
         locked(tmp_path),
     ):
         pass
@@ -162,7 +164,7 @@ def test_it_is_imported_where_windows_lacks_modules() -> None:
 def test_stylize_does_not_write_into_the_folder_of_a_run_at_work(tmp_path: Path) -> None:
     with (
         locked(tmp_path),
-        pytest.raises(InputError, match="another process is at work in"),
+        pytest.raises(InputError, match="another process is using"),
     ):
         nst.stylize(overrides=SMALL, folder=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -203,7 +203,7 @@ def pictures_without(folder: Path) -> None:
 
 
 WRONG = {
-    "replay=bass": "bass is not a run folder: it holds no config.yaml. Did you mean 'base'?",
+    "replay=bass": "bass is not a run folder: it has no config.yaml. Did you mean 'base'?",
     "replay=plain.png": "plain.png holds no text: only a result.png of a run carries its config",
     "replay=another.png": "another.png carries no configuration: only a result.png of a run does",
     "replay=photo.jpg": "photo.jpg holds no text: only a result.png of a run carries its config",
@@ -211,14 +211,13 @@ WRONG = {
     "`python -m nst.run --help` shows them all",
     "replay=base ++alhpa=3": "alhpa: nothing reads this key. Did you mean 'alpha'?",
     "replay=base alpha=-1": "alpha=-1.0 is not valid: it must be a number of 0 or more",
-    "replay=base experiment=gatys2015": "replay: an experiment is a whole setting of its own; "
-    "name single keys",
-    "resume=bass": "bass is not a run folder: it holds no config.yaml. Did you mean 'base'?",
-    "resume=base": "resume: base is completed; replay=base does it again",
-    "resume=base alpha=3": "resume= continues a run as it was, so it cannot take alpha=3; "
-    "replay=base does it again with changes",
-    "resume=base replay=base": "resume= continues a run as it was, so it cannot take "
-    "replay=base; replay=base does it again with changes",
+    "replay=base experiment=gatys2015": "XX,
+    "resume=bass": "bass is not a run folder: it has no config.yaml. Did you mean 'base'?",
+    "resume=base": "resume: base is completed; replay=base repeats it",
+    "resume=base alpha=3": "resume= continues a run unchanged, so it cannot take alpha=3; "
+    "replay=base repeats it with changes",
+    "resume=base replay=base": "resume= continues a run unchanged, so it cannot take "
+    "replay=base; replay=base repeats it with changes",
 }
 
 
@@ -284,11 +283,11 @@ def with_value(key: str, value: Any) -> Callable[[dict[str, Any]], None]:
 FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a function and its arguments": (
         with_observer(_target_="pathlib.Path.write_text", _args_=["WRITTEN", "x"]),
-        "observer.evil._args_ has no place in a recording",
+        "observer.evil._args_ is not allowed in a recording",
     ),
     "a class of Python's": (
         with_observer(_target_="pathlib.Path"),
-        "asks for pathlib.Path (observer.evil._target_), which is no class that nst ships",
+        "asks for pathlib.Path (observer.evil._target_), which is not a class that nst ships",
     ),
     "a function that this package imports": (
         with_observer(_target_="nst.observers.files.write_atomic", path="WRITTEN", data="x"),
@@ -312,7 +311,7 @@ FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     ),
     "a half-made object": (
         with_value("loss.tv._partial_", True),
-        "loss.tv._partial_ has no place in a recording",
+        "loss.tv._partial_ is not allowed in a recording",
     ),
     "an argument that there is not": (
         with_value("observer.metrics.folder", "/"),
@@ -320,7 +319,7 @@ FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     ),
     "the environment": (
         with_value("content.image", "${oc.env:HOME}"),
-        "it holds the interpolation ${oc.env:HOME}; a recording has none",
+        "it contains the interpolation ${oc.env:HOME}; a recording has none",
     ),
     "a folder to write into": (
         with_value("hydra", {"run": {"dir": "WRITTEN"}}),
@@ -376,7 +375,7 @@ def test_a_folder_from_a_stranger_is_not_resumed(case: str, base: Base, tmp_path
 def test_yaml_that_unfolds_is_refused(tmp_path: Path) -> None:
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
     (tmp_path / "config.yaml").write_text("\n".join(["a0: &a0 lol", *levels]))
-    with pytest.raises(InputError, match="holds YAML references or tags"):
+    with pytest.raises(InputError, match="contains YAML references or tags"):
         RunFolder(tmp_path).config()
     (tmp_path / "config.yaml").write_text("alpha: " + "[" * 5000)
     with pytest.raises(InputError, match="nested more than 20 levels deep"):
@@ -455,7 +454,7 @@ def test_two_processes_do_not_work_in_one_folder(
     before = (folder / "status.json").read_bytes()
     with RunFolder(folder).locked():
         assert command(f"resume='{folder}'") == 2
-    assert capsys.readouterr().err == f"nst: another process is at work in {folder}\n"
+    assert capsys.readouterr().err == f"nst: another process is using {folder}\n"
     assert (folder / "status.json").read_bytes() == before
 
 
@@ -505,7 +504,7 @@ def test_a_damaged_checkpoint_is_named_and_the_run_left_as_it_was(
     status = (folder / "status.json").read_bytes()
     assert command(f"resume={folder}") == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"nst: {checkpoint} is damaged or of another configuration (")
+    assert said.startswith(f"nst: {checkpoint} is damaged or belongs to another configuration (")
     assert said.endswith("; delete it to start from the beginning\n")
     assert said.count("\n") == 1
     assert (folder / "status.json").read_bytes() == status
@@ -528,7 +527,7 @@ def test_a_checkpoint_does_not_fit_an_edited_configuration(
     assert old in config.read_text()
     config.write_text(config.read_text().replace(old, new))
     assert command(f"resume={folder}") == 2
-    assert "latest.npz is damaged or of another configuration" in capsys.readouterr().err
+    assert "latest.npz is damaged or belongs to another configuration" in capsys.readouterr().err
     assert (folder / "status.json").read_bytes() == status
 
 
@@ -536,12 +535,12 @@ def test_a_checkpoint_does_not_fit_an_edited_configuration(
     ("name", "content", "line"),
     [
         ("status.json", b"{", "status.json is damaged"),
-        ("status.json", b"[1]", "status.json is damaged: it is no JSON object"),
+        ("status.json", b"[1]", "status.json is damaged: it is not a JSON object"),
         ("status.json", b"\xff\xfe", "status.json is damaged"),
         ("metrics.jsonl", b'{"step": 0}\nx\n{"step": 2}\n', "metrics.jsonl, line 2 is damaged"),
-        ("metrics.jsonl", b"{}\n", "metrics.jsonl, line 1 is damaged: it names no step"),
+        ("metrics.jsonl", b"{}\n", "metrics.jsonl, line 1 is damaged: it has no step"),
         ("config.yaml", b"\xff\x00", "config.yaml is damaged"),
-        ("config.yaml", b"- 1\n", "config.yaml is damaged: it is a list"),
+        ("config.yaml", b"- 1\n", "config.yaml is damaged: it is a list, not a mapping, not a mapping"),
         ("config.yaml", b"a: !!python/name:os.system\n", "config.yaml is damaged"),
     ],
 )

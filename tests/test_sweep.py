@@ -198,7 +198,7 @@ def test_ctrl_c_ends_the_running_job_and_leaves_the_rest(history: Mapping[str, A
 
 
 def test_a_second_process_leaves_a_sweep_at_work_alone(history: Mapping[str, Any]) -> None:
-    assert history["while it runs"] == (2, "nst: another process is at work in stopped\n")
+    assert history["while it runs"] == (2, "nst: another process is using stopped\n")
 
 
 def test_a_kill_leaves_what_can_be_gone_on_with(history: Mapping[str, Any]) -> None:
@@ -327,13 +327,13 @@ def finished(here: Path, tmp_path: Path) -> tuple[Path, list[str]]:
 
 
 WRONG = {
-    "other": "{job} holds a run with another configuration or other images; it is left as it is: "
+    "other": "{job} holds a run with another configuration or other images; nothing was changed: "
     "choose another folder",
     "version": "{job} holds a run with another configuration or other images (made by nst 0.0.1, "
-    "this is {version}); it is left as it is: choose another folder",
+    "this is {version}); nothing was changed: choose another folder",
     "status": "{job}/status.json is damaged: ",
     "metrics": "{job}/metrics.json is damaged: ",
-    "busy": "another process is at work in {job}",
+    "busy": "another process is using {job}",
     "file": "hydra.sweep.dir: photo.png/sweep cannot be made: {here}/photo.png is no folder",
 }
 

@@ -63,7 +63,7 @@ def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig
 
 def _check_free(folder: RunFolder) -> None:
     if folder.busy():
-        raise InputError(f"another process is at work in {folder.path}")
+        raise InputError(f"another process is using {folder.path}")
 
 
 def _check_folder(key: str, folder: Path) -> None:

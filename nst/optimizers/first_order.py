@@ -91,7 +91,7 @@ class FirstOrder:
         return tf.clip_by_value(shown, 0.0, 1.0)
 
     def begin(self, image: tf.Tensor) -> None:
-        """Starts from ``image``, ``[1, H, W, 3]``; moments of an earlier scale are resized to it."""
+        """Starts from an image ``[1, H, W, 3]``; moments of an earlier scale are resized to it."""
         previous = self._iterate
         iterate = first(self._rule, tf.convert_to_tensor(image), self._levels)
         if previous is not None:

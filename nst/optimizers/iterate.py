@@ -1,4 +1,4 @@
-"""One step of an update rule on the levels of an image: a pure function, compiled once for all sizes."""
+"""One step of an update rule: a pure function, compiled once for images of any size."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def advance(
 
 
 def advancing(rule: Rule, levels: int) -> Step:
-    """Returns ``advance`` for a rule: compiled, or eager for Keras, whose variables fix the shape."""
+    """Returns ``advance`` for a rule: compiled, but eager for Keras, whose variables fix shapes."""
     if isinstance(rule, Keras):
         return partial(advance, rule)
     return partial(compiled(type(rule), levels), rule)

@@ -52,7 +52,7 @@ class Keras:
     def update(
         self, gradients: Tensors, state: Tensors, levels: Tensors, rate: tf.Tensor
     ) -> tuple[Tensors, Tensors]:
-        """Makes Keras' step; returns the change of each level and the new values of the variables."""
+        """Makes Keras' step; returns the change of each level and the variables' new values."""
         variables = self._optimizer.variables
         _assign([variable.value for variable in variables], state)
         _assign(self._levels, levels)

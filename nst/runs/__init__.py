@@ -1,4 +1,4 @@
-"""A run folder: created, written, read back and replayed."""
+"""Run folders: written, read back, resumed and replayed."""
 
 from nst.runs.folder import RunFolder, recorded_config
 from nst.runs.provenance import provenance

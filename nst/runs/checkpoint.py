@@ -1,4 +1,4 @@
-"""The checkpoint of a run: arrays by name, in one file, written whole and checked when read."""
+"""The checkpoint of a run: named arrays in one file, written atomically and checked when read."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ State = dict[str, npt.NDArray[Any]]
 
 
 class Restorable(Protocol):
-    """What continues from a checkpoint: the loop of a run."""
+    """What can be restored from a checkpoint: the loop of a run."""
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Takes over a state."""
+        """Restores a state."""
 
 
 def save(path: Path, state: Mapping[str, npt.ArrayLike]) -> None:
-    """Writes a checkpoint; its folder is made."""
+    """Writes a checkpoint, creating its folder."""
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as file:
         np.savez(file, allow_pickle=False, **{key: np.asarray(v) for key, v in state.items()})
 
 
 def load(path: Path) -> State | None:
-    """Reads a checkpoint, or None where there is none.
+    """Reads a checkpoint; returns None if there is none.
 
     Raises:
         InputError: The file is damaged, or holds anything but arrays of numbers.
@@ -43,15 +43,15 @@ def load(path: Path) -> State | None:
     try:
         with np.load(data, allow_pickle=False) as arrays:
             return dict(arrays)
-    except Exception as error:  # NumPy and zipfile raise a dozen kinds at cut and forged bytes
+    except Exception as error:  # NumPy and zipfile raise many kinds on truncated or forged files
         raise damaged(path, error) from error
 
 
 def restore(path: Path, run: Restorable, state: State) -> None:
-    """Lets a run continue from a checkpoint that was read from ``path``.
+    """Restores a run from a checkpoint read from ``path``.
 
     Raises:
-        InputError: It is not the state of a run with this configuration.
+        InputError: The state does not fit a run with this configuration.
     """
     try:
         run.restore(state)
@@ -60,9 +60,9 @@ def restore(path: Path, run: Restorable, state: State) -> None:
 
 
 def damaged(path: Path, error: Exception) -> InputError:
-    """Says what is wrong with a checkpoint, and the way out."""
+    """Makes the error for an unusable checkpoint: what is wrong, and what to do."""
     reason = " ".join(str(error).split()) or type(error).__name__
     return InputError(
-        f"{path} is damaged or of another configuration ({reason}); delete it to start from the "
-        f"beginning"
+        f"{path} is damaged or belongs to another configuration ({reason}); delete it to start "
+        f"from the beginning"
     )

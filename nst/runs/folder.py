@@ -1,4 +1,4 @@
-"""A run folder: what is in it, and how it is written and read. Free of TensorFlow."""
+"""A run folder: its files, and how they are written and read. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RunFolder:
 
     @property
     def status(self) -> dict[str, Any]:
-        """What ``status.json`` says; empty where there is none.
+        """The content of ``status.json``; empty if there is none.
 
         Raises:
             InputError: The file is damaged.
@@ -46,7 +46,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What ``metrics.json`` says; empty for a run that has not completed."""
+        """The content of ``metrics.json``; empty unless the run has completed."""
         return self._read_json(METRICS)
 
     @property
@@ -54,12 +54,12 @@ class RunFolder:
         """Path of the picture, which exists once the run has ended.
 
         Raises:
-            InputError: The folder holds no configuration.
+            InputError: The folder has no configuration.
         """
         return self.path / result_name(self.config().get("output"))
 
     def history(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``; a last line cut short by a kill is left out.
+        """Returns the lines of ``metrics.jsonl``; a last line truncated by a kill is dropped.
 
         Raises:
             InputError: Another line is damaged.
@@ -70,28 +70,28 @@ class RunFolder:
         records = [_record(line, f"{path}, line {n}") for n, line in enumerate(whole, 1)]
         for number, record in enumerate(records, 1):
             if not isinstance(record.get("step"), int):
-                raise InputError(f"{path}, line {number} is damaged: it names no step")
+                raise InputError(f"{path}, line {number} is damaged: it has no step")
         return records
 
     def config(self) -> DictConfig:
-        """The resolved configuration of the run.
+        """Returns the resolved configuration of the run.
 
         Raises:
-            InputError: The folder holds none, or a damaged one.
+            InputError: The folder has none, or it is damaged.
         """
         path, parent = self.path / CONFIG, self.path.parent
         if not path.is_file():
             near = [p.name for p in parent.glob("*/")] if parent.is_dir() else []
             hint = did_you_mean(self.path.name, near) or " Run folders are under outputs/."
-            raise InputError(f"{self.path} is not a run folder: it holds no {CONFIG}.{hint}")
+            raise InputError(f"{self.path} is not a run folder: it has no {CONFIG}.{hint}")
         return parsed(path.read_text("utf-8", "replace"), path)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keeps other processes out of the folder, see :func:`nst.runs.lock.locked`."""
+        """Locks the folder against other processes, see :func:`nst.runs.lock.locked`."""
         return locked(self.path)
 
     def busy(self) -> bool:
-        """Tells whether a process is at work in it."""
+        """Returns whether a process is using the folder."""
         try:
             with self.locked():
                 return False
@@ -102,9 +102,9 @@ class RunFolder:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Records an error that comes before the recording begins.
+        """Records an error that occurs before the recording starts.
 
-        A run that is resumed, and does not get that far, keeps the status that it had.
+        A resumed run that fails before that keeps the status it had.
         """
         before = self._status_bytes()
         try:
@@ -116,11 +116,11 @@ class RunFolder:
             raise
 
     def check(self, identity: str, config: DictConfig) -> None:
-        """Finds out whether a run may write into the folder: a new one, or the one that is in it.
+        """Checks that a run may write into the folder: it is new, or holds the same run.
 
         Args:
-            identity: Of the run.
-            config: Its configuration; that of a resumed run is the recorded one to the letter.
+            identity: Identity of the run, see :func:`nst.runs.identity.identity`.
+            config: Its configuration; for a resumed run, exactly the recorded one.
 
         Raises:
             InputError: The folder holds a different run.
@@ -130,21 +130,21 @@ class RunFolder:
             made = status.get("nst", __version__)
             by = "" if made == __version__ else f" (made by nst {made}, this is {__version__})"
             raise InputError(
-                f"{self.path} holds a run with another configuration or other images{by}; it is "
-                f"left as it is: choose another folder"
+                f"{self.path} holds a run with another configuration or other images{by}; nothing "
+                f"was changed: choose another folder"
             )
 
     def write_status(self, status: str, **more: Any) -> None:
-        """Says how the run stands: ``running``, ``completed``, ``interrupted`` or ``failed``."""
+        """Writes the status: ``running``, ``completed``, ``interrupted`` or ``failed``."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         kept = {key: value for key, value in self.status.items() if key == "identity"}
         self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **more, **kept})
 
     def write(self, name: str, data: bytes) -> None:
-        """Writes a file, whole or not at all.
+        """Writes a file atomically.
 
         Raises:
-            OSError: The disk is full, the folder is gone or not writable; it names the file.
+            OSError: The disk is full, or the folder is gone or not writable; names the file.
         """
         try:
             write_atomic(self.path / name, data)
@@ -153,15 +153,15 @@ class RunFolder:
             raise OSError(error.errno, reason) from error
 
     def write_json(self, name: str, data: Mapping[str, Any]) -> None:
-        """Writes a JSON file, whole or not at all."""
+        """Writes a JSON file atomically."""
         self.write(name, (to_json(data, indent=2) + "\n").encode())
 
     def save_checkpoint(self, state: Mapping[str, npt.ArrayLike]) -> None:
-        """Keeps what ``resume=`` continues from."""
+        """Writes the checkpoint that ``resume=`` starts from."""
         checkpoint.save(self.path / CHECKPOINT, state)
 
     def load_checkpoint(self) -> checkpoint.State | None:
-        """Reads the last checkpoint, or None where there is none.
+        """Reads the last checkpoint; returns None if there is none.
 
         Raises:
             InputError: The file is damaged.
@@ -185,28 +185,28 @@ class RunFolder:
 
 
 def result_name(output: Mapping[str, Any] | None) -> str:
-    """Name the file of a run's picture.
+    """Returns the file name of a run's picture.
 
     Args:
-        output: The node of that name in the configuration; None in recordings older than it.
+        output: The node ``output`` of the configuration; None in recordings older than it.
     """
     if output is None:
         return RESULT
-    # Whatever a foreign recording says, the file is in its own folder.
+    # A foreign recording may name any path: the file stays in its own folder.
     return Path(f"{output['name']}.{output['format']}").name
 
 
 def recorded_config(source: Path) -> DictConfig:
-    """Reads the configuration that a run folder or a ``result.png`` carries.
+    """Reads the configuration recorded in a run folder or a ``result.png``.
 
     Raises:
-        InputError: It carries none, or a damaged one.
+        InputError: There is none, or it is damaged.
     """
     return carried_config(source) if source.is_file() else RunFolder(source).config()
 
 
 def to_json(data: Mapping[str, Any], indent: int | None = None) -> str:
-    """Encodes as JSON, which has no infinity and no NaN: they become null."""
+    """Encodes as JSON; infinity and NaN, which JSON lacks, become null."""
     return json.dumps(_finite(data), indent=indent, allow_nan=False)
 
 
@@ -224,5 +224,5 @@ def _record(data: bytes, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is damaged: {error}") from error
     if not isinstance(record, dict):
-        raise InputError(f"{where} is damaged: it is no JSON object")
+        raise InputError(f"{where} is damaged: it is not a JSON object")
     return record

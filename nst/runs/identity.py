@@ -1,4 +1,4 @@
-"""What makes two runs the same run: all that the picture depends on, as one hash."""
+"""The identity of a run: a hash of all that its picture depends on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def identity(config: DictConfig, inputs: Inputs) -> str:
-    """Hashes all that the picture depends on: runs of equal identity make the same picture.
+    """Hashes all that the picture depends on: runs with equal identities make the same picture.
 
     Args:
-        config: As returned by :func:`nst.sources.resolved`. Paths do not count, contents do.
+        config: As returned by :func:`nst.sources.resolved`. File contents count, paths do not.
         inputs: The pictures and the network.
     """
     parts = influential(config)

@@ -1,4 +1,4 @@
-"""Keeps two processes out of one folder; the system releases the lock of a killed process."""
+"""A lock on a folder. The system releases the lock of a process that is killed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-LOCK = ".lock"  # only where a folder itself cannot be locked
+LOCK = ".lock"  # used only where a folder itself cannot be locked
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes, and other threads of this one, out of a folder.
+    """Locks a folder against other processes and other threads of this one.
 
     Raises:
-        InputError: Another process is at work in it.
+        InputError: Another process is using it.
         FileNotFoundError: There is no such folder.
     """
     descriptor = os.open(folder, os.O_RDONLY) if fcntl else _lock_file(folder)
@@ -31,7 +31,7 @@ def locked(folder: Path) -> Iterator[None]:
         _take(descriptor)
     except (BlockingIOError, PermissionError) as error:
         os.close(descriptor)
-        raise InputError(f"another process is at work in {folder}") from error
+        raise InputError(f"another process is using {folder}") from error
     try:
         yield
     finally:

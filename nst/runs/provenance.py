@@ -1,4 +1,4 @@
-"""What a result carries, enough to make it again, and how it is read back from any sender."""
+"""The text embedded in a result, enough to reproduce it, and how to read it back safely."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from nst.errors import InputError
 from nst.images import read_text
 from nst.runtime import versions
 
-MOST_CHARACTERS = 1 << 18  # of a configuration; the longest one is a tenth of it
+MOST_CHARACTERS = 1 << 18  # of a configuration; the longest has a tenth of that
 DEEPEST = 20  # levels of nesting; a configuration has five
 DAMAGED = (yaml.YAMLError, OmegaConfBaseException, ValueError, TypeError, RecursionError)
 
 
 def provenance(config: str, seed: int) -> dict[str, str]:
-    """Makes the text that a picture carries. It holds no dates: same run, same bytes."""
+    """Returns the text to embed in a picture. It has no dates: same run, same bytes."""
     return {
         "Software": f"nst {__version__}",
         "config": config,
@@ -30,10 +30,10 @@ def provenance(config: str, seed: int) -> dict[str, str]:
 
 
 def carried_config(picture: Path) -> DictConfig:
-    """Reads the configuration that a ``result.png`` carries.
+    """Reads the configuration embedded in a ``result.png``.
 
     Raises:
-        InputError: It carries none, or a damaged one.
+        InputError: There is none, or it is damaged.
     """
     text = read_text(picture)
     if "config" not in text:
@@ -42,13 +42,13 @@ def carried_config(picture: Path) -> DictConfig:
 
 
 def parsed(text: str, source: Path) -> DictConfig:
-    """Parses a recorded configuration, which may come from anybody.
+    """Parses a recorded configuration, which may come from a stranger.
 
-    A recording is resolved. An interpolation in it was put there by somebody, perhaps to read this
-    machine's environment: it is an error and never evaluated.
+    Recordings are resolved. An interpolation was added by somebody, perhaps to read this machine's
+    environment: it is an error and never evaluated.
 
     Raises:
-        InputError: It is damaged, or holds what no recording does.
+        InputError: It is damaged, or contains what no recording does.
     """
     try:
         _check_plain(text)
@@ -57,14 +57,14 @@ def parsed(text: str, source: Path) -> DictConfig:
         reason = " ".join(str(error).split())
         raise InputError(f"the configuration in {source} is damaged: {reason}") from error
     if not isinstance(config, DictConfig):
-        raise InputError(f"the configuration in {source} is damaged: it is a list")
+        raise InputError(f"the configuration in {source} is damaged: it is a list, not a mapping")
     return config
 
 
 def _check_plain(text: str) -> None:
-    """Refuses what makes YAML more than data: references, tags, endless size or depth."""
+    """Rejects YAML that is more than data: references, tags, excessive size or depth."""
     if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"it has {len(text)} characters, at most {MOST_CHARACTERS} are read")
+        raise ValueError(f"it has {len(text)} characters, the limit is {MOST_CHARACTERS}")
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -72,6 +72,6 @@ def _check_plain(text: str) -> None:
         if depth > DEEPEST:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
-            raise ValueError("it holds YAML references or tags, which no recording has")
+            raise ValueError("it contains YAML references or tags, which no recording has")
         if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
-            raise ValueError(f"it holds the interpolation {event.value}; a recording has none")
+            raise ValueError(f"it contains the interpolation {event.value}; a recording has none")

@@ -1,4 +1,4 @@
-"""Records a run in its folder, from the first byte to whichever way it ends."""
+"""Records a run in its folder, from the start to the end, however it ends."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nst.runs.status import outcome
 
 
 class Recording(contextlib.AbstractContextManager["Recording"]):
-    """Writes the run folder. Leaving the block on an error keeps the picture so far and says why.
+    """Writes the run folder; an error in the block saves the picture so far and the reason.
 
     Args:
-        run: What the observers get to know.
-        identity: Of the run, see :func:`nst.runs.identity.identity`.
-        observers: What watches the run.
-        environment: Machine, versions, hashes.
-        result: Returns the picture so far: name and bytes of its file.
+        run: The context given to the observers.
+        identity: Identity of the run, see :func:`nst.runs.identity.identity`.
+        observers: The observers of the run.
+        environment: Machine, versions and hashes.
+        result: Returns the name and the bytes of the file with the picture so far.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         self._metrics: dict[str, Any] = {}
 
     def __enter__(self) -> Recording:
-        """Writes what is known before the first step."""
+        """Writes everything known before the first step and starts the observers."""
         self._folder.write(CONFIG, self._run.config.encode())
         self._folder.write_json(ENVIRONMENT, self._environment)
         steps = {"step": self._run.first_step, "steps": self._run.steps}
@@ -47,11 +47,11 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         return self
 
     def step(self, record: Record) -> None:
-        """Hands a record to the observers."""
+        """Passes a record to the observers."""
         self._observers.step(record)
 
     def complete(self, metrics: Mapping[str, Any]) -> None:
-        """Takes the final metrics; without them the run does not count as completed."""
+        """Sets the final metrics; without them the run does not count as completed."""
         self._metrics = dict(metrics)
 
     def __exit__(
@@ -69,17 +69,17 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         self._observers.finish({} if failure else self._metrics)
         status, reason = outcome(error or failure)
         if error and failure:
-            reason += f"; and at the end {type(failure).__name__}: {failure}"
+            reason += f"; then, on saving the picture, {type(failure).__name__}: {failure}"
         self._folder.write_status(status, reason=reason, observers=self._observers.failures)
         if failure and not error:
             raise failure
 
     def _write_end(self) -> Exception | None:
-        """Writes what a run leaves; returns the error that kept it from doing so."""
+        """Writes picture and metrics; returns the error if that fails."""
         try:
             self._folder.write(*self._result())
             if self._metrics:
                 self._folder.write_json(METRICS, self._metrics)
-        except Exception as error:  # of the disk, or of a picture that is not finite
+        except Exception as error:  # a full disk, or a picture that is not finite
             return error
         return None

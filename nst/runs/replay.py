@@ -20,18 +20,18 @@ from nst.runs.trust import GROUPS, check_classes
 
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """Returns the configuration that a command line means.
+    """Returns the configuration that a command line asks for.
 
     Args:
         config: As composed from ``conf/`` and the overrides.
-        overrides: Of the command line.
+        overrides: The overrides of the command line.
 
     Returns:
-        ``config`` itself; with ``resume`` the stopped run's; with ``replay`` the recorded run's
-        with the overrides laid over it.
+        ``config`` itself; with ``resume``, that of the stopped run; with ``replay``, that of the
+        recorded run with the overrides applied.
 
     Raises:
-        InputError: The folder or picture carries no configuration, or the two words are misused.
+        InputError: The folder or picture has no configuration, or the two keys are misused.
     """
     changes = [
         str(o.input_line) for o in parse(overrides) if not o.key_or_group.startswith(COMMAND)
@@ -40,8 +40,8 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
         if changes or config.replay is not None:
             beside = " ".join(changes or [f"replay={config.replay}"])
             raise InputError(
-                f"resume= continues a run as it was, so it cannot take {beside}; "
-                f"replay={config.resume} does it again with changes"
+                f"resume= continues a run unchanged, so it cannot take {beside}; "
+                f"replay={config.resume} repeats it with changes"
             )
         source = Path(expanduser(config.resume))
         recorded = _stopped(source)
@@ -59,13 +59,13 @@ def _stopped(path: Path) -> DictConfig:
     folder = RunFolder(path)
     config = folder.config()
     if folder.status.get("status") == "completed":
-        raise InputError(f"resume: {path} is completed; replay={path} does it again")
-    folder.history(), folder.load_checkpoint()  # damaged ones are found before anything is written
+        raise InputError(f"resume: {path} is completed; replay={path} repeats it")
+    folder.history(), folder.load_checkpoint()  # finds damage before anything is written
     return _sound(config, path)
 
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
-    """Checks keys and types of what somebody may have edited, or another version have written."""
+    """Checks keys and types: the file may be edited, or written by another version."""
     if "output" not in recorded:  # older than that setting
         recorded.output = compose().output
     plain = {key: node for key, node in recorded.items() if key not in GROUPS}
@@ -76,18 +76,18 @@ def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     missing = [key for key in OmegaConf.missing_keys(typed) if key.split(".")[0] not in GROUPS]
     missing += [key for key in GROUPS if not isinstance(recorded.get(key), DictConfig)]
     if missing:
-        raise InputError(f"{source}: the key {min(missing)} is missing in its configuration")
+        raise InputError(f"{source}: its configuration lacks the key {min(missing)}")
     for key, node in _built(recorded):
         if not isinstance(node, DictConfig) or not isinstance(node.get("_target_"), str):
-            raise InputError(f"{source}: the key {key}._target_ is missing in its configuration")
+            raise InputError(f"{source}: its configuration lacks the key {key}._target_")
     recorded.network.url = _address(str(recorded.network.name))
     return recorded
 
 
 def _address(network: str) -> str | None:
-    """Returns where a network's weights are downloaded from, as ``conf/`` says.
+    """Returns the address of a network's weights according to ``conf/``.
 
-    No recording may say so: what it names would replace the file in Keras' cache.
+    A recording must not set it: its file would replace the one in Keras' cache.
     """
     if network not in options("network"):
         return None
@@ -103,27 +103,27 @@ def _built(recorded: DictConfig) -> Iterator[tuple[str, Any]]:
 
 
 def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str]) -> DictConfig:
-    """Lays changes over a recorded configuration; ``composed`` holds their values, checked."""
+    """Applies changes to a recorded configuration; ``composed`` holds their checked values."""
     check_keys(composed)
     _link(recorded)
     for change in parse(changes):
         key = change.key_or_group
         if key == "experiment":
             raise InputError(
-                "replay: an experiment is a whole setting of its own; name single keys"
+                "replay: an experiment would replace the whole configuration; change single keys"
             )
         parent, _, last = key.rpartition(".")
         if change.is_delete():
             OmegaConf.select(recorded, parent).pop(last, None)
         elif key in groups() or not OmegaConf.is_missing(composed, key):
             OmegaConf.update(recorded, key, OmegaConf.select(composed, key), merge=False)
-        if last == "image" and "sha256" in recorded[parent]:  # the recorded one is the old image's
+        if last == "image" and "sha256" in recorded[parent]:  # the recorded hash is the old image's
             recorded[parent].sha256 = composed[parent].sha256
     return recorded
 
 
 def _link(recorded: DictConfig) -> None:
-    """Puts interpolations such as ``${alpha}`` back where the recorded value still equals them."""
+    """Restores interpolations such as ``${alpha}`` where the recorded value still equals them."""
     for name, key in FEEDS.items():
         if name in recorded.loss and recorded.loss[name].weight == recorded[key]:
             recorded.loss[name].weight = f"${{{key}}}"

@@ -1,16 +1,16 @@
-"""How a run stands, and why: the words of ``status.json``."""
+"""The status of a run and its reason, as written in ``status.json``."""
 
 from __future__ import annotations
 
 
 def outcome(error: BaseException | None) -> tuple[str, str]:
-    """Returns the status and the reason of a run that has ended.
+    """Returns the status and the reason for a run that has ended.
 
     Args:
-        error: What ended it early, if anything did.
+        error: The error that ended it, if any.
     """
     if error is None:
-        return "completed", "all steps made"
-    if not isinstance(error, Exception):  # Ctrl-C, or the exit by which a cluster takes a job back
+        return "completed", "all steps done"
+    if not isinstance(error, Exception):  # Ctrl-C, or a cluster preempting the job
         return "interrupted", "stopped from outside; resume= continues from the last checkpoint"
     return "failed", f"{type(error).__name__}: {error}"

@@ -1,9 +1,9 @@
-"""What a recording may ask for. It may come from a stranger: a picture sent by mail is one.
+"""What a recording may instantiate. It may come from a stranger, even as a picture by mail.
 
-Hydra builds whatever class a configuration names and calls it with whatever arguments stand there,
-``pathlib.Path.write_text`` as well. From a recording only the classes that ``conf/`` names are
-built, with the arguments that they have there. A class of the user's own needs the user's word:
-that of a ``--config-dir``, or of an override in the same command.
+Hydra instantiates any class that a configuration names, with any arguments, even
+``pathlib.Path.write_text``. From a recording, only the classes named in ``conf/`` are instantiated,
+with the arguments they have there. The user's own classes need the user's consent: a
+``--config-dir``, or an override in the same command.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from omegaconf import DictConfig, OmegaConf
 from nst.config import compose, options
 from nst.errors import InputError, did_you_mean
 
-GROUPS = ("loss", "optimizer", "observer")  # their keys are the arguments of classes
+GROUPS = ("loss", "optimizer", "observer")  # whose keys are arguments of classes
 TARGET = "_target_"
 
 
 def check_classes(
     recorded: DictConfig, source: Path, composed: DictConfig, overrides: Sequence[str]
 ) -> None:
-    """Refuses a recording that asks for anything but known classes with known arguments.
+    """Rejects a recording that names anything but known classes with known arguments.
 
     Args:
-        recorded: The configuration, without interpolations.
+        recorded: The recorded configuration, without interpolations.
         source: Where it comes from.
-        composed: The configuration of this call: what it names, the user has named.
-        overrides: Of this call.
+        composed: The configuration of this command; the classes it names, the user has named.
+        overrides: The overrides of this command.
 
     Raises:
-        InputError: It asks for another class, or for an argument that a class does not have.
+        InputError: It names another class, or an argument that a class does not have.
     """
     for path, node in _mappings(OmegaConf.to_container(recorded)):
         special = [key for key in node if re.fullmatch(r"_\w*_", str(key)) and key != TARGET]
         if special:
-            raise InputError(f"{source}: {path}.{special[0]} has no place in a recording")
+            raise InputError(f"{source}: {path}.{special[0]} is not allowed in a recording")
         if TARGET in node and not _sound(path, node, source):
             _check_named_by_user(str(node[TARGET]), path, source, composed, overrides)
 
@@ -57,7 +57,7 @@ def _mappings(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[Any, Any
 
 
 def _sound(path: str, node: Mapping[Any, Any], source: Path) -> bool:
-    """Tells whether a node is of a class that nst ships, at its place, and checks its arguments."""
+    """Returns whether a node names a class of nst valid at its place; checks its arguments."""
     group, _, rest = path.partition(".")
     at_its_place = group in GROUPS and rest.count(".") == 0 and (not rest) == (group == "optimizer")
     arguments = shipped(group).get(str(node[TARGET])) if at_its_place else None
@@ -89,8 +89,8 @@ def _check_named_by_user(
     shown = {target for group in GROUPS for target in shipped(group)}
     if name not in (own - shown) and name not in _named_in_files(overrides):
         raise InputError(
-            f"{source} asks for {name} ({path}.{TARGET}), which is no class that nst ships for "
-            f"this place. If you trust it, name it yourself: --config-dir=FOLDER with a file in "
+            f"{source} asks for {name} ({path}.{TARGET}), which is not a class that nst ships for "
+            f"this key. If you trust it, name it yourself: --config-dir=FOLDER with a file in "
             f"FOLDER/{path.partition('.')[0]}/ that says `{TARGET}: {name}`"
         )
 
@@ -100,7 +100,7 @@ def _plain(composed: DictConfig) -> Any:
 
 
 def _named_in_files(overrides: Sequence[str]) -> set[str]:
-    """Finds the classes that the files of ``--config-dir`` name."""
+    """Returns the classes named in the files of ``--config-dir``."""
     files = [
         file
         for folder in _folders(overrides)
@@ -112,7 +112,7 @@ def _named_in_files(overrides: Sequence[str]) -> set[str]:
 
 
 def _folders(overrides: Sequence[str]) -> list[Path]:
-    """Lists the folders of this call's own: from its overrides, or from Hydra within a job."""
+    """Lists the config folders of this command: from its overrides, or from Hydra within a job."""
     addresses = []
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         if override.key_or_group == "hydra.searchpath":
