@@ -211,7 +211,8 @@ WRONG = {
     "`python -m nst.run --help` shows them all",
     "replay=base ++alhpa=3": "alhpa: nothing reads this key. Did you mean 'alpha'?",
     "replay=base alpha=-1": "alpha=-1.0 is not valid: it must be a number of 0 or more",
-    "replay=base experiment=gatys2015": "XX,
+    "replay=base experiment=gatys2015": "replay: an experiment would replace the whole "
+    "configuration; change single keys",
     "resume=bass": "bass is not a run folder: it has no config.yaml. Did you mean 'base'?",
     "resume=base": "resume: base is completed; replay=base repeats it",
     "resume=base alpha=3": "resume= continues a run unchanged, so it cannot take alpha=3; "
@@ -540,7 +541,7 @@ def test_a_checkpoint_does_not_fit_an_edited_configuration(
         ("metrics.jsonl", b'{"step": 0}\nx\n{"step": 2}\n', "metrics.jsonl, line 2 is damaged"),
         ("metrics.jsonl", b"{}\n", "metrics.jsonl, line 1 is damaged: it has no step"),
         ("config.yaml", b"\xff\x00", "config.yaml is damaged"),
-        ("config.yaml", b"- 1\n", "config.yaml is damaged: it is a list, not a mapping, not a mapping"),
+        ("config.yaml", b"- 1\n", "config.yaml is damaged: it is a list, not a mapping"),
         ("config.yaml", b"a: !!python/name:os.system\n", "config.yaml is damaged"),
     ],
 )
