@@ -1,4 +1,4 @@
-"""What a user did wrong, said in one line; and the exit statuses of every command."""
+"""The errors of users, in one line each, and the exit statuses of every command."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ COMPLETED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class InputError(ValueError):
-    """Wrong input of the user's: a key, value, path or image. Ends in one line and status 2."""
+    """Wrong input: a key, value, path or image. Ends a command with one line and status 2."""
 
     def __init__(self, message: str) -> None:
-        """Keep the message to one line, whatever a path or a library's own text brings along."""
+        """Joins the lines of the message, which may quote a path or the text of a library."""
         super().__init__(" ".join(message.splitlines()))
 
 
 class Parser(argparse.ArgumentParser):
-    """A command line whose errors are like all others."""
+    """An argument parser that reports errors like the rest of nst."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises InputError instead of printing the usage over several lines."""
+        """Raises InputError instead of printing the usage."""
         raise InputError(f"{message} (--help shows how)")
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """Find the valid spelling that is nearest to a wrong one, whatever its case.
+    """Returns the valid name nearest to a wrong one, ignoring case.
 
     Args:
-        name: What the user typed.
-        valid: Every name that would have been right.
+        name: The wrong name.
+        valid: All valid names.
 
     Returns:
-        None when none is near.
+        None if none is near.
     """
     spelling = {candidate.lower(): candidate for candidate in valid}
     near = difflib.get_close_matches(name.lower(), spelling, n=1)
@@ -42,6 +42,6 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """Make a sentence of :func:`nearest` to append to a message; "" when none is near."""
+    """Returns a sentence with the nearest name to append to a message; "" if none is near."""
     near = nearest(name, valid)
     return f" Did you mean '{near}'?" if near else ""

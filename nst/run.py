@@ -1,4 +1,4 @@
-"""Runs a style transfer or a sweep: ``python -m nst.run``, see :mod:`nst.cli.app`."""
+"""Runs a style transfer or a sweep: ``python -m nst.run``; see :mod:`nst.cli.app`."""
 
 from nst.cli.app import main
 

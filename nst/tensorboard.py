@@ -17,8 +17,8 @@ from nst.files import atomic as files
 from nst.files.streams import keep_streams
 from nst.runtime import import_tensorflow
 
-# Kept of each curve and picture: TensorBoard thins pictures to ten and curves to a thousand points
-# by itself, and its "0, all of them" shows none.
+# Images and points to keep: by default TensorBoard thins to ten images and a thousand points, and
+# its "0, all of them" shows none.
 SAMPLES = "images=1000,scalars=10000"
 
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog="python -m nst.tensorboard",
         description="Shows all runs in a folder, however deep, in TensorBoard: curves, pictures, "
-        "configurations, a table to sort. Runs that go on or are added appear by themselves.",
+        "configurations and a sortable table. New and running runs appear by themselves.",
     )
     parser.add_argument(
         "folder",
@@ -65,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(
     folder: Path, port: int | None = None, host: str | None = None, *, bind_all: bool = False
 ) -> str:
-    """Starts TensorBoard in a thread of its own, which ends with the process.
+    """Starts TensorBoard in its own thread, which ends with the process.
 
     Args:
-        folder: With event files, however deep.
+        folder: Contains event files, at any depth.
         port: 1 to 65535, 0 for any free one, None for the first free one from 6006 on.
         host: Name or address to serve at; None for this machine alone.
         bind_all: Whether to serve to every machine that can reach this one.
@@ -77,15 +77,15 @@ def serve(
         The address to open.
 
     Raises:
-        InputError: There is nothing to show, the port is taken, or the host is not of this machine.
+        InputError: There is nothing to show, the port is taken, or the host is not this machine.
     """
     folder = files.folder(folder)
     if not any(folder.rglob("events.out.tfevents.*")):
-        raise InputError(f"{folder} holds no run that TensorBoard could show (no event file)")
+        raise InputError(f"{folder} holds no run that TensorBoard can show (no event file)")
     if port is not None and not 0 <= port <= 65535:
         raise InputError(f"--port={port}: a port is a number from 1 to 65535")
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a run beside it may want all of the GPU
-    import_tensorflow()  # TensorBoard would at its first answer, with many a line on the terminal
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # leaves the GPU to runs
+    import_tensorflow()  # else TensorBoard does it at the first request, with many lines of log
     from tensorboard import program
 
     board = program.TensorBoard()

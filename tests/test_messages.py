@@ -26,10 +26,7 @@ VALID = f"Valid: {', '.join(layer_channels('bundled'))}"
 NOT_ALLOWED = "is not valid: it must be"
 PICTURE = "For a picture of your own write style.image=PATH."
 HELP = "`python -m nst.run --help` shows them all"
-ONCE = (
-    "of its own, which is set once for a whole sweep: give it by itself, not among the values of "
-)
-ONCE += "a sweep"
+ONCE = "but a sweep has only one: set it for the whole command, not among the swept values"
 SIZES = "a whole number from 16 to 8000, content, or a share such as 50%"
 QUOTES = "needs quotes of its own inside the shell's"
 
@@ -152,8 +149,8 @@ WRONG: dict[str, str] = {
     "network=vgg19 network.weights=mine.h5": "network.weights: no file mine.h5.",
     "network=vgg19 network.weights=photo.png": "network.weights: photo.png is no Keras weights "
     "file (.weights.h5 or .h5)",
-    "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be made: "
-    "{folder}/photo.png is no folder to write into",
+    "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be created: "
+    "{folder}/photo.png is not a writable folder",
     # images
     "content.image=phto.png": "content.image: {folder}/phto.png does not exist. "
     "Did you mean 'photo.png'?",
@@ -203,9 +200,9 @@ WRONG: dict[str, str] = {
     "has no such key; optimizer=lbfgs has it",
     "-m optimizer=lbfgs,lbfgs_unbounded optimizer.histroy=5": "optimizer.histroy: there is no such "
     f"key. Did you mean 'optimizer.history'? {HELP}",
-    "-m experiment=sweep_alpha_beta,sweep_layers": "0_experiment=sweep_alpha_beta asks for "
-    f"a sweeper {ONCE}",
-    "-m runtime=default,parallel": f"1_runtime=parallel asks for a launcher {ONCE}",
+    "-m experiment=sweep_alpha_beta,sweep_layers": "0_experiment=sweep_alpha_beta sets its own "
+    f"sweeper, {ONCE}",
+    "-m runtime=default,parallel": f"1_runtime=parallel sets its own launcher, {ONCE}",
     "-m style=glob(*)": "style=glob(*): list the values, with commas between them",
     "-m alpha=interval(0,1)": "alpha=interval(0,1): list the values, with commas between them",
     "-m alpha=1e2,-3": f"alpha=-3.0 {NOT_ALLOWED} a number of 0 or more",

@@ -283,8 +283,8 @@ def test_a_taken_folder_is_refused_and_left_alone(folders: list[Path], here: Pat
     done = begin(here, f"hydra.run.dir={folder}").wait()
     assert (done.status, done.out) == (2, "")
     assert done.err == (
-        f"nst: hydra.run.dir: {folder} holds a run already; resume={folder} resumes it, "
-        "another folder starts anew\n"
+        f"nst: hydra.run.dir: {folder} already holds a run; resume={folder} resumes it, "
+        "another folder starts a new one\n"
     )
     assert contents(folders[0]) == before
 

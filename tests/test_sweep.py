@@ -123,7 +123,7 @@ def test_a_job_that_fails_stops_no_other(
     logs = [(here / name / job / "run.log").read_text("utf-8") for job in JOBS]
     assert ["Traceback" in log for log in logs] == [False, True, False]
     assert "Diverged" in logs[1]
-    assert "the sweep goes on" in logs[1]
+    assert "the sweep continues" in logs[1]
     assert "not finite" in RunFolder(here / name / JOBS[1]).status["reason"]
 
 
@@ -193,7 +193,7 @@ def test_ctrl_c_ends_the_running_job_and_leaves_the_rest(history: Mapping[str, A
     assert "Traceback" not in said
     *_, left, onward, last = said.splitlines()
     assert left == "not run: 2_alpha=10000"
-    assert onward == "To go on: the same command with hydra.sweep.dir='stopped'"
+    assert onward == "To continue, repeat the command with hydra.sweep.dir='stopped'"
     assert last.startswith("nst: interrupted")
 
 
@@ -210,7 +210,7 @@ def test_a_kill_leaves_what_can_be_gone_on_with(history: Mapping[str, Any]) -> N
 def test_the_same_command_finishes_a_sweep(history: Mapping[str, Any], here: Path) -> None:
     status, said, found = history["finished"]
     assert (status, set(found.values()), len(found)) == (0, {"completed"}, 3), said
-    assert said.count("completed before, so it is not run again") == 2
+    assert said.count("already completed, not run again") == 2
     assert pictures(here / "stopped") == pictures(here / "uninterrupted")
     for path in (here / "stopped").glob("[0-9]*"):
         assert [line["step"] for line in RunFolder(path).history()] == list(range(801))
@@ -334,7 +334,8 @@ WRONG = {
     "status": "{job}/status.json is damaged: ",
     "metrics": "{job}/metrics.json is damaged: ",
     "busy": "another process is using {job}",
-    "file": "hydra.sweep.dir: photo.png/sweep cannot be made: {here}/photo.png is no folder",
+    "file": "hydra.sweep.dir: photo.png/sweep cannot be created: {here}/photo.png is "
+    "not a writable folder",
 }
 
 

@@ -180,7 +180,7 @@ def test_the_table_has_a_row_a_run_and_sorts(board: Board, outputs: Path) -> Non
     ("arguments", "words"),
     [
         (["outpust"], "outpust does not exist. Did you mean 'outputs'?"),
-        (["empty"], "empty holds no run that TensorBoard could show"),
+        (["empty"], "empty holds no run that TensorBoard can show"),
         (["file.txt"], "file.txt is a file"),
         (["outputs", "--port", "70000"], "--port=70000: a port is a number from 1 to 65535"),
         (["outputs", "--port", "x"], "argument --port: invalid int value: 'x'"),

@@ -1,6 +1,6 @@
-"""``python -m nst.run [overrides]``: composes, checks, runs, and says how it went.
+"""``python -m nst.run [overrides]``: composes, checks, runs and reports.
 
-No class that a configuration names is defined here: run as a script, this file is imported twice.
+Defines no class that a configuration names: run as a script, this file is imported twice.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from nst.sweeps.plan import Sweep, is_sweep, of_all_jobs, plan_sweep
 
 
 def main() -> None:
-    """Entry of the command line; exits with 0, 1 (failed), 2 (wrong input) or 130 (interrupted)."""
+    """Entry point; exits with 0, 1 (failed), 2 (wrong input) or 130 (interrupted)."""
     keep_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns its exit status."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us unchanged
     try:
         options = parse_options(arguments)
         if options.help:
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
             return COMPLETED
         if options.cfg or options.info or options.hydra_help or options.shell_completion:
             overrides = overrides_of(options)
-            compose(of_all_jobs(overrides))  # its errors are in one line, Hydra's are not
+            compose(of_all_jobs(overrides))  # its errors take one line, Hydra's do not
             _hand_over([a for a in arguments if a not in options.overrides] + overrides)
             return COMPLETED
         return _run_jobs(overrides_of(options), options.multirun)
@@ -73,7 +73,7 @@ def _run_sweep(sweep: Sweep) -> int:
 
 
 def _hand_over(arguments: Sequence[str]) -> None:
-    """Lets Hydra start the jobs; it reads its arguments from ``sys.argv``."""
+    """Runs Hydra, which starts the jobs; it reads its arguments from ``sys.argv``."""
     sys.argv[1:] = arguments
     task()
 

@@ -1,4 +1,4 @@
-"""Reads the options of ``nst.run``; overrides may stand anywhere between them."""
+"""Parses the options of ``nst.run``; overrides may stand anywhere between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser  # Hydra offers its parser nowhere else
+from hydra._internal.utils import get_args_parser  # Hydra has no public one
 
 from nst import __version__
 from nst.config.overrides import quoted, with_paths_quoted
@@ -16,10 +16,10 @@ OPTIONS = ("--help", "--multirun", "--cfg", "--package", "--resolve", "--config-
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
-    """Reads options and overrides in any order.
+    """Parses options and overrides in any order.
 
     Raises:
-        InputError: There is no such option, or it goes past the checks.
+        InputError: There is no such option, or it would bypass the checks.
     """
     parser: argparse.ArgumentParser = get_args_parser()
     parser.exit_on_error = False
@@ -35,14 +35,14 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         )
     if parsed.config_path or parsed.config_name or parsed.experimental_rerun:
         raise InputError(
-            "--config-path, --config-name and --experimental-rerun go past the checks: "
+            "--config-path, --config-name and --experimental-rerun would bypass the checks: "
             "replay=RUN_FOLDER repeats a run, --config-dir=FOLDER adds options of your own"
         )
     return parsed
 
 
 def overrides_of(parsed: argparse.Namespace) -> list[str]:
-    """Returns the overrides in Hydra's grammar, the folder of ``--config-dir`` among them."""
+    """Returns the overrides in Hydra's grammar, including the folder of ``--config-dir``."""
     overrides = [with_paths_quoted(override) for override in parsed.overrides]
     if parsed.config_dir:
         if not Path(parsed.config_dir).is_dir():

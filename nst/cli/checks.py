@@ -1,4 +1,4 @@
-"""Checks of a command before its work begins, images, weights and folders included."""
+"""Checks before any work begins, including images, weights and folders."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
     """Checks a single run.
 
     Returns:
-        What a resumed or replayed run adds to the overrides.
+        The overrides that a resumed or replayed run adds.
     """
     asked = str(composed.hydra.run.dir)
     folder = Path(expanduser(asked))
     config, _ = _checked(without_hydra(composed), overrides)
-    if composed.resume is not None:  # in the same folder, its .hydra left as it is
+    if composed.resume is not None:  # in the same folder, keeping its .hydra
         folder = Path(expanduser(composed.resume)).absolute()
         return [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"]
     _check_folder("hydra.run.dir", folder)
     if (folder / STATUS).exists():
         raise InputError(
-            f"hydra.run.dir: {folder} holds a run already; resume={folder} resumes it, "
-            f"another folder starts anew"
+            f"hydra.run.dir: {folder} already holds a run; resume={folder} resumes it, "
+            f"another folder starts a new one"
         )
     more = {"hydra.run.dir": folder} if asked.startswith("~") else {}
-    if composed.replay is not None:  # so that the folder is named after its images
+    if composed.replay is not None:  # the folder is named after its images
         for key in ("content.image", "style.image"):
             more[key] = OmegaConf.select(config, key)
     return [f"{key}={quoted(value)}" for key, value in more.items()]
 
 
 def check_sweep(sweep: Sweep) -> None:
-    """Checks every job, and that what may be in its folder is the same job."""
+    """Checks every job, and that its folder is new or holds the same job."""
     _check_folder("hydra.sweep.dir", sweep.folder)
     _check_free(RunFolder(sweep.folder))
     for job in sweep.jobs:
@@ -57,7 +57,7 @@ def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig
     config = effective(composed, overrides)
     check(config)
     inputs = gather(config)
-    resolved(config, inputs)  # what the pictures decide may be out of range
+    resolved(config, inputs)  # sizes that depend on the images may be out of range
     return config, inputs
 
 
@@ -67,7 +67,7 @@ def _check_free(folder: RunFolder) -> None:
 
 
 def _check_folder(key: str, folder: Path) -> None:
-    """Finds out before the work whether a folder can be made."""
+    """Checks before any work that a folder can be created."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise InputError(f"{key}: {folder} cannot be made: {existing} is no folder to write into")
+        raise InputError(f"{key}: {folder} cannot be created: {existing} is not a writable folder")

@@ -1,4 +1,4 @@
-"""How a command ends: what it says, and its exit status."""
+"""The end of a command: its message and its exit status."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ log = logging.getLogger(__name__)
 
 
 def say(error: BaseException) -> int:
-    """Says in one line on the terminal what went wrong, and returns the exit status."""
+    """Prints in one line what went wrong, and returns the exit status."""
     if isinstance(error, USER_ERRORS):
         status, text = WRONG_INPUT, explain(error)
     elif isinstance(error, KeyboardInterrupt):
         status, text = INTERRUPTED, "interrupted; the picture so far is in the run folder"
     else:
-        log.error("the run failed; its run.log says where", exc_info=error)
+        log.error("the run failed; see its run.log", exc_info=error)
         status, text = FAILED, f"the run failed: {' '.join(str(error).split())}"
     print(f"nst: {text}", file=sys.stderr)
     return status
 
 
 def report(sweep: Sweep) -> int:
-    """Shows how every job of a sweep ended, and writes the comparison of those that started.
+    """Prints how every job of a sweep ended, and writes the comparison of those that started.
 
     Returns:
         The exit status.
@@ -41,22 +41,22 @@ def report(sweep: Sweep) -> int:
             print(f"not run: {job.folder.path.name}")
     if set(states) == {"completed"}:
         return COMPLETED
-    print(f"To go on: the same command with hydra.sweep.dir={quoted(sweep.folder)}")
+    print(f"To continue, repeat the command with hydra.sweep.dir={quoted(sweep.folder)}")
     return FAILED
 
 
 def _compare(folder: Path) -> None:
-    from nst.compare.cli import main  # not above: it draws, and --help need not wait
+    from nst.compare.cli import main  # imported here: --help need not wait for it
 
     try:
         main([str(folder)])
-    except Exception as error:  # the jobs have ended as they have, whatever becomes of their report
+    except Exception as error:  # the jobs have ended, whatever happens to their report
         print(f"nst: the comparison failed: {error} (python -m nst.compare '{folder}' shows where)")
 
 
 def _state(folder: RunFolder) -> str:
-    """Says completed, interrupted, failed or not run."""
+    """Returns ``completed``, ``interrupted``, ``failed`` or ``not run``."""
     try:
         return str(folder.status.get("status", "not run"))
-    except InputError:  # damaged: the comparison says so
+    except InputError:  # damaged, as the comparison reports
         return "failed"

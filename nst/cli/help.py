@@ -1,4 +1,4 @@
-"""The page that ``--help`` shows, made from ``conf/`` so that it cannot differ from it."""
+"""The ``--help`` page, generated from ``conf/`` so that both always agree."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import textwrap
 from nst.config import CONF_DIR, options
 
 EXAMPLES = {
-    "style=starry alpha=1e3": "the shipped town under the shipped night sky",
-    "content.image=me.jpg style.image=painting.jpg size=768": "pictures of your own",
-    "experiment=gatys2015 style=starry": "a published setting as a whole",
-    "-m alpha=1e2,1e3,1e4 optimizer=adam,lbfgs": "a sweep: every combination, side by side",
-    "resume=outputs/2026-01-31/12-00-00-000000_harbour_starry": "resume a run that was stopped",
+    "style=starry alpha=1e3": "the bundled harbour in the style of the bundled night sky",
+    "content.image=me.jpg style.image=painting.jpg size=768": "your own images",
+    "experiment=gatys2015 style=starry": "the settings of a publication",
+    "-m alpha=1e2,1e3,1e4 optimizer=adam,lbfgs": "a sweep: every combination, compared",
+    "resume=outputs/2026-01-31/12-00-00-000000_harbour_starry": "resume a stopped run",
 }
 
 
 def page() -> str:
-    """Writes the help page."""
+    """Returns the help page."""
     main = (CONF_DIR / "config.yaml").read_text("utf-8")
     settings = re.findall(r"^(\w+): ([^#\n]*?) *# (.*)$", main, re.MULTILINE)
     groups = re.findall(r"^  - (\w+): ([^#\n]*?) *# (.*)$", main, re.MULTILINE)
     return "\n".join(
         [
-            "Neural style transfer by optimisation: paints the structure of one image in the",
-            "manner of another. Every run writes picture, curves and configuration into a folder.",
+            "Neural style transfer by optimisation: paints the content of one image in the style",
+            "of another. Every run writes picture, curves and configuration into a run folder.",
             "",
             "  python -m nst.run [KEY=VALUE or GROUP=OPTION …]   (-m: every combination of a,b,c)",
             "",
             "Settings, with their defaults",
             *(f"  {f'{key}={value}':<18} {comment}" for key, value, comment in settings),
-            "  content.image=     a picture of yours, path or https address; likewise style.image=",
+            "  content.image=     your own image, a path or https address; likewise style.image=",
             "",
-            "Groups, the default first",
+            "Groups and their options, the default first",
             *(
                 f"  {group:<10} {comment}\n             {_options(group, default)}"
                 for group, default, comment in groups
@@ -42,9 +42,9 @@ def page() -> str:
             *(f"  python -m nst.run {words}\n      {what}" for words, what in EXAMPLES.items()),
             "",
             "More: --cfg job shows the whole configuration, --cfg job -p loss a part of it; conf/",
-            "explains every key. A value with spaces or commas takes quotes inside quotes:",
+            "explains every key. A value with spaces or commas needs quotes inside quotes:",
             "\"style.image='a b.jpg'\".",
-            "Look at all runs: python -m nst.tensorboard",
+            "To look at all runs: python -m nst.tensorboard",
         ]
     )
 

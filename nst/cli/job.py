@@ -1,4 +1,4 @@
-"""One job as Hydra starts it: a single run, or one of a sweep, perhaps in a worker process."""
+"""One job as started by Hydra: a single run, or one job of a sweep, perhaps in a worker process."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 
 @hydra.main(config_path=str(CONF_DIR), config_name="config", version_base="1.3")
 def task(config: DictConfig) -> float:
-    """Runs one job. In a sweep one that fails is recorded, and the others go on.
+    """Runs one job. In a sweep, a failed job is recorded and the others continue.
 
     Returns:
-        The sum of both evaluation distances, for sweepers that optimise; NaN for a failed job.
+        The sum of both evaluation distances, for optimising sweepers; NaN for a failed job.
     """
     context = HydraConfig.get()
-    here = Path(context.runtime.cwd)  # where the command was given; hydra.job.chdir leaves it
+    here = Path(context.runtime.cwd)  # where the command was started; hydra.job.chdir may leave it
     folder = RunFolder(Path(context.runtime.output_dir))
     sweeping = context.mode == RunMode.MULTIRUN
     try:
@@ -41,12 +41,12 @@ def task(config: DictConfig) -> float:
             metrics = _metrics(_meant(config, here), folder, sweeping)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:
-            sys.exit(say(error))  # were it raised, Hydra would put a line of its own before ours
+            sys.exit(say(error))  # if raised, Hydra would print a line before ours
         if isinstance(error, KeyboardInterrupt):
-            if in_worker():  # the command got the signal as well, or goes on without this job
+            if in_worker():  # the command got the signal too, or continues without this job
                 return math.nan
             raise
-        log.exception("this job failed, the sweep goes on: %s", error)
+        log.exception("this job failed, the sweep continues: %s", error)
         return math.nan
     log.info("%s  (%.0f s)", _shown(folder.result, here), metrics["seconds"])
     if not sweeping:
@@ -55,7 +55,7 @@ def task(config: DictConfig) -> float:
 
 
 def completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> dict[str, Any]:
-    """Finds the metrics of the same job; empty where it has not come to its end.
+    """Returns the metrics of the same job from its folder; empty if it has not completed.
 
     Raises:
         InputError: The folder holds another run, or a damaged one.
@@ -67,21 +67,21 @@ def completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> d
 
 def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str, Any]:
     if sweeping and (metrics := completed_before(folder, config, gather(config))):
-        log.info("completed before, so it is not run again")
+        log.info("already completed, not run again")
         return metrics
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
     import keras
 
-    keras.config.set_floatx("float32")  # a keras.json of the user's is no setting of the run
+    keras.config.set_floatx("float32")  # the user's keras.json is not a setting of the run
     from nst.transfer import transfer
 
     return transfer(config, folder.path).metrics
 
 
 def _meant(config: DictConfig, here: Path) -> DictConfig:
-    """Returns the configuration that the command means; relative paths begin where it was given."""
+    """Returns the configuration of the command; paths are relative to where it was started."""
     for key in PATHS:
         name = None if key.startswith("hydra") else OmegaConf.select(config, key)
         if name and Path.cwd() != here and not name.startswith((*WEB, ASSET, "~")):
@@ -90,10 +90,10 @@ def _meant(config: DictConfig, here: Path) -> DictConfig:
 
 
 def _beside(folder: Path, here: Path) -> str:
-    """Names the folder that shows a run among others; nothing for ``outputs``, the default."""
+    """Returns the folder argument that shows a run among others; none for ``outputs``."""
     return "" if here / "outputs" in folder.parents else f" {_shown(folder.parent, here)}"
 
 
 def _shown(path: Path, here: Path) -> str:
-    """Shortens a path to one that can be typed from where the command was given."""
+    """Shortens a path to one relative to where the command was started, if possible."""
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,8 +1,8 @@
-"""Stops by signals: of the command, and of the jobs in worker processes of a parallel sweep.
+"""Stopping by signals: the command, and jobs in the worker processes of a parallel sweep.
 
-Ctrl-C, the SIGTERM of a scheduler and the SIGHUP of a closed terminal become a `KeyboardInterrupt`,
-so that picture and status are written. Workers need more than that: libraries that lend them kill
-them as soon as the command ends, so the command tells them first and waits until they have written.
+Ctrl-C, a scheduler's SIGTERM and the SIGHUP of a closed terminal become a ``KeyboardInterrupt``,
+so that picture and status are written. Worker processes are killed by their library as soon as the
+command ends, so the command signals them first and waits until they have written.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Ctrl-C, a scheduler, and a terminal that is closed.
+# Ctrl-C, a scheduler, a closed terminal.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Process:
-    """What this process is doing."""
+    """The state of this process."""
 
-    commands = False  # it runs the command; jobs outside of it are jobs of a worker
-    works = False  # on a job
-    told = False  # a worker was told to stop: it begins nothing any more
+    commands = False  # runs the command; in other processes a job is a worker's
+    works = False  # runs a job
+    stopping = False  # is a worker that was signalled: it starts no further job
 
 
 @contextmanager
 def commanding(busy: Callable[[], bool]) -> Iterator[None]:
-    """Makes this process the one that is stopped, its workers before it.
+    """Stops this process on a signal, after its workers.
 
     Args:
-        busy: Tells whether a worker is at work on a job.
+        busy: Returns whether a worker is running a job.
     """
 
     def stop(*_: Any) -> None:
@@ -58,15 +58,15 @@ def commanding(busy: Callable[[], bool]) -> Iterator[None]:
 
 @contextmanager
 def working() -> Iterator[None]:
-    """Lets a signal interrupt a job, wherever it runs; in a worker only the first one counts.
+    """Lets a signal interrupt a job, in any process; in a worker only the first one counts.
 
     Raises:
-        KeyboardInterrupt: The signal came, perhaps before the job began.
+        KeyboardInterrupt: A signal came, perhaps before the job began.
     """
     if not _Process.commands:
         for number in obeyed():
             signal.signal(number, _stop_worker)
-    if _Process.told:
+    if _Process.stopping:
         raise KeyboardInterrupt
     _Process.works = True
     try:
@@ -76,19 +76,19 @@ def working() -> Iterator[None]:
 
 
 def in_worker() -> bool:
-    """Tells whether this process works for a command that runs in another one."""
+    """Returns whether this is a worker process of a command running in another one."""
     return not _Process.commands
 
 
 def obeyed() -> Iterator[signal.Signals]:
-    """Yields the signals that stop; ``nohup`` has asked not to be stopped by SIGHUP."""
+    """Yields the signals that stop a run; under ``nohup`` SIGHUP does not."""
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             yield number
 
 
 def _stop_worker(*_: Any) -> None:
-    if not _Process.told:
-        _Process.told = True
+    if not _Process.stopping:
+        _Process.stopping = True
         if _Process.works:
             raise KeyboardInterrupt

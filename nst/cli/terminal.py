@@ -1,4 +1,4 @@
-"""What the terminal shows."""
+"""The log format of the terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import logging
 
 
 class OneLine(logging.Formatter):
-    """Formats log records for the terminal: the message alone. Tracebacks are for run.log."""
+    """Formats log records for the terminal: the message alone; tracebacks go to run.log."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Leaves the traceback out."""
+        """Formats a record without its traceback."""
         return record.getMessage()

@@ -1,1 +1,1 @@
-"""Sweeps: planned before they run."""
+"""Sweeps, planned before they run."""

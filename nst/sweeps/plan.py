@@ -1,4 +1,4 @@
-"""A sweep: many jobs from one command, each in a folder of its own. Free of TensorFlow."""
+"""A sweep: many jobs from one command, each in its own folder. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Job:
     """One job of a sweep.
 
     Attributes:
-        overrides: Its own, and those of all jobs.
-        folder: Where it runs.
-        config: As composed.
+        overrides: Its own overrides and those of all jobs.
+        folder: Its run folder.
+        config: The composed configuration.
     """
 
     overrides: Sequence[str]
@@ -34,12 +34,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The jobs of a command line.
+    """The jobs of a command.
 
     Attributes:
-        folder: Holds a folder for each job.
-        jobs: In the order of their numbers.
-        overrides: What Hydra's sweeper makes these very jobs from.
+        folder: The parent of the run folders.
+        jobs: The jobs, by number.
+        overrides: The overrides from which Hydra's sweeper makes exactly these jobs.
     """
 
     folder: Path
@@ -47,12 +47,12 @@ class Sweep:
     overrides: Sequence[str]
 
     def busy(self) -> bool:
-        """Tells whether any process, this one included, is at work on one of the jobs."""
+        """Returns whether any process, including this one, is running one of the jobs."""
         return any(job.folder.busy() for job in self.jobs)
 
 
 def is_sweep(composed: DictConfig, multirun: bool) -> bool:
-    """Tells whether ``-m`` or an experiment asks for several jobs."""
+    """Returns whether ``-m`` or an experiment asks for several jobs."""
     return multirun or composed.hydra.mode == RunMode.MULTIRUN
 
 
@@ -68,15 +68,15 @@ def of_all_jobs(overrides: Sequence[str]) -> list[str]:
 
 
 def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
-    """Lists the jobs of a sweep in the folders that Hydra will name.
+    """Lists the jobs of a sweep, with the folders that Hydra will use.
 
     Args:
-        composed: The configuration with its node ``hydra``, of what :func:`of_all_jobs` returns.
-        overrides: Of the command line; they win over those of an experiment.
+        composed: The configuration composed from :func:`of_all_jobs`, with its node ``hydra``.
+        overrides: The overrides of the command line; they win over those of an experiment.
 
     Raises:
         HydraException: A job does not compose.
-        InputError: A job asks for a sweep of its own.
+        InputError: A job sets its own launcher or sweeper.
     """
     params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
     values = drawn([*params, *overrides])
@@ -88,14 +88,14 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
 
 
 def _may_depend(key: str, swept: set[str]) -> bool:
-    """Tells whether a key may exist with some options of the swept groups only."""
+    """Returns whether a key may exist only with some options of the swept groups."""
     if key in groups() or key.startswith("hydra"):
         return False
     return "experiment" in swept or key.partition(".")[0] in swept
 
 
 def _forced(override: str, composed: DictConfig) -> str:
-    """Adds a key that jobs alone have; Hydra composes the overrides without a job first."""
+    """Adds ``++`` to a key that only jobs have: Hydra first composes without a job."""
     (parsed,) = parse([override])
     key, change = parsed.key_or_group, parsed.type == OverrideType.CHANGE
     parent, _, last = key.rpartition(".")
@@ -120,7 +120,7 @@ def _job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[st
     for node in ("launcher", "sweeper"):
         if config.hydra[node] != composed.hydra[node]:
             raise InputError(
-                f"{path.name} asks for a {node} of its own, which is set once for a whole sweep: "
-                f"give it by itself, not among the values of a sweep"
+                f"{path.name} sets its own {node}, but a sweep has only one: "
+                f"set it for the whole command, not among the swept values"
             )
     return Job(overrides[:-1], RunFolder(path), without_hydra(config))
