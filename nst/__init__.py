@@ -30,28 +30,28 @@ def stylize(
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[Record], object] | None = None,
 ) -> Image.Image:
-    """Paint the content image in the manner of the style image.
+    """Paint the content image in the style of the style image.
 
-    A picture is a path, an https address, a PIL image, the bytes of an image file, a file opened
-    with mode "rb", or an array: `[H, W]` or `[H, W, 1…4]`, uint8, uint16 or floats in [0, 1].
+    A picture is a path, an https address, a PIL image, the bytes of an image file, a file opened in
+    mode "rb", or an array: ``[H, W]`` or ``[H, W, 1…4]``, uint8, uint16 or floats in [0, 1].
 
     Args:
         content: A picture; None for the default of ``conf/``.
         style: A picture; None for the default of ``conf/``.
-        init: A picture to start from; None starts as the configuration says.
+        init: A picture to start from; None for the start set by the configuration.
         overrides: As on the command line, for example ``["alpha=1e3", "optimizer=lbfgs"]``.
-        folder: Where the run is recorded; None keeps no record.
-        progress: Called with a record of every step, the first before any update, the last of
-            the result: ``record.step``, ``record.total``, ``record.image`` and more. What it
-            raises ends the run. None shows a bar in Jupyter and nothing elsewhere.
+        folder: The run folder; None records nothing.
+        progress: Called with a record of every step, from the initial image to the result:
+            ``record.step``, ``record.total``, ``record.image`` and more. An exception raised in it
+            ends the run. None shows a progress bar in Jupyter and nothing elsewhere.
 
     Returns:
-        The picture, RGB, or RGBA where the content image is transparent.
+        The picture, RGB, or RGBA if the content image has transparency.
 
     Raises:
-        ValueError: Wrong input; one line says what would be right.
+        ValueError: Wrong input; the message says in one line what would be valid.
     """
-    # Here and not above, so that asking for the version or the help does not wait for TensorFlow.
+    # Imported here, so that importing nst does not load TensorFlow.
     from nst.config import USER_ERRORS, explain
     from nst.errors import InputError
     from nst.runs.folder import RunFolder
@@ -78,11 +78,11 @@ def stylize(
 
 
 def _ignore(record: Record) -> None:
-    """Do nothing with a record."""
+    """Ignore a record."""
 
 
 def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
-    """Decode the pictures that are no paths, by their key in the configuration."""
+    """Decode the pictures that are not paths; return them by configuration key."""
     from nst import images
     from nst.errors import InputError
 
@@ -100,13 +100,13 @@ def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
 def _configured(
     pictures: dict[str, Any], given: dict[str, Picture], overrides: Sequence[str]
 ) -> DictConfig:
-    """Compose and check the configuration, with the pictures in it."""
+    """Compose and check the configuration, pictures included."""
     from nst.config import check, compose
     from nst.errors import InputError
     from nst.runs.replay import effective
 
     if isinstance(overrides, str):
-        raise InputError(f'overrides: give a list, ["{overrides}"], not a text')
+        raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
     config = effective(compose(overrides), overrides)
     for name, picture in pictures.items():
         if picture is None:

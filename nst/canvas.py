@@ -1,4 +1,4 @@
-"""What is painted on: the picture and a margin around it."""
+"""The canvas: the picture and a margin around it."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from nst.images import Pixels
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture with a margin that is painted like the rest and cut off at the end.
+    """A picture with a margin that is optimised like the rest and cropped at the end.
 
     Attributes:
-        margin: On each side, px, >= 0.
+        margin: Width of the margin on each side, px, >= 0.
     """
 
     margin: int
 
     def extend(self, picture: tf.Tensor) -> tf.Tensor:
-        """Continues ``[1, H, W, 3]`` beyond its borders, mirrored.
+        """Extends ``[1, H, W, 3]`` beyond its borders by reflection.
 
         Returns:
             ``[1, H + 2 margin, W + 2 margin, 3]``.
         """
         around = [(0, 0), (self.margin, self.margin), (self.margin, self.margin), (0, 0)]
-        # numpy's takes any margin, tf.pad only one that is smaller than the picture.
+        # np.pad takes any margin, tf.pad only one smaller than the picture.
         return tf.constant(np.pad(picture.numpy(), around, "reflect"))
 
     def cut(self, canvas: tf.Tensor) -> tf.Tensor:
-        """Cuts the margin off; undoes :meth:`extend`."""
+        """Crops the margin; undoes :meth:`extend`."""
         _, height, width, _ = canvas.shape
         return canvas[:, self.margin : height - self.margin, self.margin : width - self.margin]
 
 
 def resample(picture: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Brings an iterate to the size of the next scale (bicubic), values kept in [0, 1].
+    """Resizes an iterate to the next scale (bicubic), clipped to [0, 1].
 
     Args:
         picture: ``[1, H, W, 3]``.
-        height: Of the result, px.
-        width: Of the result, px.
+        height: Height of the result, px.
+        width: Width of the result, px.
     """
     if picture.shape[1:3] == (height, width):
         return picture
@@ -51,5 +51,5 @@ def resample(picture: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def batch(picture: Pixels) -> tf.Tensor:
-    """Makes a tensor ``[1, H, W, 3]`` float32 of a picture ``[H, W, 3]``."""
+    """Converts a picture ``[H, W, 3]`` to a tensor ``[1, H, W, 3]`` float32."""
     return tf.constant(picture[None], tf.float32)

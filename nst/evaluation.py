@@ -1,8 +1,7 @@
-"""How near a result is to content and style, in one convention whatever was optimised.
+"""Distances of a result from content and style, on one scale whatever was optimised.
 
-Always on the bundled network and the same layers, at the same size from 512 px upwards, so that
-runs with different losses, networks, sizes and optimizers can be ranked side by side. Never the
-training loss.
+Always measured on the bundled network, the same layers and at most 512 px, so that runs with
+different losses, networks, sizes and optimizers can be compared. Never the training loss.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from nst.features.encoder import Encoder, Features
 from nst.images import Pixels, fit, resize
 from nst.losses import blend, content_distance, gram_distance, gram_matrix, gram_sums
 
-SIZE = 512  # long side of the three images at most, px; nothing finer than the result is judged
+SIZE = 512  # maximum long side of the three images, px; never larger than the result
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
-# Not block5_conv1: there the bundled network tells apart what it was trained on, the painted
-# examples among it. Its Gram matrices may be nearer to a style's by chance than by any paint.
+# Not block5_conv1: there the bundled network separates its training images, which include the
+# bundled examples, so that its Gram matrices may come close to a style's by chance.
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
-NEGLIGIBLE = 1e-6  # of a target's mean square: an anchor below it is none
+NEGLIGIBLE = 1e-6  # of a target's mean square: a smaller baseline is treated as this
 LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
 
 
 def evaluate(
     result: Pixels, content: Pixels, styles: Sequence[tuple[Pixels, float]]
 ) -> dict[str, float | dict[str, float]]:
-    """Measures the distances of a result, each relative to an anchor of the same images.
+    """Measures the distances of a result, each relative to a baseline of the same images.
 
     Content distance: ``mean((F - P)²) / mean((P - mean_over_positions(P))²)``; 0 is the content
     image, 1 has no spatial structure left. Style distance: ``mean((G - A)²) / mean((G_content -
@@ -78,7 +77,7 @@ def _distances(
     styles: Sequence[tf.Tensor],
     weights: Sequence[tf.Tensor],
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    # The content counts as much as all the styles together.
+    # The content counts as much as all styles together.
     shares = [tf.add_n(weights), *weights]
     norms = encoder.mean_activations([content, *styles], LAYERS, shares)
 
@@ -106,8 +105,8 @@ def _style_ratio(result: tf.Tensor, content: tf.Tensor, target: tf.Tensor) -> tf
     return _ratio(gram_distance(result, target), gram_distance(content, target), target)
 
 
-def _ratio(distance: tf.Tensor, anchor: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    # An anchor that is rounding noise (equal content and style, a content of one colour) would
-    # give any number. A layer without any activation has distance 0.
+def _ratio(distance: tf.Tensor, baseline: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    # A baseline of mere rounding noise (equal content and style, a content of one colour) would
+    # give an arbitrary ratio. A layer without any activation has distance 0.
     floor = NEGLIGIBLE * tf.reduce_mean(tf.square(target))
-    return tf.math.divide_no_nan(distance, tf.maximum(anchor, floor))
+    return tf.math.divide_no_nan(distance, tf.maximum(baseline, floor))

@@ -1,4 +1,4 @@
-"""The loop: scales, steps, records. Knows no file, no TensorBoard, only the clock it is given."""
+"""The optimisation loop: scales, steps, records. Free of files and observers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nst.optimizers import Optimizer
 
 @dataclass(frozen=True)
 class Scale:
-    """One scale of a picture that is painted coarse to fine.
+    """One scale of the coarse-to-fine optimisation.
 
     Attributes:
-        height: Of the picture, px.
-        width: Of the picture, px.
-        steps: Updates made at this scale.
+        height: Height of the picture, px.
+        width: Width of the picture, px.
+        steps: Number of updates at this scale.
     """
 
     height: int
@@ -31,19 +31,19 @@ class Scale:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one iterate.
+    """The measurements of one iterate.
 
     Attributes:
         step: Updates made so far; 0 is the initial image.
         scale: Index of the scale, 0 the coarsest.
-        evaluations: Of the objective so far.
+        evaluations: Evaluations of the objective so far.
         seconds: Since the start of the run.
         total: The objective, exactly the function whose gradient is used.
-        weights: Of each term, and of its parts.
+        weights: Weights of each term and its parts.
         parts: Unweighted distances of each part of each term.
-        gradient: Euclidean norms of the gradient: ``total``, and each term's where measured.
-        image: What would be saved now, RGB in [0, 1], ``[1, H, W, 3]``.
-        last: Whether it is the record of the result. An optimizer may stop before its last step.
+        gradient: Euclidean norms of the gradient: ``total``, and each term's when measured.
+        image: The image that would be saved now, RGB in [0, 1], ``[1, H, W, 3]``.
+        last: Whether this is the record of the result. An optimizer may stop before its last step.
     """
 
     step: int
@@ -59,7 +59,7 @@ class Record:
 
     @property
     def raw(self) -> dict[str, float]:
-        """Value of each term, its own weight left out."""
+        """Unweighted value of each term."""
         return {
             name: sum(self.weights[name].parts[part] * value for part, value in parts.items())
             for name, parts in self.parts.items()
@@ -74,50 +74,50 @@ class Record:
 def plan(
     shape: tuple[int, int], steps: int, min_size: int | None, factor: float, exponent: float
 ) -> list[Scale]:
-    """Lays out the scales, coarse to fine.
+    """Plans the scales, coarse to fine.
 
     Args:
         shape: Height and width of the result, px.
-        steps: Updates in all; every scale gets one at least, the finest whatever is left.
-        min_size: Long side below which no scale is made, px; None for a single scale.
-        factor: Between the long sides of neighbouring scales, > 1.
-        exponent: Steps of a scale are proportional to its long side to this power.
+        steps: Total number of updates; every scale gets at least one, the finest the rest.
+        min_size: Smallest long side of a scale, px; None for a single scale.
+        factor: Ratio of the long sides of neighbouring scales, > 1.
+        exponent: The steps of a scale are proportional to its long side to this power.
 
     Returns:
         The scales; the last has the given shape.
     """
     long_side = max(shape)
     sides = [float(long_side)]
-    # Whole pixels are compared: 512 / sqrt(2)⁴ is 127.999… and is to count as 128.
+    # Compare whole pixels: 512 / sqrt(2)⁴ is 127.999… and must count as 128.
     while min_size is not None and round(sides[0] / factor) >= min_size and len(sides) < steps:
         sides.insert(0, sides[0] / factor)
     shares = np.array(sides) ** exponent
     counts = np.maximum(1, np.round(steps * shares / shares.sum())).astype(int)
     counts[-1] = max(1, steps - counts[:-1].sum())
-    while counts.sum() > steps:  # rounding up gave too many: the scale with most steps pays
+    while counts.sum() > steps:  # rounding up gave too many: take from the largest
         counts[counts.argmax()] -= 1
     height, width = (np.maximum(1, np.rint(np.array(sides) * s / long_side)) for s in shape)
     return [Scale(*map(int, level)) for level in zip(height, width, counts, strict=True)]
 
 
 class Loop:
-    """Minimises an objective scale by scale, on a canvas that is wider than the picture.
+    """Minimises an objective scale by scale, on a canvas larger than the picture.
 
     Args:
         image: The initial picture, ``[1, H, W, 3]``.
         scales: Coarse to fine, see :func:`plan`.
-        canvas: What is painted on.
-        objective: Makes the objective for a height and width of the picture, a function of the
+        canvas: The canvas.
+        objective: Returns the objective for a height and width of the picture, a function of the
             canvas; called per scale.
-        optimizer: Moves the image.
-        seed: Of what the objective draws anew between steps.
-        gradient_every: Steps between measurements of each term's own gradient.
-        clock: Returns seconds, from any zero.
+        optimizer: The optimizer.
+        seed: Seed of the random draws between steps.
+        gradient_every: Number of steps between measurements of each term's own gradient.
+        clock: Returns a time in seconds, from any origin.
 
     Attributes:
         step: Updates made so far.
-        scale: Index of the scale that the next update is made at.
-        scale_step: Updates made at that scale.
+        scale: Index of the current scale.
+        scale_step: Updates made at that scale so far.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Loop:
 
     @property
     def seconds(self) -> float:
-        """Spent so far, earlier parts of a resumed run included."""
+        """Elapsed time, including earlier parts of a resumed run."""
         return self._clock() - self._zero
 
     @property
@@ -149,13 +149,13 @@ class Loop:
         return self._canvas.cut(self.optimizer.result) if self._begun else self._initial
 
     def run(self) -> Iterator[Record]:
-        """Yields a record of every iterate, right after it was moved, and one of the result.
+        """Yields a record of every iterate, right after its update, and one of the result.
 
         Raises:
             Diverged: A gradient is not finite.
         """
         for index in range(self.scale, len(self.scales)):
-            if index > self.scale:  # only here: the state after the last step stays that of the end
+            if index > self.scale:  # not earlier: keeps the final state
                 self.scale, self.scale_step = index, 0
             scale = self.scales[index]
             objective = self._objective(scale.height, scale.width)
@@ -181,10 +181,10 @@ class Loop:
         return counters | {f"optimizer/{k}": v for k, v in self.optimizer.state().items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes over the state of another loop with the same scales and kind of optimizer.
+        """Restores the state of a loop with the same scales and kind of optimizer.
 
         Raises:
-            ValueError: It is of other scales.
+            ValueError: The state has other scales.
         """
         self.step, self.scale, self.scale_step = (
             int(state[k]) for k in ("step", "scale", "scale_step")
@@ -197,10 +197,10 @@ class Loop:
         )
         scale, found = self.scales[self.scale], self._canvas.cut(self.optimizer.image).shape
         if self.scale < 0 or found != (1, scale.height, scale.width, 3):
-            raise ValueError(f"its picture of scale {self.scale} is {found}")
+            raise ValueError(f"its image at scale {self.scale} has the shape {found}")
 
     def _refreshed(self, objective: Objective) -> Objective:
-        """Lets the terms draw and match anew for the step that comes."""
+        """Renews random draws and matches of the terms for the next step."""
         renewed = objective.refreshed(self.optimizer.image, (self._seed, self.step))
         if renewed is not objective:
             self.optimizer.objective_changed()

@@ -1,4 +1,4 @@
-"""The function that is minimised, ``J = Σ_term weight * Σ_part part_weight * distance``."""
+"""The objective, ``J = Σ_term weight * Σ_part part_weight * distance``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
 
 
 class Objective:
-    """J at one scale: its terms bound to targets and weights.
+    """The objective J at one scale: terms bound to targets and weights.
 
     Args:
         encoder: The network.
         terms: The terms by name.
-        weights: Of each term, see :func:`nst.losses.weigh`.
-        norms: Mean activations ``[C]`` by layer, by which feature maps are divided.
+        weights: The weights of each term, see :func:`nst.losses.weigh`.
+        norms: Mean activations ``[C]`` by layer; feature maps are divided by them.
         content: The content image at this scale, RGB in [0, 1], ``[1, H, W, 3]``.
         styles: The style images at this scale, ``[1, h, w, 3]``, each with its weight.
 
     Attributes:
-        weights: Of each term and its parts, as used.
+        weights: The weights of each term and its parts, as used.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class Objective:
         return evaluation
 
     def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
-        """Measures the norm of each weighted term's own gradient, a backward pass each."""
+        """Measures the norm of each weighted term's own gradient: one backward pass per term."""
         norms = self._step.gradient_norms(image, self._targets, self._weights, self._norms)
         return {name: float(norm) for name, norm in norms.items()}
 
     def refreshed(self, image: tf.Tensor, seed: tuple[int, int]) -> Objective:
-        """Renews what terms draw or match anew between steps; costs nothing where none does.
+        """Renews the targets of terms with random draws or matches; free if there are none.
 
         Args:
             image: The iterate.
-            seed: Another one for each step.
+            seed: A different seed for each step.
 
         Returns:
-            The new objective; this one where nothing has changed.
+            The new objective, or this one if nothing has changed.
         """
         if not self._step.refreshing:
             return self
@@ -95,8 +95,8 @@ class Step:
     """The compiled computation, for any image size, targets and weights.
 
     Attributes:
-        traces: How often TensorFlow traced :meth:`evaluate`; once for all scales, runs and weights.
-        refreshing: The terms whose targets are renewed between steps, by name.
+        traces: Number of traces of :meth:`evaluate`; one serves all scales, runs and weights.
+        refreshing: The terms that renew their targets between steps, by name.
     """
 
     def __init__(self, encoder: Encoder, terms: Terms) -> None:
@@ -134,11 +134,11 @@ class Step:
     def _evaluate(
         self, image: tf.Tensor, targets: Mapping[str, Any], weights: Any, norms: Features
     ) -> Evaluation:
-        self.traces += 1  # a Python side effect: happens while tracing only
+        self.traces += 1  # a Python side effect: happens only while tracing
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(image)
             distances = self._distances(image, targets, norms)
-            # In units of the weights, or the gradients of large ones would overflow in float16.
+            # In units of the weights: with large ones float16 gradients would overflow.
             unit = tf.add_n(tf.nest.flatten(weights))
             shares = tf.nest.map_structure(lambda w: tf.math.divide_no_nan(w, unit), weights)
             total = tf.add_n(list(_weighted(distances, shares).values()))
@@ -160,12 +160,12 @@ def compiled_step(encoder: Encoder, terms: Terms) -> Step:
 
 
 def used_layers(terms: Mapping[str, Term]) -> tuple[str, ...]:
-    """Lists the layers that the terms look at, each once."""
+    """Lists the layers that the terms use, each once."""
     return tuple(dict.fromkeys(layer for term in terms.values() for layer in term.layers))
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles for images of any size: one trace serves all scales, as fast as one for each."""
+    """Compiles for images of any size: one trace serves all scales, at no loss of speed."""
     compiled = tf.function(function, autograph=False)
 
     def call(*arguments: Any) -> Any:
@@ -176,8 +176,8 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _any_size(tensor: tf.Tensor) -> tf.TensorSpec:
-    # Only the last axis, channels, is a property of the network and the term; any other one may be
-    # a height, a width or a number of patches, which differ from scale to scale.
+    # Only the last axis, channels, is fixed by network and term. Any other axis may be a height, a
+    # width or a number of patches, which differ between scales.
     return tf.TensorSpec([None] * (len(tensor.shape) - 1) + tensor.shape[-1:], tensor.dtype)
 
 

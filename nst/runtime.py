@@ -1,4 +1,4 @@
-"""TensorFlow's settings during a run, put back after it, and a report of the environment."""
+"""TensorFlow's settings during a run, restored after it, and a report of the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf",
 
 
 class _Process:
-    """What the runs of this process share; they may overlap in several threads."""
+    """State shared by the runs of this process, which may overlap in several threads."""
 
     importing = threading.Lock()
     changing = threading.Lock()  # guards the two below
@@ -32,7 +32,7 @@ class _Process:
 
 
 def import_tensorflow() -> Any:
-    """Imports TensorFlow with its start-up lines kept out of sight, unless the import fails.
+    """Imports TensorFlow; hides its start-up messages unless the import fails.
 
     Raises:
         InputError: The program around this one uses Keras or TensorFlow in a way that rules it out.
@@ -43,7 +43,7 @@ def import_tensorflow() -> Any:
         import keras
         import tensorflow
 
-        tensorflow.config.list_physical_devices()  # the search for GPUs has lines of its own
+        tensorflow.config.list_physical_devices()  # the search for GPUs prints, too
     if keras.backend.backend() != "tensorflow":
         raise InputError(
             f"Keras runs on {keras.backend.backend()} in this process, and nst needs TensorFlow: "
@@ -56,14 +56,14 @@ def import_tensorflow() -> Any:
 
 @contextmanager
 def configured(threads: int | None, deterministic: bool) -> Iterator[None]:
-    """Sets TensorFlow up for a run, and puts back afterwards what can be put back.
+    """Configures TensorFlow for a run and restores afterwards what can be restored.
 
-    The number of threads cannot: TensorFlow takes it once per process. Random operations of the
-    caller's own in another thread need a seed while a deterministic run is at work.
+    The number of threads cannot: TensorFlow accepts it once per process. While a deterministic run
+    is active, the caller's own random operations in other threads need a seed.
 
     Args:
         threads: Processor threads; None for all of them.
-        deterministic: Whether the same run must give the same bytes.
+        deterministic: Whether repeated runs must give the same bytes.
     """
     tf = import_tensorflow()
     for gpu in tf.config.list_physical_devices("GPU"):
@@ -77,10 +77,10 @@ def configured(threads: int | None, deterministic: bool) -> Iterator[None]:
 
 @contextmanager
 def _determinism() -> Iterator[None]:
-    """Switches deterministic operations on; the last of overlapping runs puts the switch back."""
+    """Enables deterministic operations; the last of overlapping runs restores the setting."""
     import tensorflow as tf
 
-    # The public interface has no way back; TensorFlow's own tests take this one.
+    # The public interface cannot undo it; TensorFlow's own tests do it this way.
     off, enabled = map(_private_switch, ("disable_op_determinism", "is_op_determinism_enabled"))
     with _Process.changing:
         if _Process.deterministic_runs == 0:
@@ -97,7 +97,7 @@ def _determinism() -> Iterator[None]:
 
 
 def _private_switch(name: str) -> Callable[[], Any]:
-    """Finds a function that TensorFlow does not promise to keep; without it the switch stays on."""
+    """Returns a private function of TensorFlow; without it operations stay deterministic."""
     try:
         from tensorflow.python.framework import config
 
@@ -114,14 +114,14 @@ def versions() -> dict[str, str]:
 
 
 def native_bfloat16() -> bool:
-    """Tells whether the processor multiplies bfloat16: Xeons since 2020, Epycs since 2022."""
+    """Returns whether the CPU multiplies bfloat16 natively: Xeons since 2020, Epycs since 2022."""
     cpuinfo = Path("/proc/cpuinfo")
     flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 
 
 def environment() -> dict[str, Any]:
-    """Describes machine and versions for ``environment.json``."""
+    """Returns machine and versions for ``environment.json``."""
     tf = import_tensorflow()
     return {
         "python": platform.python_version(),
@@ -137,13 +137,13 @@ def environment() -> dict[str, Any]:
 
 
 def peak_memory() -> int | None:
-    """Measures the memory of this process at its peak, bytes: in a sweep, that of all jobs so far.
+    """Returns the peak memory of this process in bytes; in a sweep, of all jobs so far.
 
     Returns:
         None on Windows, which has neither of the two sources.
     """
     status = Path("/proc/self/status")
-    if status.is_file():  # ru_maxrss would begin at the peak of the process that started this one
+    if status.is_file():  # ru_maxrss would start at the peak of the parent process
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     try:
         import resource
@@ -156,8 +156,8 @@ def peak_memory() -> int | None:
 def _once(what: str, setting: Any, *arguments: Any) -> None:
     try:
         setting(*arguments)
-    except RuntimeError:  # TensorFlow is at work already, in this process, with what it had
-        log.warning("%s cannot change any more in this process: it stays as it was", what)
+    except RuntimeError:  # TensorFlow is already initialised in this process
+        log.warning("%s can no longer change in this process and keeps its value", what)
 
 
 def _processor() -> str:
@@ -179,7 +179,7 @@ def _git_commit() -> str | None:
 
 @contextmanager
 def _keras_on_tensorflow() -> Iterator[None]:
-    """Chooses the backend of Keras for its import, whatever the environment says for others."""
+    """Selects Keras' backend for its import, whatever the environment says."""
     before = os.environ.get("KERAS_BACKEND")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
@@ -192,7 +192,7 @@ def _keras_on_tensorflow() -> Iterator[None]:
 
 @contextmanager
 def _hidden_stderr() -> Iterator[None]:
-    """Keeps what C++ writes to file descriptor 2; shows it if the block fails."""
+    """Captures what C++ writes to file descriptor 2; shows it if the block fails."""
     try:
         seen = os.dup(2)
     except OSError:  # closed: nothing is shown anyway

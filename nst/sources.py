@@ -1,6 +1,6 @@
-"""Gathers what a configuration names: images and weights. Free of TensorFlow.
+"""Gathers the images and weights that a configuration names. Free of TensorFlow.
 
-It runs before a run folder is made, so that wrong input leaves nothing behind.
+Runs before a run folder is created, so that wrong input leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from nst.features import weights
 from nst.files.fetch import fetch_image
 from nst.runtime import native_bfloat16
 
-ASSET = "asset:"  # what ships with the package, the same on every machine
-MEMORY = "memory:"  # given to nst.stylize() by a program; only the hash is recorded
+ASSET = "asset:"  # bundled with the package, the same on every machine
+MEMORY = "memory:"  # passed to nst.stylize() by a program; only the hash is recorded
 WEB = ("https://", "http://")
 
 
 @dataclass(frozen=True)
 class StyleSource:
-    """A style image, and how it is used.
+    """A style image and its settings.
 
     Attributes:
         picture: The image.
-        weight: How much it counts among the styles: only ratios matter.
+        weight: Its weight among the styles; only ratios matter.
         scale: Long side of the style image over that of the result.
     """
 
@@ -43,13 +43,13 @@ class StyleSource:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The pictures of a run and the source of its network.
+    """The images of a run and the source of its network's weights.
 
     Attributes:
         content: The content image.
-        styles: The style images, one at least.
-        base: What the initial image is made from.
-        network: Which weights the encoder gets.
+        styles: The style images, at least one.
+        base: The image from which the initial image is made.
+        network: The source of the encoder's weights.
     """
 
     content: images.Picture
@@ -63,11 +63,11 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
 
     Args:
         config: The configuration.
-        given: Pictures that a program has in memory, by key (``content.image``); the
-            configuration names them ``memory:…``.
+        given: Images that a program has in memory, by key (``content.image``); the configuration
+            names them ``memory:…``.
 
     Raises:
-        InputError: Something is missing, damaged, or not what its hash says.
+        InputError: A file is missing or damaged, or does not match its hash.
     """
     given = given or {}
     content = _picture("content.image", config.content.image, config.content.sha256, given)
@@ -84,13 +84,13 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
 
 
 def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
-    """Replaces interpolations, relative paths and ``auto`` by what they came to."""
+    """Replaces interpolations, relative paths and ``auto`` by their values."""
     plain = DictConfig(OmegaConf.to_container(config, resolve=True))
     plain.resume = plain.replay = None
     plain.size = _long_side(plain.size, max(inputs.content.rgb.shape[:2]))
     for node, picture in (
         (plain.content, inputs.content),
-        (plain.style, inputs.styles[0].picture),  # of the one style that the configuration has
+        (plain.style, inputs.styles[0].picture),  # the configuration has one style
     ):
         node.image, node.sha256 = _recorded_name(node.image), picture.sha256
     if plain.init.image is not None:
@@ -107,11 +107,11 @@ def locate_image(name: str) -> Path:
     """Finds the file behind an image's name: a path, ``asset:…``, or a web address (cached).
 
     Raises:
-        InputError: There is no such asset, the address does not answer, or a program had the
-            picture in memory.
+        InputError: There is no such asset, the address does not answer, or the image existed only
+            in a program's memory.
     """
     if name.startswith(MEMORY):
-        raise InputError("the picture was in a program's memory: name a file that holds it")
+        raise InputError("this image existed only in a program's memory: name a file instead")
     if name.startswith(WEB):
         return fetch_image(name)
     if not name.startswith(ASSET):
@@ -137,11 +137,11 @@ def _long_side(size: int | str, content: int) -> int:
 
 
 def _recorded_name(name: str) -> str:
-    """Returns the name under which a run records an image: paths become absolute."""
+    """Returns the name of an image as a run records it: paths become absolute."""
     return name if name.startswith((*WEB, ASSET, MEMORY)) else str(locate_image(name))
 
 
-# Two, those of one run: the next job of a sweep has at least one of them, as a rule.
+# Two, those of one run: the next job of a sweep usually shares at least one.
 @lru_cache(maxsize=2)
 def _load(path: Path, changed: int) -> images.Picture:
     return images.load(path)
@@ -158,12 +158,12 @@ def _picture(
     except InputError as error:
         raise InputError(f"{key}: {error}") from error
     if sha256 is not None and picture.sha256 != sha256.lower():
-        raise InputError(f"{key}: {name} has the sha256 {picture.sha256}, expected was {sha256}")
+        raise InputError(f"{key}: {name} has the sha256 {picture.sha256}, expected {sha256}")
     return picture
 
 
 def _changed(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except (OSError, ValueError):  # missing, or a name that no file can have: load() says which
+    except (OSError, ValueError):  # missing, or an impossible name: load() reports which
         return 0

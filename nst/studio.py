@@ -1,4 +1,4 @@
-"""From a configuration to a loop that is ready to paint: pictures, network, terms, start."""
+"""From a configuration to a loop that is ready to run: images, network, terms, initial image."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ CALIBRATION_SIZE = 256  # long side of the images that normalise the network, px
 
 @dataclass(frozen=True)
 class Objectives:
-    """J at every scale of one painting.
+    """The objective at every scale of one run.
 
     Attributes:
         encoder: The network.
         terms: The terms by name.
-        weights: Of each term.
+        weights: The weights of each term.
         norms: Mean activations ``[C]`` by layer.
         content: The content image at full size, ``[H, W, 3]``.
         styles: The style images at full size.
-        canvas: What is painted on.
+        canvas: The canvas.
     """
 
     encoder: Encoder
@@ -52,7 +52,7 @@ class Objectives:
     canvas: Canvas
 
     def __call__(self, height: int, width: int) -> Objective:
-        """Makes the objective of a picture of this size, px: a function of the whole canvas."""
+        """Returns the objective for a picture of this size, px: a function of the whole canvas."""
         content = self.canvas.extend(batch(images.resize(self.content, (height, width))))
         styles = []
         for style in self.styles:
@@ -64,13 +64,13 @@ class Objectives:
 
 @dataclass(frozen=True)
 class Studio:
-    """All that a painting needs, loaded and built; several can be painted in it.
+    """Everything that a run needs, loaded and built; reusable for several runs.
 
     Attributes:
-        config: The configuration with everything that was decided.
+        config: The configuration with all automatic choices filled in.
         identity: Hash of all that the picture depends on.
-        inputs: The pictures, and the source of the network.
-        objectives: The function to minimise, at every scale.
+        inputs: The images and the source of the network's weights.
+        objectives: The objective at every scale.
     """
 
     config: DictConfig
@@ -80,7 +80,7 @@ class Studio:
 
 
 def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = None) -> Studio:
-    """Loads the pictures and the network of a checked configuration, and builds the terms.
+    """Loads the images and the network of a checked configuration and builds the terms.
 
     Raises:
         InputError: An image or the weights cannot be used.
@@ -107,7 +107,7 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
 
 
 def paint(studio: Studio) -> Loop:
-    """Sets up the loop that paints the picture: its ``run()`` yields the records."""
+    """Builds the loop of a run; its ``run()`` yields the records."""
     config, inputs = studio.config, studio.inputs
     shape = images.fit(inputs.content.rgb.shape[:2], config.size)
     scales = plan(shape, config.steps, **config.pyramid)
@@ -129,17 +129,17 @@ def _encoder(source: Source, pooling: str, padding: str, precision: str) -> Enco
 
 
 def _terms(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
-    """Separates what is compared from how much it counts."""
+    """Separates the terms from their weights."""
     options, given = loss.copy(), {}
     for name, node in options.items():
         given[name] = node.pop("weight"), node.pop("layer_weights", None)
-    terms: dict[str, Term] = instantiate(options, _convert_="all")  # whole: errors name their key
+    terms: dict[str, Term] = instantiate(options, _convert_="all")  # as a whole: errors name keys
     weights = {name: weigh(term, *given[name]) for name, term in terms.items()}
     return terms, weights
 
 
 def _with_layer_weights(config: DictConfig, weights: Mapping[str, Weights]) -> DictConfig:
-    """Records the layer weights that were left to us."""
+    """Fills in the layer weights that were left to the default."""
     loss = {
         name: {"layer_weights": list(weights[str(name)].parts.values())}
         for name, node in config.loss.items()
@@ -154,7 +154,7 @@ def _norms(encoder: Encoder, layers: Sequence[str], inputs: Inputs, normalize: b
     pictures = [inputs.content.rgb, *(style.picture.rgb for style in inputs.styles)]
     small = [batch(images.resize(p, images.fit(p.shape[:2], CALIBRATION_SIZE))) for p in pictures]
     weights = [style.weight for style in inputs.styles]
-    # The content counts as much as all the styles together.
+    # The content counts as much as all styles together.
     return encoder.mean_activations(small, layers, [sum(weights), *weights])
 
 

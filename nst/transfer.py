@@ -1,4 +1,4 @@
-"""The whole way of the data, in reading order. The only place that sees all of it."""
+"""A style transfer from configuration to picture: the chain of all parts, in reading order."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from nst.studio import Studio, paint, prepare
 
 @dataclass(frozen=True)
 class Result:
-    """What a run gives.
+    """The outcome of a run.
 
     Attributes:
-        image: The picture, RGB or, where the content image is transparent, RGBA.
+        image: The picture, RGB, or RGBA if the content image has transparency.
         metrics: As in ``metrics.json``.
-        config: The configuration with everything that was decided.
+        config: The configuration with all automatic choices filled in.
     """
 
     image: Image.Image
@@ -49,17 +49,17 @@ def transfer(
 
     Args:
         config: See ``conf/``; not changed.
-        folder: Where everything is recorded; where it holds a checkpoint, that run is resumed. None
-            keeps no record, and no observer watches.
+        folder: The run folder; if it holds a checkpoint, that run is resumed. None records nothing
+            and runs no observers.
         given: Pictures in memory, as in :func:`nst.sources.gather`.
-        watch: Called with every record; an exception that it raises ends the run.
+        watch: Called with every record; an exception raised in it ends the run.
 
     Returns:
-        The picture, its metrics, and the configuration as it was used.
+        The picture, its metrics and the configuration as used.
 
     Raises:
         InputError: An image or the weights cannot be used.
-        Diverged: The loss is not finite; the folder has the last good picture.
+        Diverged: The loss is not finite; the folder has the last finite picture.
     """
     with runtime.configured(config.runtime.threads, config.runtime.deterministic):
         studio = prepare(config, given)

@@ -27,8 +27,8 @@ NOT_ALLOWED = "is not valid: it must be"
 PICTURE = "For a picture of your own write style.image=PATH."
 HELP = "`python -m nst.run --help` shows them all"
 ONCE = "but a sweep has only one: set it for the whole command, not among the swept values"
-SIZES = "a whole number from 16 to 8000, content, or a share such as 50%"
-QUOTES = "needs quotes of its own inside the shell's"
+SIZES = "a whole number from 16 to 8000, content, or a percentage such as 50%"
+QUOTES = "needs its own quotes inside the shell's"
 
 DAMAGED = {  # files of one's own: bytes, line and what is wrong with it
     "tab": (b"image: s.png\n\tscale: 1\n", 2, "found character '\\t' that cannot start any token"),
@@ -54,9 +54,9 @@ WRONG: dict[str, str] = {
     "hydra.run.dri=x": f"hydra.run.dri: there is no such key. Did you mean 'hydra.run.dir'? {HELP}",
     "optimizer=lbfgs optimizer.histroy=3": "optimizer.histroy: there is no such key. "
     f"Did you mean 'optimizer.history'? {HELP}",
-    "optimizer.history=3": "optimizer.history: what is chosen of optimizer has no such key; "
+    "optimizer.history=3": "optimizer.history: the chosen option of optimizer has no such key; "
     "optimizer=lbfgs has it",
-    "loss=[style] loss.tv.weight=1": "loss.tv.weight: what is chosen of loss has no such key; "
+    "loss=[style] loss.tv.weight=1": "loss.tv.weight: the chosen option of loss has no such key; "
     "loss=tv has it",
     "+foo=3": "foo: nothing reads this key.",
     "+style.scal=1": "style.scal: nothing reads this key. Did you mean 'scale'?",
@@ -99,7 +99,7 @@ WRONG: dict[str, str] = {
     "network.normalize=perhaps": "network.normalize: perhaps is neither true nor false",
     "runtime.deterministic=maybe": "runtime.deterministic: maybe is neither true nor false",
     "loss.style.layer_weights=[1,1,1,1,x]": "loss.style.layer_weights[4]: x is not a number",
-    "optimizer.options.beta_1=high": "optimizer.options.beta_1: high is no number, "
+    "optimizer.options.beta_1=high": "optimizer.options.beta_1: high is neither a number "
     "nor true or false",
     # ranges, nan and infinity
     "alpha=-1": f"alpha=-1.0 {NOT_ALLOWED} a number of 0 or more",
@@ -138,8 +138,8 @@ WRONG: dict[str, str] = {
     "give one for each, or null",
     "loss.content.layers=[block4_conv2] loss.content.layer_weights=[nan]": ""
     "loss.content.layer_weights: [nan] must all be 0 or more",
-    "alpha=0 beta=0 loss.tv.weight=0": "loss: every weight is 0: nothing would change; "
-    "give alpha or beta",
+    "alpha=0 beta=0 loss.tv.weight=0": "loss: every weight is 0, so nothing would change; "
+    "set alpha or beta",
     "loss=[]": "loss: name at least one term, for example loss=[content,style]",
     "~style": "style.scale: it needs a value",
     "~style.image": "style.image: it cannot be left out",
@@ -196,8 +196,8 @@ WRONG: dict[str, str] = {
     "--cfg jop": "argument --cfg/-c: invalid choice: 'jop' "
     "(choose from 'job', 'hydra', 'all') (--help shows how)",
     # a sweep of which one job is wrong
-    "-m optimizer=adam,lbfgs optimizer.history=5": "optimizer.history: what is chosen of optimizer "
-    "has no such key; optimizer=lbfgs has it",
+    "-m optimizer=adam,lbfgs optimizer.history=5": "optimizer.history: the chosen option of "
+    "optimizer has no such key; optimizer=lbfgs has it",
     "-m optimizer=lbfgs,lbfgs_unbounded optimizer.histroy=5": "optimizer.histroy: there is no such "
     f"key. Did you mean 'optimizer.history'? {HELP}",
     "-m experiment=sweep_alpha_beta,sweep_layers": "0_experiment=sweep_alpha_beta sets its own "

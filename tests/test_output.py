@@ -63,7 +63,7 @@ def test_recordings_older_than_the_setting_replay_as_png(tmp_path: Path) -> None
         ("output.quality=0", "a number from 1 to 100"),
         ("output.name=a/b", "without a folder"),
         ("output.name=..", "without a folder"),
-        ("output.name=me.JPG", "without its ending"),
+        ("output.name=me.JPG", "without an extension"),
         ("output.name=''", "without a folder"),
         ("output.nam=a", "output.nam"),
     ],

@@ -186,7 +186,7 @@ def test_pictures_that_have_changed_are_noticed(base: Base, tmp_path: Path) -> N
     shutil.copy(base.here / "other.png", tmp_path / "photo.png")
     config.content.image = str(tmp_path / "photo.png")
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
-    with pytest.raises(InputError, match=r"content\.image: .* has the sha256 .* expected was"):
+    with pytest.raises(InputError, match=r"content\.image: .* has the sha256 .* expected"):
         meant(Base(base.here, tmp_path))
 
 

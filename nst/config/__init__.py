@@ -1,4 +1,4 @@
-"""The configuration: composed, checked, named. Free of TensorFlow."""
+"""The configuration: composition, validation, settings and messages. Free of TensorFlow."""
 
 from nst.config.composition import CONF_DIR, compose, groups, options, without_hydra
 from nst.config.messages import USER_ERRORS, explain

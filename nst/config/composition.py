@@ -1,4 +1,4 @@
-"""How the configuration is composed from ``conf/`` and overrides. Free of TensorFlow."""
+"""Composes the configuration from ``conf/`` and overrides. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nst.config.overrides import parse
 from nst.errors import InputError
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# Inside a wheel conf/ travels as nst/conf; in a checkout it is at the top level.
+# In a wheel conf/ is packaged as nst/conf; in a checkout it is at the top level.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
 schema.register()
@@ -31,15 +31,15 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
 
     Args:
         overrides: Hydra overrides, for example ``["style=starry", "alpha=1e3"]``.
-        hydra: Whether the node ``hydra`` is to be part of the result.
+        hydra: Whether to keep the node ``hydra`` in the result.
 
     Returns:
         The configuration, interpolations unresolved.
 
     Raises:
         HydraException: An override, a key or a type is wrong.
-        YAMLError: A file of the user's own is no YAML.
-        InputError: It is not UTF-8, or a group is given a value.
+        YAMLError: A file of the user is not valid YAML.
+        InputError: A file of the user is not UTF-8, or a group is given a value.
     """
     _check_groups(overrides)
     with _own_hydra(), initialize_config_dir(str(CONF_DIR), job_name="nst", version_base="1.3"):
@@ -53,7 +53,7 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
 
 
 def without_hydra(composed: DictConfig) -> DictConfig:
-    """Takes the node ``hydra`` off a composed configuration, which it changes."""
+    """Removes the node ``hydra`` from a composed configuration, in place."""
     with open_dict(composed):
         del composed["hydra"]
     return composed
@@ -65,7 +65,7 @@ def groups() -> list[str]:
 
 
 def options(group: str) -> list[str]:
-    """Lists the options of a group, as ``conf/`` has them."""
+    """Lists the options of a group of ``conf/``."""
     return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
 
 
@@ -74,7 +74,7 @@ _LOCK = threading.RLock()  # Hydra has one state per process
 
 @contextmanager
 def _own_hydra() -> Iterator[None]:
-    """Sets aside a Hydra application of this process, and puts it back as it was."""
+    """Sets aside the Hydra application of this process, if any, and restores it afterwards."""
     with _LOCK:
         instance = GlobalHydra.instance()
         running, instance.hydra = instance.hydra, None
@@ -86,7 +86,7 @@ def _own_hydra() -> Iterator[None]:
 
 
 def _not_utf8(error: UnicodeDecodeError, overrides: Sequence[str]) -> str:
-    """Finds the file that Hydra could not decode; the error holds its bytes and not its name."""
+    """Finds the file that Hydra could not decode: the error has its bytes, but not its name."""
     folders = [o.value() for o in parse(overrides) if o.key_or_group == "hydra.searchpath"]
     for folder in [str(name).removeprefix("file://") for names in folders for name in names]:
         for path in sorted(Path(folder).rglob("*.yaml")):
@@ -98,7 +98,7 @@ def _not_utf8(error: UnicodeDecodeError, overrides: Sequence[str]) -> str:
 
 
 def _check_groups(overrides: Sequence[str]) -> None:
-    """Says which override gives a group something other than a name; Hydra would not say which."""
+    """Finds an override that gives a group something other than a name; Hydra would not name it."""
     for override in parse(overrides):
         named = override.is_delete() or isinstance(override.value(), str | list)
         group = CONF_DIR / override.key_or_group

@@ -1,4 +1,4 @@
-"""Turns what Hydra and OmegaConf raise into one line for people. Free of TensorFlow."""
+"""Turns the errors of Hydra and OmegaConf into one readable line. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USER_ERRORS = (InputError, HydraException, OmegaConfBaseException, MarkedYAMLErr
 
 
 def explain(error: Exception) -> str:
-    """Says what is wrong, where, and what would be right.
+    """Returns a line that says what is wrong, where, and what would be valid.
 
     Args:
         error: One of :data:`USER_ERRORS`.
@@ -46,7 +46,7 @@ def _missing_option(error: Any, found: re.Match[str]) -> str:
     group = next((g for g in groups() if missing.startswith(f"{g}/")), missing.rpartition("/")[0])
     option = missing.removeprefix(f"{group}/")
     if group == "hydra/launcher" and option in LAUNCHERS:
-        return f"{group}={option}: it needs a package: pip install 'nst[{LAUNCHERS[option]}]'"
+        return f"{group}={option} needs a package: pip install 'nst[{LAUNCHERS[option]}]'"
     if group.startswith("hydra/"):
         return f"{group}={option}: neither Hydra nor an installed package has such an option"
     if _is_picture(group, option):
@@ -65,8 +65,8 @@ def _unparsable(error: Any, _: re.Match[str]) -> str:
     if _is_picture(key, value):
         return f"{key}={value}: {key}= takes the name of an option. {_own(key, value)}"
     return (
-        f"{key}={value}: a value with characters such as =, #, & or brackets needs quotes of its "
-        f"own inside the shell's: \"{key}='{value}'\""
+        f"{key}={value}: a value with characters such as =, #, & or brackets needs its own "
+        f"quotes inside the shell's: \"{key}='{value}'\""
     )
 
 
@@ -88,11 +88,11 @@ def _unknown_key(_: Any, found: re.Match[str]) -> str:
     group, _, rest = key.partition(".")
     having = [option for option in options(group) if rest in _keys(_option(group, option))]
     if having:
-        return f"{key}: what is chosen of {group} has no such key; {group}={having[0]} has it"
+        return f"{key}: the chosen option of {group} has no such key; {group}={having[0]} has it"
     valid = [*_keys(compose(hydra=True)), *groups()]
     valid += [f"{g}.{k}" for g in groups() for o in options(g) for k in _keys(_option(g, o))]
     hint = did_you_mean(key, valid)
-    if not hint:  # perhaps the last part alone is right, under another parent
+    if not hint:  # perhaps only the last part is right, under another parent
         by_last = {full.rsplit(".", 1)[-1]: full for full in valid}
         near = nearest(key.rsplit(".", 1)[-1], by_last)
         hint = f" Did you mean '{by_last[near]}'?" if near else ""
@@ -114,8 +114,8 @@ def _comma(_: Any, found: re.Match[str]) -> str:
     )
 
 
-# Kind of error, how its text (and that of its cause) begins, and what is said instead. The first
-# line that fits counts.
+# Type of the error, pattern at the start of its text (and its cause's), and the formatter of the
+# message. The first match counts.
 LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], ...] = (
     (InputError, "", lambda error, _: str(error)),
     (MarkedYAMLError, "", _not_yaml),
@@ -132,7 +132,7 @@ LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], .
         _unknown_key,
     ),
     (OmegaConfBaseException, "", _wrong_value),
-    (ValueError, "", lambda error, _: str(error)),  # of a class that a configuration names
+    (ValueError, "", lambda error, _: str(error)),  # from a class named in the configuration
     (
         HydraException,
         r"Multiple values for (\w+)",
@@ -142,7 +142,7 @@ LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], .
     ),
     (HydraException, r"Ambiguous value[^']*'([^']*)'", _comma),
 )
-WORDS = {  # of OmegaConf's commonest sentences
+WORDS = {  # for the most common sentences of OmegaConf
     r"Value '(.*)' of type '.*' could not be converted to Float": r"\1 is not a number",
     r"Value '(.*)' of type '.*' could not be converted to Integer": r"\1 is not a whole number",
     r"Value '(.*)' .* is incompatible with type hint 'Union\[int, str\]'": (

@@ -1,4 +1,4 @@
-"""Short names for folders, made from what a run is about. Free of TensorFlow."""
+"""Short names for folders, from the images and overrides of a run. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ MAX_LENGTH = 60  # characters; with number and time it stays far below every fil
 
 
 def slug(text: str) -> str:
-    """Reduces any text to letters, digits, ``.``, ``=``, ``+``, ``-``, ``_``, at most 60 long."""
+    """Reduces a text to at most 60 letters, digits, ``.``, ``=``, ``+``, ``-`` and ``_``."""
     return re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII).strip("._-")[:MAX_LENGTH] or "run"
 
 
 def stem(image: str) -> str:
-    """Names an image by its file name without the ending: ``a/night sky.jpg`` → ``night_sky``."""
+    """Names an image by its file's stem: ``a/night sky.jpg`` → ``night_sky``."""
     return slug(PurePosixPath(str(image).split("?")[0].replace("\\", "/")).stem)[:24]
 
 
@@ -36,7 +36,7 @@ def _short_key(key: str) -> str:
 
 
 def _short_value(key: str, value: str) -> str:
-    value = re.sub(r"\\(\W)", r"\1", value)  # as Hydra escapes blanks and other characters
+    value = re.sub(r"\\(\W)", r"\1", value)  # undoes Hydra's escapes
     if key.endswith("image"):
         return stem(value)
     return re.sub(r"^(-?\d+)\.0$", r"\1", value.strip("[]").replace(",", "+"))

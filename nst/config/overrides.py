@@ -1,4 +1,4 @@
-"""Overrides, the language of the command line: quoted, read, and multiplied into jobs."""
+"""The overrides of the command line: quoted, parsed, and expanded into jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hydra.errors import OverrideParseException
 
 from nst.errors import InputError
 
-# Keys that take a path. What is typed after them is a path, whatever characters it has.
+# Keys that take a path. Their value is a path, whatever characters it has.
 PATHS = (
     *("content.image", "style.image", "init.image", "network.weights"),
     *("resume", "replay", "hydra.run.dir", "hydra.sweep.dir"),
@@ -21,7 +21,7 @@ PATHS = (
 
 
 def parse(overrides: Iterable[str]) -> list[Override]:
-    """Reads overrides.
+    """Parses overrides.
 
     Raises:
         OverrideParseException: One is not in Hydra's grammar.
@@ -31,13 +31,13 @@ def parse(overrides: Iterable[str]) -> list[Override]:
 
 
 def quoted(value: object) -> str:
-    """Quotes a value for an override, as Hydra's grammar has it."""
+    """Quotes a value for an override in Hydra's grammar."""
     text: str = QuotedString(str(value), Quote.single).with_quotes()
     return text
 
 
 def with_paths_quoted(override: str) -> str:
-    """Quotes what follows a key that takes a path, unless Hydra's grammar takes it as it is."""
+    """Quotes the value of a key that takes a path, unless Hydra's grammar accepts it unquoted."""
     key, _, value = override.partition("=")
     if key.lstrip("+") not in PATHS or value in ("", "null"):
         return override
@@ -48,10 +48,10 @@ def with_paths_quoted(override: str) -> str:
 
 
 def drawn(overrides: Iterable[str]) -> list[str]:
-    """Writes the values of every sweep out, so that plan and run have the same ones.
+    """Expands the values of every sweep, so that plan and run get the same ones.
 
-    A later override of a key replaces an earlier one in its place. The same command shuffles alike:
-    a sweep that was stopped finds its jobs again.
+    A later override of a key replaces an earlier one in its place. The same command always gives
+    the same shuffle, so a stopped sweep finds its jobs again.
     """
     written = {
         o.get_key_element(): f"{o.get_key_element()}={','.join(_values(o))}"
@@ -77,14 +77,14 @@ def _values(override: Override) -> list[str]:
     if not override.is_discrete_sweep() or isinstance(override.value(), Glob):
         raise InputError(f"{override.input_line}: list the values, with commas between them")
     state = random.getstate()
-    random.seed(override.input_line)  # Hydra shuffles with the process's own generator
+    random.seed(override.input_line)  # Hydra shuffles with the process's global generator
     values = list(override.sweep_iterator())
     random.setstate(state)
     return [_bare(v) if isinstance(v, str) else Transformer.str(v) for v in values]
 
 
 def _paths(value: str) -> list[str]:
-    """Splits at commas, except those that are part of an existing path."""
+    """Splits at commas, except those within an existing path."""
     parts = value.split(",")
     for end in range(len(parts), 1, -1):
         path = ",".join(parts[:end])
@@ -94,7 +94,7 @@ def _paths(value: str) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    """Returns a text as it is where the grammar reads it as this very text, else quoted."""
+    """Returns a text unchanged if the grammar reads it as itself, else quoted."""
     return text if _is_bare(text) else quoted(text)
 
 

@@ -38,7 +38,7 @@ class InitConf:
 
 @dataclass
 class NetworkConf:
-    """The network whose feature maps are compared, and where its weights come from."""
+    """The network that computes the feature maps, and the source of its weights."""
 
     name: str = MISSING
     weights: Optional[str] = None
@@ -52,7 +52,7 @@ class NetworkConf:
 
 @dataclass
 class TermConf:
-    """A term of the loss; own terms extend it."""
+    """A term of the loss; the user's terms extend it."""
 
     _target_: str = MISSING
     weight: float = MISSING
@@ -68,14 +68,14 @@ class FeatureTermConf(TermConf):
 
 @dataclass
 class OptimizerConf:
-    """Base of the optimizers' schemas."""
+    """Base schema of the optimizers."""
 
     _target_: str = MISSING
 
 
 @dataclass
 class FirstOrderConf(OptimizerConf):
-    """Any optimizer of Keras."""
+    """A first-order optimizer: Adam, SGD or any other of Keras."""
 
     name: str = MISSING
     learning_rate: float = MISSING
@@ -106,14 +106,14 @@ class PyramidConf:
 
 @dataclass
 class ObserverConf:
-    """Base of the observers' schemas."""
+    """Base schema of the observers."""
 
     _target_: str = MISSING
 
 
 @dataclass
 class EveryConf(ObserverConf):
-    """An observer that acts every so many steps."""
+    """An observer that acts every n steps."""
 
     every: int = MISSING
 
@@ -135,7 +135,7 @@ class ProgressConf(ObserverConf):
 
 @dataclass
 class RuntimeConf:
-    """How TensorFlow computes."""
+    """The settings of TensorFlow."""
 
     precision: str = MISSING
     deterministic: bool = MISSING
@@ -145,7 +145,7 @@ class RuntimeConf:
 
 @dataclass
 class OutputConf:
-    """The file of the picture."""
+    """The image file of the result."""
 
     name: str = MISSING
     format: str = MISSING

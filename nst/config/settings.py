@@ -1,4 +1,4 @@
-"""The settings of a run: its configuration, flat, as people turn it. Free of TensorFlow."""
+"""The settings of a run: its configuration as a flat mapping. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nst.config.names import stem
 Value = str | int | float | bool | tuple[str, ...] | None
 Settings = dict[str, Value]
 
-FEEDS = {"content": "alpha", "style": "beta"}  # the root key that weighs a term of the loss
+FEEDS = {"content": "alpha", "style": "beta"}  # the root key that sets the weight of a term
 
-# Keys that cannot change a picture, by what they are about. A group stands for all its keys.
-COMMAND = ("resume", "replay", "hydra")  # which run is meant, and where it goes
+# Keys that cannot change the picture, by kind. A group stands for all its keys.
+COMMAND = ("resume", "replay", "hydra")  # which run, and where it is written
 WATCHING = ("observer",)
 ORIGIN = ("network.url", "network.md5", "network.timeout")  # where a file comes from
-FILES = ("content.image", "style.image", "init.image", "network.weights")  # their hashes count
+FILES = ("content.image", "style.image", "init.image", "network.weights")  # only their hashes count
 SPEED = ("runtime.threads", "runtime.gradient_every")
-FILED = ("output",)  # of the file alone, which is another one for it
+FILED = ("output",)  # changes the file, but not the picture
 WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED
-ASIDE = COMMAND + WATCHING + ORIGIN + FILED  # nothing that people compare runs by
+ASIDE = COMMAND + WATCHING + ORIGIN + FILED  # not settings to compare runs by
 
 
 def influential(config: DictConfig) -> dict[str, Any]:
-    """Returns a configuration without the keys that cannot change the picture."""
+    """Returns the configuration without the keys that cannot change the picture."""
     parts: Any = OmegaConf.to_container(config)
     for key in WITHOUT_INFLUENCE:
         group, _, last = key.rpartition(".")
@@ -36,7 +36,7 @@ def influential(config: DictConfig) -> dict[str, Any]:
 
 
 def flat(node: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Value]]:
-    """Walks through nested mappings; the parts of a key are joined with dots."""
+    """Flattens nested mappings; the parts of a key are joined with dots."""
     for key, value in node.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{key}.")
@@ -45,7 +45,7 @@ def flat(node: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Value
 
 
 def settings_of(config: Mapping[str, Value]) -> Settings:
-    """Names groups by their option's name, images by their file's; leaves out what is aside.
+    """Returns the settings: groups named by option, images by file name, :data:`ASIDE` left out.
 
     Args:
         config: A configuration, flat: ``{"style.image": "a/wave.jpg"}`` → ``{"style": "wave"}``.
@@ -69,18 +69,18 @@ def settings_of(config: Mapping[str, Value]) -> Settings:
 
 
 def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:
-    """Makes the columns of a run in TensorBoard's table: every setting that has a value.
+    """Returns the columns of a run in TensorBoard's table: every setting that has a value.
 
-    A column has one type in all runs and never None: a mixed one turns into words and hides rows.
-    What a run lacks, such as the learning rate of L-BFGS, stays blank. Weights of terms that merely
-    pass alpha or beta on are left out, they would say it twice.
+    A column has one type in all runs and never None: TensorBoard turns mixed columns into text and
+    hides rows. What a run lacks, such as the learning rate of L-BFGS, stays blank. Weights of terms
+    that equal alpha or beta are left out as redundant.
 
     Args:
-        config: Resolved.
+        config: The resolved configuration.
     """
     plain: Any = OmegaConf.to_container(config, resolve=True)
     named = settings_of(dict(flat(plain)))
-    if named.get("pyramid.min_size") is None:  # a number where others have one
+    if named.get("pyramid.min_size") is None:  # a number, as in other runs
         named["pyramid.min_size"] = named["size"]
     fed = {f"loss.{term}.weight": key for term, key in FEEDS.items()}
     return {

@@ -1,4 +1,4 @@
-"""What no type can say of a configuration: ranges, names, lengths. Free of TensorFlow."""
+"""Checks beyond types: ranges, names and lengths. Free of TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,48 +15,49 @@ from nst.features.weights import CONVOLUTIONS, layer_channels
 
 LONG_SIDE = (16, 8000)  # of the result, px
 
-Check = Callable[[Any], str | None]  # returns what a value must be, or None where it is right
+Check = Callable[[Any], str | None]  # returns what a value must be, or None if it is valid
 
 
 def between(low: float, high: float) -> Check:
-    """Makes a check for a number from low to high, both included."""
+    """Returns a check for a number from low to high, inclusive."""
     return lambda x: None if low <= x <= high else f"a number from {low:.10g} to {high:.10g}"
 
 
 def above(low: float) -> Check:
-    """Makes a check for a finite number greater than low."""
+    """Returns a check for a finite number greater than low."""
     return lambda x: None if low < x < math.inf else f"a number above {low:g}"
 
 
 def at_least(low: float) -> Check:
-    """Makes a check for a finite number not below low."""
+    """Returns a check for a finite number of at least low."""
     return lambda x: None if low <= x < math.inf else f"a number of {low:g} or more"
 
 
 def one_of(*names: str) -> Check:
-    """Makes a check for one of a few words."""
+    """Returns a check for one of a few names."""
     return lambda x: (
         None if x in names else f"one of {', '.join(names)}.{did_you_mean(str(x), names)}"
     )
 
 
 def long_side(size: int | str) -> str | None:
-    """Checks a long side: px, ``content`` for that of the content image, or a share of it."""
+    """Checks a long side: px, ``content`` for the content image's, or a percentage of it."""
     if isinstance(size, str):
         share = re.fullmatch(r"content|(\d+(?:\.\d+)?)%", size)
         right = share is not None and (share[1] is None or float(share[1]) > 0)
     else:
         right = between(*LONG_SIDE)(size) is None
-    words = f"a whole number from {LONG_SIDE[0]} to {LONG_SIDE[1]}, content, or a share such as 50%"
+    low, high = LONG_SIDE
+    words = f"a whole number from {low} to {high}, content, or a percentage such as 50%"
     return None if right else words
 
 
 def file_name(name: str) -> str | None:
-    """Check the name of a file without folder and ending."""
+    """Checks a file name without folder and extension."""
     if re.search(r"\.(png|jpe?g|webp|tiff?)$", name, re.IGNORECASE):
-        return "a name without its ending: output.format adds it"
+        return "a name without an extension: output.format adds it"
     if not name or name.startswith(".") or re.search(r"[/\\\0\n]", name) or len(name) > 100:
-        return "the name of a file, without a folder: hydra.run.dir chooses that"
+        return "a file name without a folder: hydra.run.dir sets the folder"
     return None
 
 
@@ -90,7 +91,7 @@ CHECKS: dict[str, Check] = {
     "runtime.threads": at_least(1),
     "runtime.gradient_every": at_least(1),
 }
-NODE_CHECKS: dict[str, Check] = {  # of every term and every observer, by the last part of the key
+NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part of the key
     "weight": at_least(0),
     "every": at_least(1),
     "scalars_every": at_least(1),
@@ -103,7 +104,7 @@ def check(config: DictConfig) -> None:
     """Checks a composed configuration.
 
     Raises:
-        InputError: Something is out of range or does not fit together; one line says what is right.
+        InputError: A value is out of range or contradicts another; the line says what is valid.
     """
     for key in sorted(OmegaConf.missing_keys(config)):
         raise InputError(f"{key}: it needs a value")
@@ -115,7 +116,9 @@ def check(config: DictConfig) -> None:
                 _require(f"{group}.{name}.{key}", value, NODE_CHECKS.get(key, lambda _: None))
     for key, value in (config.optimizer.get("options") or {}).items():
         if not isinstance(value, int | float | None):
-            raise InputError(f"optimizer.options.{key}: {value} is no number, nor true or false")
+            raise InputError(
+                f"optimizer.options.{key}: {value} is neither a number nor true or false"
+            )
     check_keys(config)
     _require("output.name", config.output.name, file_name)
     _check_terms(config)
@@ -126,21 +129,21 @@ def check(config: DictConfig) -> None:
 
 
 def _require(key: str, value: Any, test: Check) -> None:
-    if value is None:  # optional, or not a key of the option that is chosen
+    if value is None:  # optional, or not a key of the chosen option
         return
     try:
         valid = test(value)
-    except TypeError:  # a recorded configuration that somebody has edited
+    except TypeError:  # a recorded configuration edited by hand
         valid = "a number"
     if valid is not None:
         raise InputError(f"{key}={value} is not valid: it must be {valid}")
 
 
 def check_keys(config: DictConfig) -> None:
-    """Finds keys that were forced in with ``+`` or ``++`` and that nothing reads.
+    """Checks for keys forced in with ``+`` or ``++`` that nothing reads.
 
     Raises:
-        InputError: There is one; the nearest valid key is named.
+        InputError: There is one; the message names the nearest valid key.
     """
     for path, node in _typed_nodes(config):
         schema: Any = OmegaConf.get_type(node)
@@ -163,7 +166,7 @@ def _check_terms(config: DictConfig) -> None:
     if not terms:
         raise InputError("loss: name at least one term, for example loss=[content,style]")
     if not any(term.weight > 0 for term in terms.values()):
-        raise InputError("loss: every weight is 0: nothing would change; give alpha or beta")
+        raise InputError("loss: every weight is 0, so nothing would change; set alpha or beta")
     network = "vgg19" if config.network.name == "auto" else config.network.name
     for name, term in terms.items():
         layers, layer_weights = term.get("layers"), term.get("layer_weights")
@@ -184,7 +187,7 @@ def _check_layers(key: str, layers: Sequence[str], valid: Sequence[str], network
         raise InputError(f"{key}: name at least one layer, or leave the term out of loss=[…]")
     for layer in layers:
         if layer not in valid:
-            # conv4_2 and relu4_2 are how the papers call Keras' block4_conv2
+            # the papers call Keras' block4_conv2 conv4_2 or relu4_2
             keras_name = re.sub(r"^(?:conv|relu)(\d)_(\d)$", r"block\1_conv\2", layer)
             raise InputError(
                 f"{key}: {network} has no layer {layer}."
