@@ -147,7 +147,7 @@ WRONG: dict[str, str] = {
     "network.weights=mine.h5": "network.weights: the bundled network has its own; "
     "use network=vgg19",
     "network=vgg19 network.weights=mine.h5": "network.weights: no file mine.h5.",
-    "network=vgg19 network.weights=photo.png": "network.weights: photo.png is no Keras weights "
+    "network=vgg19 network.weights=photo.png": "network.weights: photo.png is not a Keras "
     "file (.weights.h5 or .h5)",
     "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be created: "
     "{folder}/photo.png is not a writable folder",

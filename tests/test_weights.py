@@ -207,9 +207,7 @@ def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path) -> None:
 @pytest.mark.parametrize("name", ["vgg19.pth", "vgg19.npz", "vgg19.keras"])
 def test_another_kind_of_file_is_answered(name, tmp_path) -> None:
     (tmp_path / name).write_bytes(BODY)
-    with pytest.raises(
-        InputError, match=rf"{name} is no Keras weights file \(.weights.h5 or .h5\)"
-    ):
+    with pytest.raises(InputError, match=rf"{name} is not a Keras file \(.weights.h5 or .h5\)"):
         locate("vgg19", str(tmp_path / name), None, None, 5.0)
 
 
@@ -274,7 +272,7 @@ def test_weights_that_are_not_finite_are_answered(random_vgg, tmp_path) -> None:
     path = shutil.copy(random_vgg("vgg16")[1], tmp_path / "nan.h5")
     with h5py.File(path, "r+") as file:
         file["block4_conv2/block4_conv2_b_1:0"][7] = np.nan
-    with pytest.raises(InputError, match=r"no sound weights for block4_conv2/bias"):
+    with pytest.raises(InputError, match=r"no valid weights for block4_conv2/bias"):
         load(locate("vgg16", str(path), None, None, 5.0))
 
 

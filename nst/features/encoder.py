@@ -1,4 +1,4 @@
-"""The network that sees: an image becomes feature maps, keyed by layer name."""
+"""The encoder: computes the feature maps of an image by layer name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nst.features.weights import Layer
 Features = Mapping[str, tf.Tensor]
 Function = Callable[[tf.Tensor], tf.Tensor]
 
-BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet in 0..255; VGG was trained on images minus it
-FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
+BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet, 0 to 255; subtracted in VGG's training
+FLOOR = 0.05  # of a layer's mean activation; limits the gain of filters that hardly fire
 POOLINGS = {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}
-PADDINGS = {"zeros": "CONSTANT", "replicate": "SYMMETRIC"}  # by one position: repeats the border
+PADDINGS = {"zeros": "CONSTANT", "replicate": "SYMMETRIC"}  # by one pixel, it repeats the border
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.float16}
 
 
@@ -25,20 +25,20 @@ class Encoder:
     """A VGG network without its classifier (Simonyan and Zisserman, 2015).
 
     Departures from Keras' model: pooling keeps the last row and column of odd sizes (padding SAME),
-    so that no border is invisible to deep layers; pooling and padding are as configured.
+    so that deep layers see every border; pooling and padding are configurable.
 
     Args:
         layers: Convolutions and poolings, first to last.
         pooling: ``max`` or ``avg``.
-        padding: At every convolution, ``zeros`` as trained, or ``replicate``: zeros are an edge
-            that the picture does not have, and style gathers along it, frames and seams included.
-        precision: ``float32``, ``bfloat16`` or ``float16``, of all convolutions but the first:
-            eight bits of bfloat16 would round pixels by up to half a grey level. Wide layers on
-            CPUs take float32 for float16, see :mod:`nst.features.winograd`. The feature maps are
-            float32.
+        padding: Padding of every convolution: ``zeros`` as trained, or ``replicate``. Zeros form an
+            edge that the image does not have; style gathers along it as frames and seams.
+        precision: ``float32``, ``bfloat16`` or ``float16``, for all convolutions but the first: the
+            eight bits of bfloat16 would round pixels by up to half a grey level. On CPUs wide
+            layers use float32 instead of float16, see :mod:`nst.features.winograd`. The feature
+            maps are float32.
 
     Raises:
-        ValueError: Another pooling, padding or precision.
+        ValueError: An unknown pooling, padding or precision.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Encoder:
         }
 
     def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
-        """Computes feature maps, going no deeper than the deepest one asked for.
+        """Computes feature maps, only as deep as needed.
 
         Args:
             image: RGB in [0, 1], ``[1, H, W, 3]`` float32.
@@ -91,13 +91,13 @@ class Encoder:
     ) -> dict[str, tf.Tensor]:
         """Measures the mean activation of every filter over calibration images.
 
-        Dividing a feature map by it equals rescaling the filters so that each has a mean activation
-        of 1, since ReLU and pooling commute with positive factors (Gatys et al., 2016, section 2).
+        Dividing a feature map by it equals rescaling the filters to a mean activation of 1, since
+        ReLU and pooling commute with positive factors (Gatys et al., 2016, section 2).
 
         Args:
             images: RGB in [0, 1], ``[1, H, W, 3]`` each.
             layers: Keras layer names.
-            weights: How much each image counts; None for all the same.
+            weights: The weight of each image; None for equal weights.
 
         Returns:
             Positive numbers ``[C]`` by layer name, at least ``FLOOR`` of the layer's own mean.
@@ -109,7 +109,7 @@ class Encoder:
             / sum(shares)
             for layer in weighted[0][0]
         }
-        # A layer that is dead altogether stays zero: the tiny constant forbids 0 / 0.
+        # A dead layer stays zero: the tiny constant prevents 0 / 0.
         return {k: tf.maximum(m, FLOOR * tf.reduce_mean(m) + 1e-12) for k, m in means.items()}
 
     def _preprocess(self, image: tf.Tensor) -> tf.Tensor:

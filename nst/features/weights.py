@@ -1,4 +1,4 @@
-"""Where the weights of the network come from, and their hashes. Reading them takes TensorFlow."""
+"""The sources of the network's weights, and their hashes. Only reading them needs TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nst.errors import InputError, did_you_mean
 from nst.files.fetch import FetchError, fetch
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
-CONVOLUTIONS = {  # per block, before each of the five poolings (Simonyan and Zisserman, 2015)
+CONVOLUTIONS = {  # number per block, each ending in a pooling (Simonyan and Zisserman, 2015)
     "vgg19": (2, 2, 4, 4, 4),
     "vgg16": (2, 2, 3, 3, 3),
     "bundled": (2, 2, 4, 4, 4),
@@ -30,7 +30,7 @@ WIDTHS = {
 
 
 class Layer(NamedTuple):
-    """A layer of a VGG network: a convolution with ReLU, or a pooling where there is no kernel."""
+    """A layer of a VGG network: a convolution with ReLU, or a pooling if it has no kernel."""
 
     name: str
     kernel: np.ndarray | None = None
@@ -39,7 +39,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """Which network, the file that holds its weights, its hash, and what to tell the user."""
+    """A network, the file with its weights, the file's hash, and a warning for the user."""
 
     network: str
     path: Path
@@ -48,7 +48,7 @@ class Source:
 
 
 def layer_channels(network: str) -> dict[str, int]:
-    """Lists the layers of a network in order, by their Keras names, with their channels."""
+    """Returns the number of channels of each layer of a network, in order, by Keras name."""
     channels: dict[str, int] = {}
     for block, (count, width) in enumerate(
         zip(CONVOLUTIONS[network], WIDTHS[network], strict=True), start=1
@@ -62,14 +62,14 @@ def layer_channels(network: str) -> dict[str, int]:
 def locate(
     name: str, weights: str | None, url: str | None, md5: str | None, timeout: float
 ) -> Source:
-    """Decides which weights a run uses, fetching them where needed. Needs no TensorFlow.
+    """Finds the weights of a run, fetching them if needed. Needs no TensorFlow.
 
     Args:
-        name: ``vgg19``, ``vgg16``, ``bundled``, or ``auto``: VGG19 if it can be had, else bundled.
-        weights: A Keras weights file of the user's, or None.
+        name: ``vgg19``, ``vgg16``, ``bundled``, or ``auto``: VGG19 if available, else bundled.
+        weights: A Keras weights file of the user, or None.
         url: Where Keras publishes the ImageNet weights.
         md5: Hash of the file at ``url``.
-        timeout: Seconds without an answer after which a download is given up.
+        timeout: Seconds without an answer before a download is given up.
 
     Returns:
         The source; its ``network`` is never ``auto``.
@@ -93,20 +93,20 @@ def locate(
     except FetchError as error:
         if name != "auto":
             raise InputError(
-                f"the ImageNet weights of {name} are not to be had: {error}. Put the file at "
+                f"the ImageNet weights of {name} are not available: {error}. Put the file at "
                 f"{target}, name one with network.weights=PATH, or use network=bundled"
             ) from error
         warning = (
-            f"VGG19's ImageNet weights are not to be had ({error}), so the bundled features are "
-            f"used. For VGG19 put the file at {target} or name one with network.weights=PATH; "
-            f"network=bundled silences this."
+            f"VGG19's ImageNet weights are not available ({error}): using the bundled features. "
+            f"For VGG19 put the file at {target} or name one with network.weights=PATH; "
+            f"network=bundled silences this warning."
         )
         return replace(_source("bundled", ASSETS / "bundled.npz"), warning=warning)
     return _source("vgg19" if name == "auto" else name, path)
 
 
 def keras_home() -> Path:
-    """Returns the folder in which Keras keeps its downloads, without a home the one Keras takes."""
+    """Returns the folder of Keras' downloads, as Keras chooses it, even without a home folder."""
     home = Path(os.path.expanduser("~"))
     base = home if home.is_absolute() else Path(tempfile.gettempdir())
     return Path(os.environ.get("KERAS_HOME", base / ".keras"))
@@ -125,12 +125,12 @@ def load(source: Source) -> list[Layer]:
 
     application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}
     model = application[source.network](include_top=False, weights=None)
-    for variable in model.weights:  # Keras loads what it finds: NaN shows what a file lacks
+    for variable in model.weights:  # Keras skips missing weights: NaN reveals them
         variable.assign(np.full(variable.shape, np.nan))
     try:
-        # The old format stores by name, so that a file with the classifier on top is read as well.
+        # The old format stores by name, so files that include the classifier can be read as well.
         old = not source.path.name.endswith(".weights.h5")
-        with warnings.catch_warnings(action="ignore"):  # of missing weights: found below
+        with warnings.catch_warnings(action="ignore"):  # of missing weights: checked below
             model.load_weights(source.path, **({"by_name": True} if old else {}))
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -140,7 +140,7 @@ def load(source: Source) -> list[Layer]:
     for variable in model.weights:
         if not np.isfinite(variable.numpy()).all():
             raise InputError(
-                f"{source.path} has no sound weights for {variable.path} of Keras' {source.network}"
+                f"{source.path} has no valid weights for {variable.path} of Keras' {source.network}"
             )
     return [
         Layer(layer.name, *layer.get_weights())
@@ -154,7 +154,7 @@ def _user_file(name: str, path: Path) -> Source:
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"network.weights: no file {path}.{did_you_mean(path.name, siblings)}")
     if path.suffix != ".h5":
-        raise InputError(f"network.weights: {path} is no Keras weights file (.weights.h5 or .h5)")
+        raise InputError(f"network.weights: {path} is not a Keras file (.weights.h5 or .h5)")
     return _source(name, path)
 
 

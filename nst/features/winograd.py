@@ -1,13 +1,13 @@
-"""Convolution with 3 x 3 filters, with a quarter of the multiplications.
+"""Convolution with 3 x 3 filters in a quarter of the multiplications.
 
 Winograd's minimal filtering F(4 x 4, 3 x 3): a tile of 6 x 6 inputs gives 4 x 4 outputs by 36
 products instead of 144, ``Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`` (Lavin and Gray, "Fast Algorithms for
-Convolutional Neural Networks", 2016, section 4.3). Summed over channels, the products are matrix
-products, one for each of the 36 places in a tile.
+Convolutional Neural Networks", 2016, section 4.3). Summed over channels, these are matrix products,
+one for each of the 36 positions in a tile.
 
-It is the transpose of multiplying polynomials by way of their values at six points, of which one is
-infinity. The points decide how much rounding costs (Barabasz et al., "Error Analysis and Improving
-the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
+The method is the transpose of polynomial multiplication through values at six points, one of them
+infinity. The choice of points determines the rounding error (Barabasz et al., "Error Analysis and
+Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-WIDE = 128 * 256  # pairs of channels from which it is faster; at 128 to 128 it is even
-STEP, TILE = 4, 6  # tiles of 6 x 6, at every 4th position: they overlap by two
-# Of small fractions the most exact whose transforms fit into eight bits, and so into bfloat16;
-# Lavin and Gray's 0, ±1, ±2 make half as large an error again.
+WIDE = 128 * 256  # input times output channels from which it is faster; 128 x 128 breaks even
+STEP, TILE = 4, 6  # tiles of 6 x 6 at every 4th position, overlapping by two
+# The most accurate small fractions whose transforms are exact in eight bits, and so in bfloat16;
+# with Lavin and Gray's 0, ±1, ±2 the error is half as large again.
 POINTS = np.array([0, 1, -1, 1 / 2, -2])
 OTHERS = [np.delete(POINTS, i) for i in range(len(POINTS))]
 SCALES = [np.prod(point - others) for point, others in zip(POINTS, OTHERS, strict=True)]
-# A row, or column, for each point; the last is infinity's.
+# One row, or column, per point; the last belongs to infinity.
 B_T = np.array([[*np.poly(others)[::-1], 0] for others in OTHERS] + [np.poly(POINTS)[::-1]])
 G = np.array([*(np.vander(POINTS, 3, increasing=True).T / SCALES).T, [0, 0, 1]])
 A_T = np.array([*np.vander(POINTS, 4, increasing=True), [0, 0, 0, 1]]).T
 
 
 class Convolution:
-    """A convolution at stride 1 without padding, with a gradient as fast as itself.
+    """A convolution with stride 1 and no padding, whose gradient is equally fast.
 
-    Errors are some 1e-6 of the values at VGG19's widths in float32, twice those of TensorFlow's own
-    convolution; in bfloat16 they are 1e-2, five times as large.
+    At VGG19's widths the relative error is about 1e-6 in float32, twice that of TensorFlow's own
+    convolution; in bfloat16 it is 1e-2, five times as large.
 
     Args:
-        kernel: ``[3, 3, C, D]``. It is transformed at first use, forward and backward: few runs go
-            through a network to its end, and a transformed kernel is four times as large.
-        dtype: ``float32`` or ``bfloat16``; float16 has not the range.
+        kernel: ``[3, 3, C, D]``. It is transformed at first use, forward and backward: few runs
+            need all layers, and a transformed kernel is four times as large.
+        dtype: ``float32`` or ``bfloat16``; float16 would overflow.
     """
 
     def __init__(self, kernel: np.ndarray, dtype: tf.DType = tf.float32) -> None:
@@ -65,20 +65,20 @@ class Convolution:
 
     @cached_property
     def _backward(self) -> tf.Tensor:
-        # The gradient is a convolution with the filters turned round, from outputs to inputs.
+        # The gradient is a convolution with flipped filters, from outputs to inputs.
         return _transformed(self._kernel[::-1, ::-1].transpose(0, 1, 3, 2), self._dtype)
 
 
 def pays(kernel: np.ndarray) -> bool:
-    """Tells whether this way is faster than TensorFlow's own; on GPUs that is as fast by itself."""
+    """Returns whether this is faster than TensorFlow's own convolution; on GPUs it is not."""
     wide = kernel.shape[2] * kernel.shape[3] >= WIDE
     return wide and not tf.config.list_physical_devices("GPU")
 
 
 def _transformed(kernel: np.ndarray, dtype: tf.DType) -> tf.Tensor:
-    """``G g Gᵀ`` of every filter: ``[36, C, D]``."""
+    """Returns ``G g Gᵀ`` of every filter, ``[36, C, D]``."""
     filters = _both_axes(G) @ kernel.reshape(9, -1)
-    with tf.init_scope():  # a value to keep, also where a function is being traced
+    with tf.init_scope():  # a constant value, even while tracing a function
         return tf.constant(filters.reshape(TILE**2, *kernel.shape[2:]), dtype)
 
 
@@ -94,7 +94,7 @@ def _convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _tiles(x: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Cuts into tiles, the last ones filled up with the border: ``[36, rows * columns, C]``."""
+    """Cuts into tiles, the last padded with the border: ``[36, rows * columns, C]``."""
     _, height, width, channels = tf.unstack(tf.shape(x))
     down, across = (
         tf.minimum(tf.range(TILE)[:, None] + STEP * tf.range(count), size - 1)
@@ -105,12 +105,12 @@ def _tiles(x: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
 
 
 def _each(transform: np.ndarray, tiles: tf.Tensor) -> tf.Tensor:
-    """``M d Mᵀ`` of each tile ``d``, with ``M`` of m rows: ``[36, n, C]`` to ``[m², n, C]``."""
+    """Maps each tile ``d`` to ``M d Mᵀ``, ``M`` of m rows: ``[36, n, C]`` to ``[m², n, C]``."""
     both = tf.constant(_both_axes(transform), tiles.dtype)
     products = tf.matmul(both, tf.reshape(tiles, [TILE**2, -1]))
     return tf.reshape(products, [both.shape[0], -1, tiles.shape[2]])
 
 
 def _both_axes(transform: np.ndarray) -> np.ndarray:
-    """The matrix that does to a tile, its rows laid end to end, what ``M d Mᵀ`` does."""
+    """Returns the matrix that applies ``M d Mᵀ`` to a flattened tile."""
     return np.kron(transform, transform)

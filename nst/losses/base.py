@@ -1,7 +1,7 @@
-"""What terms of the loss compare, and what they promise.
+"""The interface of the terms of the loss, and the data they compare.
 
-A term says what is compared and how. It holds no tensor and no weight: targets and weights are
-data that each evaluation gets, so that one compiled step serves all equal terms.
+A term defines what is compared and how. It holds no tensors and no weights: targets and weights are
+arguments of each evaluation, so one compiled step serves all equal terms.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from nst.features.encoder import Features
 
 
 class View(NamedTuple):
-    """An image as terms see it.
+    """An image and its features, as terms get them.
 
     Attributes:
         image: RGB in [0, 1], ``[1, H, W, 3]``.
         features: Its normalised feature maps, ``[1, h, w, C]`` by layer.
         regions: Weights >= 0 of the positions in each of R regions, ``[1, h, w, R]`` by layer; None
-            for a single region that is the whole image.
+            for one region, the whole image.
     """
 
     image: tf.Tensor
@@ -30,7 +30,7 @@ class View(NamedTuple):
     regions: Mapping[str, tf.Tensor] | None = None
 
     def region_weights(self, layer: str) -> Sequence[tf.Tensor | None]:
-        """Weights ``[1, h, w, 1]`` of the positions, one for each region; None for the whole."""
+        """Returns the position weights ``[1, h, w, 1]`` of each region; None for a whole image."""
         if self.regions is None:
             return (None,)
         regions = self.regions[layer]
@@ -38,7 +38,7 @@ class View(NamedTuple):
 
 
 class Style(NamedTuple):
-    """A style image, and how much it counts among the others: only ratios matter."""
+    """A style image and its weight among the styles; only ratios matter."""
 
     view: View
     weight: float | tf.Tensor = 1.0
@@ -48,9 +48,9 @@ class References(NamedTuple):
     """The images that the iterate is compared with, at one scale.
 
     Attributes:
-        content: The content image, of the size of the iterate.
-        styles: The style images, one at least.
-        previous: The frame before this one, where there is one, of the size of the iterate.
+        content: The content image, of the iterate's size.
+        styles: The style images, at least one.
+        previous: The previous frame, if any, of the iterate's size.
     """
 
     content: View
@@ -62,9 +62,9 @@ class Evaluation(NamedTuple):
     """The loss at one image.
 
     Attributes:
-        total: Scalar float32, exactly the function whose gradient is given.
-        gradient: Float32, the shape of the image.
-        parts: Unweighted distances by term and part; optimizers hand them on unread.
+        total: Scalar float32, exactly the function that ``gradient`` belongs to.
+        gradient: Float32, of the image's shape.
+        parts: Unweighted distances by term and part; optimizers pass them on unread.
     """
 
     total: tf.Tensor
@@ -76,11 +76,11 @@ class Evaluation(NamedTuple):
 class Term:
     """One named part of the loss, ``weight * Σ_part part_weight * distance_part``.
 
-    Terms with equal options are equal, and share a compiled step: whatever a term computes depends
-    on its options and arguments alone. Lists among the options become tuples.
+    Terms with equal options are equal and share a compiled step, so what a term computes must
+    depend only on its options and arguments. Lists among the options become tuples.
 
     Attributes:
-        layers: Keras names of the layers it looks at; none for a term on the image itself.
+        layers: Keras names of the layers it uses; empty for a term on the image itself.
 
     Raises:
         ValueError: A layer is named twice, or the class has a weight among its options.
@@ -89,7 +89,7 @@ class Term:
     layers: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Makes the options hashable, and checks them."""
+        """Makes the options hashable and checks them."""
         for field in fields(self):
             if field.name in ("weight", "layer_weights"):  # equal terms would differ in it
                 raise ValueError(
@@ -106,33 +106,33 @@ class Term:
         return self.layers or ("image",)
 
     def target(self, references: References) -> Any:
-        """Computes what the iterate is compared with: any nest of tensors. Called per scale.
+        """Computes the target of the iterate, any nest of tensors. Called per scale.
 
         The last axis of each tensor must not depend on the size of an image.
         """
         return ()
 
     def refresh(self, target: Any, view: View, seed: tf.Tensor) -> Any:
-        """Renews what is drawn or matched, between two steps; evaluations all see one target.
+        """Renews random draws or matches between steps; all evaluations of a step share a target.
 
-        A resumed run calls it with what :meth:`target` returned: nothing else may be carried on.
+        A resumed run calls it with the return value of :meth:`target`: no other state may be kept.
 
         Args:
-            target: The one so far.
+            target: The current target.
             view: The iterate.
-            seed: ``[2]`` int64 for ``tf.random.stateless_*``, another one for each step.
+            seed: ``[2]`` int64 for ``tf.random.stateless_*``, different for each step.
 
         Returns:
-            The new target, of the same structure; ``target`` itself where nothing has changed.
+            The new target, of the same structure; ``target`` itself if nothing has changed.
         """
         return target
 
     def distances(self, view: View, target: Any) -> dict[str, tf.Tensor]:
-        """Computes the unweighted distance of each part, a scalar each.
+        """Computes the unweighted distance of each part, a scalar.
 
         Args:
             view: The iterate.
-            target: What :meth:`target` or :meth:`refresh` returned.
+            target: The return value of :meth:`target` or :meth:`refresh`.
         """
         raise NotImplementedError
 
@@ -142,7 +142,7 @@ class FeatureTerm(Term):
     """A term that compares layers of the network.
 
     Raises:
-        ValueError: No layer is named, or one twice.
+        ValueError: No layer is named, or one is named twice.
     """
 
     def __post_init__(self) -> None:
@@ -156,20 +156,20 @@ class FeatureTerm(Term):
 class AdditiveTerm(Term):
     """A term whose distances are functions of sums over positions.
 
-    The sums of an image are those of its parts, added: so huge images can be cut into tiles, and
-    work shared by devices. Terms that match or sort positions are not of this kind.
+    The sums over an image are the sums over its tiles, added, so huge images can be processed in
+    tiles or on several devices. Terms that match or sort positions are not additive.
     """
 
     def sums(self, view: View, target: Any) -> dict[str, Any]:
-        """Sums over the positions of a view: a nest of :class:`nst.losses.Sums` for each part."""
+        """Sums over positions: returns a nest of :class:`nst.losses.Sums` for each part."""
         raise NotImplementedError
 
     def compare(self, sums: Mapping[str, Any], target: Any) -> dict[str, tf.Tensor]:
-        """Makes the distances of sums: a scalar for each part."""
+        """Computes the distances from sums: a scalar for each part."""
         raise NotImplementedError
 
     def distances(self, view: View, target: Any) -> dict[str, tf.Tensor]:
-        """The distances of the whole view."""
+        """Computes the distances of the whole view."""
         return self.compare(self.sums(view, target), target)
 
 

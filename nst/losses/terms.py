@@ -1,4 +1,4 @@
-"""The terms that ship: content, style as statistics of features, total variation."""
+"""The built-in terms: content, style as statistics of features, total variation."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from nst.losses.functional import Sums, blend, mean, positions
 
 @dataclass(frozen=True)
 class Content(FeatureTerm, AdditiveTerm):
-    """What is where: feature maps themselves (Gatys et al. 2015, eq. 1). Regions play no part."""
+    """The content term: compares feature maps (Gatys et al. 2015, eq. 1). Ignores regions."""
 
     def target(self, references: References) -> dict[str, tf.Tensor]:
-        """The content image's feature maps."""
+        """Returns the content image's feature maps."""
         return {layer: references.content.features[layer] for layer in self.layers}
 
     def sums(self, view: View, target: Any) -> dict[str, Sums]:
-        """Squared differences for each layer."""
+        """Sums the squared differences for each layer."""
         return {k: functional.content_sums(view.features[k], target[k]) for k in self.layers}
 
     def compare(self, sums: Mapping[str, Sums], target: Any) -> dict[str, tf.Tensor]:
-        """Mean squared differences."""
+        """Returns the mean squared difference for each layer."""
         return {layer: mean(squares) for layer, squares in sums.items()}
 
 
 @dataclass(frozen=True)
 class StatisticTerm(FeatureTerm, AdditiveTerm):
-    """A term that compares mean statistics of features, wherever in the image they are.
+    """A term that compares mean statistics of features, regardless of position.
 
-    A subclass says what is summed and how far two means are apart. Several styles are blended as
-    the weighted mean of their statistics; each region is compared with the same one of the styles,
-    and the distance of a layer is the mean over regions.
+    A subclass defines the statistics and the distance of two means. Several styles are blended as
+    the weighted mean of their statistics. Each region is compared with the same region of the
+    styles; the distance of a layer is the mean over regions.
     """
 
     def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> Any:
-        """Sums something over positions.
+        """Sums the statistics over positions.
 
         Args:
             features: ``[1, h, w, C]``.
-            weights: Of the positions, ``[1, h, w, 1]``; None for one each.
+            weights: Weights of the positions, ``[1, h, w, 1]``; None for 1 each.
 
         Returns:
             A nest of tensors.
@@ -52,11 +52,11 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
         raise NotImplementedError
 
     def distance(self, means: Any, target: Any) -> tf.Tensor:
-        """How far statistics divided by the number of positions are from a target's, a scalar."""
+        """Returns the distance of mean statistics from those of the target, a scalar."""
         raise NotImplementedError
 
     def target(self, references: References) -> dict[str, Any]:
-        """The blended means of the styles: for each layer one nest a region."""
+        """Returns the blended mean statistics of the styles: per layer, one nest per region."""
         means = [
             {k: [mean(s) for s in sums] for k, sums in self.sums(style.view, ()).items()}
             for style in references.styles
@@ -65,7 +65,7 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
         return blended
 
     def sums(self, view: View, target: Any) -> dict[str, list[Sums]]:
-        """The statistics of each layer, one a region."""
+        """Returns the statistics of each layer, one per region."""
         return {
             layer: [
                 Sums(self.statistics(features, weights), positions(features, weights))
@@ -75,7 +75,7 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
         }
 
     def compare(self, sums: Mapping[str, list[Sums]], target: Any) -> dict[str, tf.Tensor]:
-        """The mean distance of the regions for each layer."""
+        """Returns the mean distance over the regions, for each layer."""
         return {
             layer: tf.reduce_mean(
                 [
@@ -89,25 +89,25 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
 
 @dataclass(frozen=True)
 class Gram(StatisticTerm):
-    """Which features occur together, wherever: Gram matrices (Gatys et al. 2015, eq. 3-5)."""
+    """The style term: compares Gram matrices of features (Gatys et al. 2015, eq. 3-5)."""
 
     def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
-        """Products of all pairs of channels, ``[C, C]``."""
+        """Sums the products of all pairs of channels, ``[C, C]``."""
         return functional.gram_sums(features, weights).total
 
     def distance(self, means: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        """Mean squared difference of Gram matrices."""
+        """Returns the mean squared difference of Gram matrices."""
         return functional.gram_distance(means, target)
 
 
 @dataclass(frozen=True)
 class TotalVariation(AdditiveTerm):
-    """How restless the image is, see :func:`nst.losses.functional.total_variation`."""
+    """Total variation of the image, see :func:`nst.losses.functional.total_variation`."""
 
     def sums(self, view: View, target: Any) -> dict[str, tuple[Sums, Sums]]:
-        """Squared differences of vertical and of horizontal neighbours."""
+        """Sums the squared differences of vertical and of horizontal neighbours."""
         return {"image": functional.variation_sums(view.image)}
 
     def compare(self, sums: Mapping[str, tuple[Sums, Sums]], target: Any) -> dict[str, tf.Tensor]:
-        """The total variation."""
+        """Returns the total variation."""
         return {"image": tf.add_n([mean(direction) for direction in sums["image"]])}

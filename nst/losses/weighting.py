@@ -1,4 +1,4 @@
-"""How much each term counts, and each of its parts: data of an objective, no part of a term."""
+"""The weights of terms and of their parts: data of the objective, not of the terms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nst.losses.base import Term
 
 
 class Weights(NamedTuple):
-    """Effective weights: of a term, and of its parts within it."""
+    """Effective weights of a term and of its parts within it."""
 
     term: float
     parts: Mapping[str, float]
@@ -20,12 +20,12 @@ def weigh(term: Term, weight: float, part_weights: Sequence[float] | None = None
 
     Args:
         term: The term.
-        weight: Of the whole term, >= 0.
-        part_weights: One number >= 0 for each of its parts (of most terms: the layers); None for
-            equal ones with sum 1 (Gatys et al. 2015, eq. 5).
+        weight: Weight of the whole term, >= 0.
+        part_weights: One number >= 0 for each of its parts (for most terms, the layers); None for
+            equal weights with sum 1 (Gatys et al. 2015, eq. 5).
 
     Raises:
-        ValueError: A weight is negative, or their number is not that of the parts.
+        ValueError: A weight is negative, or there are not as many as parts.
     """
     parts = term.parts
     shares = [1 / len(parts)] * len(parts) if part_weights is None else list(part_weights)
