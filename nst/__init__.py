@@ -73,7 +73,7 @@ def stylize(
         return transfer(config, None, given, watch).image
     run_folder = RunFolder(Path(folder))
     run_folder.path.mkdir(parents=True, exist_ok=True)
-    with run_folder.locked(), run_folder.telling():
+    with run_folder.locked(), run_folder.reporting():
         return transfer(config, run_folder.path, given, watch).image
 
 

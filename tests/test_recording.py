@@ -101,12 +101,12 @@ def test_what_is_not_finite_is_null_in_json() -> None:
 
 def test_an_error_before_the_recording_is_told(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    with pytest.raises(MemoryError), folder.telling():
+    with pytest.raises(MemoryError), folder.reporting():
         raise MemoryError("no room")
     assert folder.status["reason"] == "MemoryError: no room"
     folder.write_status("interrupted", reason="earlier")
     before = (tmp_path / "status.json").read_bytes()
-    with pytest.raises(InputError), folder.telling():
+    with pytest.raises(InputError), folder.reporting():
         raise InputError("the resumed run did not get as far as its record")
     assert (tmp_path / "status.json").read_bytes() == before
 

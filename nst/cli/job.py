@@ -37,7 +37,7 @@ def task(config: DictConfig) -> float:
     folder = RunFolder(Path(context.runtime.output_dir))
     sweeping = context.mode == RunMode.MULTIRUN
     try:
-        with folder.locked(), folder.telling(), working():
+        with folder.locked(), folder.reporting(), working():
             metrics = _metrics(_meant(config, here), folder, sweeping)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:

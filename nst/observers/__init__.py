@@ -1,4 +1,4 @@
-"""What watches a run: each observer on its own, none can stop it."""
+"""Observers of a run: independent of each other, and unable to stop it."""
 
 from nst.observers.base import Observer, Observers, RunContext
 from nst.observers.files import Checkpoints, Metrics, Snapshots

@@ -1,4 +1,4 @@
-"""The protocol of observers, and the group of them that a run has."""
+"""The interface of observers, and the group of observers of a run."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunContext:
-    """What observers know of a run before its first step.
+    """What observers get before the first step of a run.
 
     Attributes:
-        folder: Where the run writes.
-        config: The resolved configuration, YAML.
-        hparams: The settings, flat, each bool, int, float or str.
+        folder: The run folder.
+        config: The resolved configuration as YAML.
+        hparams: The settings as a flat mapping.
         content: The content image at full size, ``[H, W, 3]``.
         styles: The style images, ``[h, w, 3]`` each.
-        scales: Coarse to fine.
-        first_step: 0, or the first one of a resumed run.
-        state: Returns what a checkpoint holds.
-        encode: Makes a PNG file of an image ``[H, W, 3]``, provenance included.
+        scales: The scales, coarse to fine.
+        first_step: 0, or the first step of a resumed run.
+        state: Returns the content of a checkpoint.
+        encode: Encodes an image ``[H, W, 3]`` as PNG, including provenance.
     """
 
     folder: RunFolder
@@ -42,25 +42,25 @@ class RunContext:
 
     @property
     def steps(self) -> int:
-        """Updates planned in all."""
+        """Total number of planned updates."""
         return sum(scale.steps for scale in self.scales)
 
 
 class Observer:
-    """Watches a run; the methods do nothing unless overridden."""
+    """Observes a run; the methods do nothing unless overridden."""
 
     def start(self, run: RunContext) -> None:
         """Called once, before the first step."""
 
     def step(self, record: Record) -> None:
-        """Called with every record, the last one being of the result."""
+        """Called with every record; the last one is the result's."""
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Called once at the end, however the run ends; metrics are empty unless it completed."""
 
 
 class Observers:
-    """The observers of a run. One that fails is left out from then on, and the run goes on.
+    """The observers of a run. One that fails is disabled, and the run continues.
 
     Attributes:
         failures: A line for each observer that failed, for ``status.json``.
@@ -71,22 +71,22 @@ class Observers:
         self.failures: list[str] = []
 
     def start(self, run: RunContext) -> None:
-        """Tells every observer, in order."""
-        self._tell("start", run)
+        """Notifies every observer, in order."""
+        self._notify("start", run)
 
     def step(self, record: Record) -> None:
-        """Tells every observer, in order."""
-        self._tell("step", record)
+        """Notifies every observer, in order."""
+        self._notify("step", record)
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Tells every observer, in order."""
-        self._tell("finish", metrics)
+        """Notifies every observer, in order."""
+        self._notify("finish", metrics)
 
-    def _tell(self, event: str, argument: Any) -> None:
+    def _notify(self, event: str, argument: Any) -> None:
         for name, observer in list(self._active.items()):
             try:
                 getattr(observer, event)(argument)
-            except Exception as error:  # whatever an observer meets, the picture comes first
-                log.exception("observer %s failed at %s and is left out from here on", name, event)
-                self.failures.append(f"observer {name} failed at {event}: {error!r}")
+            except Exception as error:  # no observer may cost the picture
+                log.exception("observer %s failed in %s and is disabled", name, event)
+                self.failures.append(f"observer {name} failed in {event}: {error!r}")
                 del self._active[name]

@@ -12,7 +12,7 @@ from nst.runs.folder import HISTORY, to_json
 
 
 def due(record: Record, every: int) -> bool:
-    """Tell whether an observer with this cadence acts on a record; it always does on the last."""
+    """Return whether an observer with this cadence acts on a record; always true for the last."""
     return record.step % every == 0 or record.last
 
 
@@ -20,7 +20,7 @@ class Metrics(Observer):
     """Writes ``metrics.jsonl``, one object per line, flushed at once.
 
     Args:
-        every: Steps between lines, >= 1.
+        every: Number of steps between lines, >= 1.
     """
 
     def __init__(self, every: int = 1) -> None:
@@ -28,7 +28,7 @@ class Metrics(Observer):
         self._file: IO[str] | None = None
 
     def start(self, run: RunContext) -> None:
-        """Open the file; lines after the checkpoint that a run resumes from are dropped."""
+        """Open the file; in a resumed run, drop the lines after the checkpoint."""
         kept = [line for line in run.folder.history() if line["step"] < run.first_step]
         path = run.folder.path / HISTORY
         write_atomic(path, "".join(to_json(line) + "\n" for line in kept).encode())
@@ -48,7 +48,7 @@ class Metrics(Observer):
 
 
 def as_line(record: Record) -> dict[str, Any]:
-    """Make the object of a line; layers are named ``term/layer``."""
+    """Return the object of a line; layers are named ``term/layer``."""
     return {
         "step": record.step,
         "scale": record.scale,
@@ -66,14 +66,14 @@ class Snapshots(Observer):
     """Writes the image as ``snapshots/<step>.png``.
 
     Args:
-        every: Steps between files, >= 1.
+        every: Number of steps between files, >= 1.
     """
 
     def __init__(self, every: int) -> None:
         self._every = every
 
     def start(self, run: RunContext) -> None:
-        """Make the folder."""
+        """Create the folder."""
         self._run, self._folder = run, run.folder.path / "snapshots"
         self._folder.mkdir(exist_ok=True)
 
@@ -85,10 +85,10 @@ class Snapshots(Observer):
 
 
 class Checkpoints(Observer):
-    """Keeps what ``resume=`` needs in ``checkpoints/latest.npz``.
+    """Writes what ``resume=`` needs to ``checkpoints/latest.npz``.
 
     Args:
-        every: Steps between checkpoints, >= 1; a kill loses at most that many.
+        every: Number of steps between checkpoints, >= 1; a kill loses at most as many.
     """
 
     def __init__(self, every: int) -> None:

@@ -1,4 +1,4 @@
-"""A bar below the cell of a Jupyter notebook. It needs no widgets."""
+"""A progress bar below the cell of a Jupyter notebook; needs no widgets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _EVERY = 0.2  # seconds between updates
 
 
 def bar(steps: int) -> Callable[[Record], None] | None:
-    """Show a bar in a notebook.
+    """Show a progress bar in a notebook.
 
     Args:
-        steps: Planned in all.
+        steps: Total number of planned steps.
 
     Returns:
-        A function that moves the bar to a record; None outside of Jupyter.
+        A function that moves the bar to a record; None outside Jupyter.
     """
-    if "IPython" not in sys.modules:  # whoever runs Jupyter has imported it
+    if "IPython" not in sys.modules:  # Jupyter has imported it
         return None
     from IPython.core.getipython import get_ipython
     from IPython.display import HTML, display

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, log lines elsewhere."""
+"""The progress of a run: a bar on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Progress(Observer):
     """Shows scale, step, losses, speed and time left.
 
     Args:
-        seconds: Between log lines where there is no terminal of our own, > 0.
+        seconds: Time between log lines where there is no bar, > 0.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -1,7 +1,7 @@
-"""The event file: curves, images, configuration and hparams of a run.
+"""The event file: scalars, images, configuration and hparams of a run.
 
-TensorBoard sorts by name and opens its table with the first five metrics. The names here put
-``final/`` first among the numbers and ``result`` first among the pictures.
+TensorBoard sorts by name and initially shows the first five metrics in its table. The names here
+put ``final/`` first among the scalars and ``result`` first among the images.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class TensorBoard(Observer):
     """Writes scalars, images, the configuration and hparams for TensorBoard.
 
     Args:
-        scalars_every: Steps between points of the curves, >= 1.
-        images_every: Steps between images, >= 1.
+        scalars_every: Number of steps between scalars, >= 1.
+        images_every: Number of steps between images, >= 1.
     """
 
     def __init__(self, scalars_every: int, images_every: int) -> None:
@@ -35,7 +35,7 @@ class TensorBoard(Observer):
         self._last: tuple[int, float] | None = None
 
     def start(self, run: RunContext) -> None:
-        """Open the file; write what does not change."""
+        """Open the file and write everything that is constant."""
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run.folder.path))
         finest = run.scales[-1]
@@ -45,15 +45,15 @@ class TensorBoard(Observer):
             for number, style in enumerate(run.styles, start=1):
                 name = "style" if len(run.styles) == 1 else f"style_{number}"
                 tf.summary.image(f"source/{name}", _at_most(style, long_side)[None])
-            # Fenced, or it is one paragraph.
+            # Fenced, else Markdown makes it one paragraph.
             tf.summary.text("config", f"```yaml\n{run.config}\n```")
-            # Runs of one trial_id share a row, and jobs of two sweeps may have the same name.
+            # Runs with the same trial_id share a row, and jobs of two sweeps may share a name.
             path = run.folder.path.absolute()
             hparams.hparams(dict(run.hparams), trial_id=f"{path.name} in {path.parent}")
-            self._writer.flush()  # TensorBoard can show the images while the first step compiles
+            self._writer.flush()  # shows the images while the first step compiles
 
     def step(self, record: Record) -> None:
-        """Write the points of the curves and, at its own cadence, the image."""
+        """Write the scalars and the image, each when due."""
         with self._writer.as_default(record.step):
             if record.step == self._run.first_step:
                 tf.summary.experimental.write_raw_pb(layout(record), record.step)
@@ -66,7 +66,7 @@ class TensorBoard(Observer):
                 self._writer.flush()
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Write the final metrics, by which the hparams table can be sorted, and close the file."""
+        """Write the final metrics, shown in the hparams table, and close the file."""
         with self._writer.as_default(self._run.steps):
             for name in FINAL:
                 if name in metrics:
@@ -81,12 +81,12 @@ class TensorBoard(Observer):
 
 
 def _at_most(image: Pixels, long_side: int) -> Pixels:
-    """Shrink to the run's size: photographs at full size would take 100 MB per run."""
+    """Shrink to the size of the run: photographs at full size would take 100 MB per run."""
     return resize(image, fit(image.shape[:2], min(long_side, max(image.shape[:2]))))
 
 
 def layout(record: Record) -> bytes:
-    """Make the page of custom scalars: one chart per term, with the curves of all runs.
+    """Return the layout of the custom scalars page: one chart per term with all runs.
 
     TensorBoard merges the layouts of all runs; equal charts appear once.
     """
@@ -105,7 +105,7 @@ def layout(record: Record) -> bytes:
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """Name the numbers of a record as TensorBoard shows them."""
+    """Return the scalars of a record, by tag."""
     return {
         "loss/total": record.total,
         **{f"loss_raw/{term}": value for term, value in record.raw.items()},

@@ -101,7 +101,7 @@ class RunFolder:
             return True
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
+    def reporting(self) -> Iterator[None]:
         """Records an error that occurs before the recording starts.
 
         A resumed run that fails before that keeps the status it had.
@@ -112,7 +112,7 @@ class RunFolder:
         except BaseException as error:
             now = self._status_bytes()
             if now is None or (now != before and self.status.get("status") == "running"):
-                self._tell(error)
+                self._report(error)
             raise
 
     def check(self, identity: str, config: DictConfig) -> None:
@@ -172,7 +172,7 @@ class RunFolder:
         path = self.path / STATUS
         return path.read_bytes() if path.is_file() else None
 
-    def _tell(self, error: BaseException) -> None:
+    def _report(self, error: BaseException) -> None:
         status, reason = outcome(error)
         try:
             self.write_status(status, reason=reason)
