@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,6 +21,22 @@ hypothesis.settings.register_profile("nst", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("nst")
 
 
+MARKS = {  # of whole files
+    "cli": "messages packaging recording replay run sweep tensorboard torture",
+    "notebook": "walkthrough",
+    "slow": "packaging pictures quality replay run sweep torture walkthrough",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks whole files, and puts lint and types first."""
+    for item in items:
+        for mark, files in MARKS.items():
+            if item.path.stem.removeprefix("test_") in files.split():
+                item.add_marker(mark)
+    items.sort(key=lambda item: item.path.stem != "test_quality")
+
+
 def paint(height: int, width: int, seed: int) -> np.ndarray:
     """Waves of three colours and some grain, float32 `[height, width, 3]` in [0, 1]."""
     random = np.random.default_rng(seed)
@@ -27,6 +44,14 @@ def paint(height: int, width: int, seed: int) -> np.ndarray:
     down, across = random.uniform(-0.6, 0.6, (2, 3))
     waves = 0.5 + 0.3 * np.sin(down * rows + across * columns + random.uniform(0, 6, 3))
     return (waves + random.uniform(-0.2, 0.2, (height, width, 3))).astype(np.float32)
+
+
+def saved_and_loaded(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A state by way of a file, as a resumed run gets it."""
+    file = io.BytesIO()
+    np.savez(file, **state)
+    file.seek(0)
+    return dict(np.load(file, allow_pickle=False))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import saved_and_loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -233,13 +233,6 @@ def test_gradients_of_terms_are_measured_at_the_start_of_a_scale_and_every_few_s
     measured = [record.step for record in records if set(record.gradient) == {"total", *TERMS}]
     assert measured == [0, 3, 5, 6, 9]
     assert all(set(r.gradient) == {"total"} for r in records if r.step not in measured)
-
-
-def saved_and_loaded(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    file = io.BytesIO()
-    np.savez(file, **state)
-    file.seek(0)
-    return dict(np.load(file, allow_pickle=False))
 
 
 def essence(record: Record) -> tuple[object, ...]:

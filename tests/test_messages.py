@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -13,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import ROOT, python
 from PIL import Image
 
 from nst import __version__
 from nst.config import groups
 from nst.features.weights import layer_channels
 
-ROOT = Path(__file__).resolve().parent.parent
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled"]
 OWN += ["optimizer=adam", "loss=[content,style,tv]", "size=16", "steps=1"]
 VALID = f"Valid: {', '.join(layer_channels('bundled'))}"
@@ -234,19 +233,6 @@ print(json.dumps(answers))
 """
 
 
-def python(arguments: list[str], folder: Path, text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the commands are given: two pictures, and files that are none."""
@@ -273,7 +259,7 @@ def answers(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     cases |= {
         case: case.split(" ") for case in ("--help", "--version", "--cfg job", "--cfg job -p loss")
     }
-    done = python(["-c", ASK], folder, json.dumps(cases))
+    done = python("-c", ASK, cwd=folder, text=json.dumps(cases))
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -348,7 +334,7 @@ def test_the_command_itself_says_the_same(
     case: str, folder: Path, answers: Mapping[str, Mapping[str, Any]]
 ) -> None:
     before = sorted(folder.iterdir())
-    done = python(["-m", "nst.run", *own(case), *case.split(" ")], folder)
+    done = python("-m", "nst.run", *own(case), *case.split(" "), cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == answers[case]["err"]
     assert sorted(folder.iterdir()) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import saved_and_loaded
 
 from nst.optimizers import LBFGS, Diverged, Evaluation, FirstOrder, Optimizer
 from nst.optimizers.first_order import by_name
@@ -57,13 +57,6 @@ def take(optimizer: Optimizer, objective: Callable[[tf.Tensor], Evaluation], cou
     for _ in range(count):
         optimizer.step(objective)
     return optimizer.image.numpy().tobytes() + optimizer.result.numpy().tobytes()
-
-
-def saved_and_loaded(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    file = io.BytesIO()
-    np.savez(file, **state)
-    file.seek(0)
-    return dict(np.load(file, allow_pickle=False))
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from command_line import ROOT, python
 
 import nst
 
-ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 300  # s
 SOURCES = ("nst", "conf", "pyproject.toml", "README.md")
 
 
-def python(*arguments: str, cwd: Path, path: Path | None = None) -> str:
-    """What a Python process says; its modules come from ``path`` first."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(path or "")},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+def said(*arguments: str, cwd: Path, path: Path | str = "") -> str:
+    """What a Python process says."""
+    done = python(*arguments, cwd=cwd, path=path)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -43,7 +31,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, copy)
-    python("-m", "pip", "wheel", "./source", "--no-deps", "-q", "-w", "built", cwd=folder)
+    said("-m", "pip", "wheel", "./source", "--no-deps", "-q", "-w", "built", cwd=folder)
     (found,) = (folder / "built").glob("*.whl")
     return found
 
@@ -88,7 +76,7 @@ def test_it_names_licence_command_and_dependencies(installed: Path) -> None:
 
 def test_installed_it_finds_its_own_configuration(installed: Path, tmp_path: Path) -> None:
     show = "import nst.config.composition as c; print(c.__file__); print(c.CONF_DIR)"
-    module, conf = python("-c", show, cwd=tmp_path, path=installed).split()
+    module, conf = said("-c", show, cwd=tmp_path, path=installed).split()
     assert Path(module) == installed / "nst" / "config" / "composition.py", (
         "the checkout was imported"
     )
@@ -97,16 +85,16 @@ def test_installed_it_finds_its_own_configuration(installed: Path, tmp_path: Pat
 
 def test_installed_it_says_what_the_checkout_says(installed: Path, tmp_path: Path) -> None:
     shown = ("-m", "nst.run", "--cfg", "job", "experiment=gatys2015", "alpha=3")
-    there = python(*shown, cwd=tmp_path, path=installed)
+    there = said(*shown, cwd=tmp_path, path=installed)
     assert there.startswith("alpha: 3.0\n")
     assert "nst.optimizers.LBFGS" in there
-    assert there == python(*shown, cwd=tmp_path, path=ROOT)
+    assert there == said(*shown, cwd=tmp_path, path=ROOT)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_installed_the_console_script_works(installed: Path, tmp_path: Path) -> None:
     script = "import sys; from nst.run import main; sys.argv = ['nst', '--help']; main()"
-    assert "starry" in python("-c", script, cwd=tmp_path, path=installed)
+    assert "starry" in said("-c", script, cwd=tmp_path, path=installed)
 
 
 def test_installed_it_finds_its_pictures_and_weights(installed: Path, tmp_path: Path) -> None:
@@ -117,6 +105,6 @@ from nst.sources import gather
 inputs = gather(compose(["network=bundled"]))
 print(inputs.content.source, inputs.styles[0].picture.source, inputs.network.path, sep="\\n")
 """
-    paths = python("-c", gather, cwd=tmp_path, path=installed).splitlines()
+    paths = said("-c", gather, cwd=tmp_path, path=installed).splitlines()
     assert len(paths) == 3
     assert all(Path(path).is_relative_to(installed) for path in paths)

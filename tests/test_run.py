@@ -11,15 +11,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 import pytest
+from command_line import PATIENCE, ROOT, contents, python, until
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -32,8 +33,6 @@ from nst.errors import InputError
 from nst.runs.folder import RunFolder
 from nst.runtime import import_tensorflow
 
-ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 300  # s
 STEPS, EVERY = 150, 5
 OWN = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
 OWN += ["optimizer=adam", "init=blend", "pyramid=sqrt2", "pyramid.min_size=16"]
@@ -70,17 +69,9 @@ def begin(here: Path, *overrides: str, terminal: bool = False) -> Command:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
     environment |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "120"}
     ours, theirs = os.openpty() if terminal else (None, subprocess.PIPE)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nst.run", *OWN, *overrides],
-        cwd=here,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        text=True,
-        # A shell in the background has its children ignore Ctrl-C, and they theirs.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    command = Command(
+        command_line.begin(*OWN, *overrides, cwd=here, env=environment, stderr=theirs), ours
     )
-    command = Command(process, ours)
     if terminal:
         os.close(theirs)
         threading.Thread(target=drain, args=(command,), daemon=True).start()
@@ -95,21 +86,6 @@ def drain(command: Command) -> None:
             command.shown.append(text)
     except OSError:  # how Linux says that the other end is closed
         os.close(command.terminal)
-
-
-def until(path: Path, command: Command) -> None:
-    """Waits until a run has written a file."""
-    deadline = time.monotonic() + PATIENCE
-    while not path.exists():
-        assert command.process.poll() is None, command.wait().said
-        assert time.monotonic() < deadline, f"{path} never came"
-        time.sleep(0.005)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder by its name."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +129,7 @@ def stopped(here: Path) -> Iterator[Mapping[str, tuple[Command, Path]]]:
     }
     try:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            until(paths[name] / "checkpoints" / "latest.npz", commands[name])
+            until(commands[name].process, paths[name] / "checkpoints" / "latest.npz")
             commands[name].process.send_signal(getattr(signal, name))
         yield {name: (command.wait(), paths[name]) for name, command in commands.items()}
     finally:
@@ -297,21 +273,13 @@ def killed(here: Path) -> dict[str, Any]:
     """A run that is killed after its first checkpoint, and what there is of it then and after."""
     folder = here / "killed"
     command = begin(here, "hydra.run.dir=killed")
-    until(folder / "checkpoints" / "latest.npz", command)
+    until(command.process, folder / "checkpoints" / "latest.npz")
     command.process.send_signal(signal.SIGKILL)
     command.wait()
     run = RunFolder(folder)
     found = {"status": run.status, "lines": run.history(), "files": contents(folder)}
     found["checkpoint"] = run.load_checkpoint()
-    resumed = subprocess.run(
-        [sys.executable, "-m", "nst.run", "resume=killed"],
-        cwd=here,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    resumed = python("-m", "nst.run", "resume=killed", cwd=here)
     return {**found, "killed": command, "resumed": resumed, "folder": folder}
 
 

@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 import pytest
+from command_line import PATIENCE, ROOT, changes, contents, python, until
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from PIL import Image
 
@@ -24,8 +25,6 @@ from nst.config.overrides import parse
 from nst.runs.folder import RunFolder
 from nst.sweeps.plan import of_all_jobs, plan_sweep
 
-ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 300  # s
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"]
 OWN += ["pyramid=single", "optimizer=adam", "observer=[metrics,checkpoints,progress]"]
 OWN += ["runtime.threads=1"]
@@ -44,16 +43,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def begin(here: Path, *overrides: str) -> subprocess.Popen[str]:
     """Starts a sweep, as a terminal does: in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "nst.run", "-m", *OWN, *overrides],
-        cwd=here,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        # A shell in the background has its children ignore Ctrl-C, and they theirs.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    return command_line.begin(
+        "-m", *OWN, *overrides, cwd=here, stderr=subprocess.STDOUT, start_new_session=True
     )
 
 
@@ -61,15 +52,6 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Waits for the end; returns exit status and what was said."""
     said, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, said
-
-
-def until(process: subprocess.Popen[str], *paths: Path) -> None:
-    """Waits until all files are there."""
-    deadline = time.monotonic() + PATIENCE
-    while not all(path.exists() for path in paths):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, f"{paths} never came"
-        time.sleep(0.01)
 
 
 def states(sweep: Path) -> dict[str, str]:
@@ -81,10 +63,9 @@ def pictures(sweep: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in sorted(sweep.glob("*/result.png"))}
 
 
-def contents(folder: Path) -> dict[Path, tuple[bytes, int]]:
-    """Every file below a folder, with its bytes and when it was changed."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+def stamped(folder: Path) -> tuple[dict[str, bytes], dict[str, int]]:
+    """Every file below a folder, and when it was changed."""
+    return contents(folder), changes(folder)
 
 
 def checkpoint(sweep: Path, job: str) -> Path:
@@ -170,7 +151,7 @@ def history(here: Path) -> dict[str, Any]:
     until(first, checkpoint(sweep, "1_alpha=1000"))
     first.send_signal(signal.SIGINT)
     found["Ctrl-C"] = (*end(first), states(sweep))
-    found["before"] = contents(sweep / "0_alpha=100")
+    found["before"] = stamped(sweep / "0_alpha=100")
 
     second = begin(here, *command)
     until(second, checkpoint(sweep, "2_alpha=10000"))
@@ -182,7 +163,7 @@ def history(here: Path) -> dict[str, Any]:
     alone = begin(here, *LONG, "steps=800", "hydra.sweep.dir=uninterrupted")
     found["finished"] = (*end(third), states(sweep))
     assert end(alone)[0] == 0
-    found["after"] = contents(sweep / "0_alpha=100")
+    found["after"] = stamped(sweep / "0_alpha=100")
     return found
 
 
@@ -292,16 +273,7 @@ print(json.dumps([status, err.getvalue()]))
 
 def answer(here: Path, *overrides: str) -> tuple[int, str]:
     """Asks for a sweep that cannot be."""
-    done = subprocess.run(
-        [sys.executable, "-c", ASK],
-        cwd=here,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        input=json.dumps(["-m", *OWN, *overrides]),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = python("-c", ASK, cwd=here, text=json.dumps(["-m", *OWN, *overrides]))
     assert done.returncode == 0, done.stderr
     status, said = json.loads(done.stdout.splitlines()[-1])
     return status, said
@@ -354,7 +326,7 @@ def test_an_old_folder_that_does_not_fit_is_refused_and_left_alone(
         path.write_bytes(path.read_bytes()[:9])
     elif case == "file":
         command[-1] = "hydra.sweep.dir=photo.png/sweep"
-    before, beside = contents(job.parent), sorted(here.iterdir())
+    before, beside = stamped(job.parent), sorted(here.iterdir())
     if case == "busy":
         with folder.locked():
             status, said = answer(here, *command)
@@ -366,7 +338,7 @@ def test_an_old_folder_that_does_not_fit_is_refused_and_left_alone(
     assert said.startswith(f"nst: {line}")
     assert said.count("\n") == 1
     assert status == 2
-    assert contents(job.parent) == before
+    assert stamped(job.parent) == before
     assert sorted(here.iterdir()) == beside
 
 
@@ -476,16 +448,7 @@ print(json.dumps([graphs, memory]))
 
 def jobs_of_a_process(here: Path, own: Sequence[str], jobs: Sequence[Sequence[str]]) -> list[Any]:
     """Runs jobs one after the other; returns the graphs traced and the memory (kB) after each."""
-    done = subprocess.run(
-        [sys.executable, "-c", JOBS_OF_A_PROCESS],
-        cwd=here,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        input=json.dumps([own, jobs]),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = python("-c", JOBS_OF_A_PROCESS, cwd=here, text=json.dumps([own, jobs]))
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout.splitlines()[-1]))
 

@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 900  # s, on a machine that is busy with other things
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kills", "disks", "fuzz"])
 def test_nothing_is_lost(kind: str) -> None:
     done = subprocess.run(
