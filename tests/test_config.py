@@ -157,7 +157,8 @@ def test_a_command_line_value_wins_over_an_experiment() -> None:
 def documented() -> dict[str, tuple[str, str]]:
     """Every key of conf/ by its full name, with a value and the comment on its line."""
     found = dict(commented(CONF_DIR / "config.yaml"))
-    for group, option in OTHERS:
+    shared = {path.parent.name: "_base" for path in CONF_DIR.glob("*/_base.yaml")}
+    for group, option in [*((g, o) for g, o in OTHERS if g not in shared), *shared.items()]:
         for key, entry in commented(CONF_DIR / group / f"{option}.yaml").items():
             if not key.startswith(("defaults", "hydra.")):
                 found[f"{group}.{key.removeprefix('runtime.')}"] = entry
@@ -166,10 +167,12 @@ def documented() -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize(("group", "option"), [*OTHERS, (".", "config")])
 def test_every_key_has_a_comment(group: str, option: str) -> None:
+    base = CONF_DIR / group / "_base.yaml"
+    shared = commented(base) if base.is_file() else {}
     bare = [
         key
         for key, (_, comment) in commented(CONF_DIR / group / f"{option}.yaml").items()
-        if not re.search(r"\w\w|>=? ?\d", comment)
+        if not re.search(r"\w\w|>=? ?\d", shared[key][1] if key in shared else comment)
     ]
     assert not bare
 

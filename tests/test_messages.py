@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import ROOT, python
+from command_line import python
 from PIL import Image
 
 from nst import __version__
-from nst.config import groups
+from nst.config import groups, options
 from nst.features.weights import layer_channels
 
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled"]
@@ -285,8 +285,8 @@ def test_wrong_input_is_answered_in_one_line(
 def test_every_option_is_named_where_one_is_wrong(answers: Mapping[str, Mapping[str, Any]]) -> None:
     answer = answers["style=stary"]["err"]
     assert PICTURE in answer
-    for style in (ROOT / "conf" / "style").glob("*.yaml"):
-        assert style.stem in answer.partition("Valid: ")[2].rstrip().split(", ")
+    for style in options("style"):
+        assert style in answer.partition("Valid: ")[2].rstrip().split(", ")
 
 
 def test_help_is_a_page_for_people(answers: Mapping[str, Mapping[str, Any]]) -> None:
@@ -297,8 +297,9 @@ def test_help_is_a_page_for_people(answers: Mapping[str, Mapping[str, Any]]) -> 
         assert f"  {handle}" in page
     for group in groups():
         assert f"\n  {group} " in page
-        for option in (ROOT / "conf" / group).glob("*.yaml"):
-            assert option.stem in page
+        for option in options(group):
+            assert option in page
+    assert "_base" not in page
     assert page.count("\n  python -m nst.run ") >= 5
     assert max(map(len, page.splitlines())) <= 110
 

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.filterwarnings("default")  # Jupyter's client has warnings of its own
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "scripts" / "walkthrough.py"
 NOTEBOOK = SOURCE.with_suffix(".ipynb")

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from nst.compare.load import RunRecord
-from nst.config import CONF_DIR
+from nst.config import option, options
 from nst.config.settings import FEEDS, Settings, Value, flat, settings_of
 
 IMAGES = ("content", "style")
@@ -95,21 +95,21 @@ def _add_hashes(role: str, runs: Sequence[RunRecord], settings: Sequence[Setting
 
 def _name_options(group: str, settings: Sequence[Settings]) -> None:
     """Replaces a group's keys by the option's name, if every run has one of ``conf/`` unchanged."""
-    options = {path.stem: _option(group, path.stem) for path in (CONF_DIR / group).glob("*.yaml")}
-    known = [own for own in settings if own]
-    names = [_matching(options, own) for own in known]
+    known = {name: _option(group, name) for name in options(group)}
+    having = [own for own in settings if own]
+    names = [_matching(known, own) for own in having]
     if None in names:
         return
-    for own, name in zip(known, names, strict=True):
+    for own, name in zip(having, names, strict=True):
         for key in [key for key in own if key.startswith(f"{group}.")]:
             del own[key]
         own[group] = name
 
 
-def _matching(options: Mapping[str, Settings], settings: Settings) -> str | None:
+def _matching(known: Mapping[str, Settings], settings: Settings) -> str | None:
     """Finds the option that sets exactly these settings."""
-    for name, option in options.items():
-        if all(settings.get(key) == value for key, value in option.items()):
+    for name, own in known.items():
+        if all(settings.get(key) == value for key, value in own.items()):
             return name
     return None
 
@@ -117,8 +117,8 @@ def _matching(options: Mapping[str, Settings], settings: Settings) -> str | None
 @lru_cache
 def _option(group: str, name: str) -> Settings:
     """Reads what an option of ``conf/`` sets, flat and under the group's name."""
-    config: Any = OmegaConf.to_container(OmegaConf.load(CONF_DIR / group / f"{name}.yaml"))
-    return {f"{group}.{key}": value for key, value in flat(config) if key != "defaults"}
+    config: Any = OmegaConf.to_container(option(group, name))
+    return {f"{group}.{key}": value for key, value in flat(config)}
 
 
 def _keys(mappings: Iterable[Mapping[str, Value]]) -> list[str]:
@@ -178,6 +178,6 @@ def _having(key: str, runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 def _default(group: str, run: RunRecord, key: str) -> Value:
     """Looks up what ``conf/`` gives the run's option; optimizers without a file are ``keras``."""
-    options = {path.stem for path in (CONF_DIR / group).glob("*.yaml")}
-    name = next((n for n in (str(run.settings.get(group)), "keras") if n in options), None)
+    names = (str(run.settings.get(group)), "keras")
+    name = next((name for name in names if name in options(group)), None)
     return _option(group, name).get(key) if name else None

@@ -1,6 +1,6 @@
 """The configuration: composition, validation, settings and messages. Free of TensorFlow."""
 
-from nst.config.composition import CONF_DIR, compose, groups, options, without_hydra
+from nst.config.composition import CONF_DIR, compose, groups, option, options, without_hydra
 from nst.config.messages import USER_ERRORS, explain
 from nst.config.overrides import quoted
 from nst.config.schema import Config
@@ -14,6 +14,7 @@ __all__ = [
     "compose",
     "explain",
     "groups",
+    "option",
     "options",
     "quoted",
     "without_hydra",

@@ -65,8 +65,19 @@ def groups() -> list[str]:
 
 
 def options(group: str) -> list[str]:
-    """Lists the options of a group of ``conf/``."""
-    return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+    """Lists the options of a group of ``conf/``; ``_base.yaml`` holds what they share."""
+    return sorted(path.stem for path in (CONF_DIR / group).glob("[!_]*.yaml"))
+
+
+def option(group: str, name: str) -> DictConfig:
+    """Reads what an option of ``conf/`` sets, those of its group that it builds on included."""
+    config = OmegaConf.load(CONF_DIR / group / f"{name}.yaml")
+    assert isinstance(config, DictConfig)
+    known = (*options(group), "_base")  # not schemas, _self_ and other groups
+    bases = [option(group, base) for base in config.pop("defaults", []) if base in known]
+    merged = OmegaConf.merge(*bases, config)
+    assert isinstance(merged, DictConfig)
+    return merged
 
 
 _LOCK = threading.RLock()  # Hydra has one state per process

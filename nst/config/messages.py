@@ -13,11 +13,11 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
-from nst.config.composition import CONF_DIR, compose, groups, options
+from nst.config.composition import compose, groups, option, options
 from nst.errors import InputError, did_you_mean, nearest
 
 LAUNCHERS = {"joblib": "parallel", "submitit_slurm": "cluster", "submitit_local": "cluster"}
@@ -44,18 +44,18 @@ def explain(error: Exception) -> str:
 def _missing_option(error: Any, found: re.Match[str]) -> str:
     missing = str(error.missing_cfg_file)
     group = next((g for g in groups() if missing.startswith(f"{g}/")), missing.rpartition("/")[0])
-    option = missing.removeprefix(f"{group}/")
-    if group == "hydra/launcher" and option in LAUNCHERS:
-        return f"{group}={option} needs a package: pip install 'nst[{LAUNCHERS[option]}]'"
+    name = missing.removeprefix(f"{group}/")
+    if group == "hydra/launcher" and name in LAUNCHERS:
+        return f"{group}={name} needs a package: pip install 'nst[{LAUNCHERS[name]}]'"
     if group.startswith("hydra/"):
-        return f"{group}={option}: neither Hydra nor an installed package has such an option"
-    if _is_picture(group, option):
-        return f"{group}={option}: {group}= takes the name of an option. {_own(group, option)}"
+        return f"{group}={name}: neither Hydra nor an installed package has such an option"
+    if _is_picture(group, name):
+        return f"{group}={name}: {group}= takes the name of an option. {_own(group, name)}"
     valid = options(group)
-    hint = did_you_mean(option, valid)
+    hint = did_you_mean(name, valid)
     if group in PICTURES:
         hint += f" {_own(group, 'PATH')}."
-    return f"{group}={option}: there is no such option.{hint} Valid: {', '.join(valid)}"
+    return f"{group}={name}: there is no such option.{hint} Valid: {', '.join(valid)}"
 
 
 def _unparsable(error: Any, _: re.Match[str]) -> str:
@@ -86,11 +86,11 @@ def _not_yaml(error: Any, _: re.Match[str]) -> str:
 def _unknown_key(_: Any, found: re.Match[str]) -> str:
     key = found[1].lstrip("+~")
     group, _, rest = key.partition(".")
-    having = [option for option in options(group) if rest in _keys(_option(group, option))]
+    having = [o for o in options(group) if rest in _keys(option(group, o))]
     if having:
         return f"{key}: the chosen option of {group} has no such key; {group}={having[0]} has it"
     valid = [*_keys(compose(hydra=True)), *groups()]
-    valid += [f"{g}.{k}" for g in groups() for o in options(g) for k in _keys(_option(g, o))]
+    valid += [f"{g}.{k}" for g in groups() for o in options(g) for k in _keys(option(g, o))]
     hint = did_you_mean(key, valid)
     if not hint:  # perhaps only the last part is right, under another parent
         by_last = {full.rsplit(".", 1)[-1]: full for full in valid}
@@ -156,12 +156,6 @@ WORDS = {  # for the most common sentences of OmegaConf
     r".* does not support deletion": "it cannot be left out",
     r"Invalid value assigned: \w+ is not a ListConfig.*": "it takes a list: [first,second]",
 }
-
-
-def _option(group: str, option: str) -> DictConfig:
-    config = OmegaConf.load(CONF_DIR / group / f"{option}.yaml")
-    assert isinstance(config, DictConfig)
-    return config
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
