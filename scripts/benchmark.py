@@ -1,13 +1,13 @@
-"""Measure what the project promises about time and memory: one run, one table.
+"""Measure time and memory against the project's targets: one run, one table.
 
-A step is what an optimizer asks for: the loss and its gradient with respect to the image. Its work
-is counted from the layer shapes (convolutions alone, forward and backward, by their definition) and
-compared with the rate of TensorFlow's own matrix product; Winograd's convolution, which multiplies
-less, can exceed it. What is compared is measured in turn, so that a busy machine slows all alike.
-VGG19's weights are random in steps, whose time does not depend on them.
+A step is one evaluation of the loss and its gradient with respect to the image. Its work is counted
+from the layer shapes (direct convolutions only, forward and backward) and compared with the rate of
+TensorFlow's own matrix product; Winograd's convolution, which multiplies less, can exceed it.
+Compared items are measured alternately, so that a busy machine slows all of them alike. Steps use
+random VGG19 weights, which do not affect their time.
 
-    pip install -e '.[benchmark]'                 (PyTorch, to compare with; left out where missing)
-    python scripts/benchmark.py                   (some ten minutes on two cores)
+    pip install -e '.[benchmark]'                 (PyTorch for comparison; skipped if missing)
+    python scripts/benchmark.py                   (about ten minutes on two cores)
     python scripts/benchmark.py --only step,torch --json figures.json
 """
 
@@ -36,9 +36,9 @@ from nst.config.composition import compose
 from nst.features import weights
 from nst.runtime import configured, import_tensorflow, native_bfloat16
 
-SIDE = 4096  # of the matrices
-SETTINGS = ExitStack()  # TensorFlow's, for as long as this process
-HEIGHT, WIDTH = 384, 512  # of the steps' images, px
+SIDE = 4096  # size of the matrices
+SETTINGS = ExitStack()  # TensorFlow's, for the life of this process
+HEIGHT, WIDTH = 384, 512  # size of the images in steps, px
 CONTENT = "block4_conv2"
 STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 MAIN = ("style=starry", "alpha=1e3")  # the README's main command
@@ -47,7 +47,7 @@ Work = Callable[[], float]
 
 
 class Row(NamedTuple):
-    """One figure and its target; without a value where it cannot be measured, ``unit`` says why."""
+    """One figure and its target; without a value, ``unit`` says why it was not measured."""
 
     what: str
     value: float | None
@@ -55,7 +55,7 @@ class Row(NamedTuple):
     target: str = ""
 
     def __str__(self) -> str:
-        """The row as a line of the table."""
+        """Returns the row as a line of the table."""
         if self.value is None:
             return f"{self.what:<48} {self.unit}"
         line = f"{self.what:<48} {self.value:>9.4g} {self.unit:<8}"
@@ -66,11 +66,11 @@ class Row(NamedTuple):
         return f"{line} {self.target:<8} {'reached' if good else 'MISSED'}"
 
 
-# Works: they live in processes of their own, so that the libraries do not get in each other's way.
+# Work items. They run in their own processes, so that the libraries do not interfere.
 
 
 def layers(network: str) -> list[weights.Layer]:
-    """The network down to the last style layer; VGG19's weights are random (He et al. 2015)."""
+    """Returns the layers up to the last style layer; VGG19's are random (He et al. 2015)."""
     if network == "bundled":
         found = weights.load(weights.locate("bundled", None, None, None, 0))
         return found[: [layer.name for layer in found].index(STYLE[-1]) + 1]
@@ -88,20 +88,20 @@ def layers(network: str) -> list[weights.Layer]:
 
 
 def pictures() -> np.ndarray:
-    """Iterate, content and style, each `[1, H, W, 3]`."""
+    """Returns iterate, content and style, each ``[1, H, W, 3]``."""
     return np.random.default_rng(1).random((3, 1, HEIGHT, WIDTH, 3), np.float32)
 
 
 def tensorflow() -> Any:
-    """TensorFlow, set up as for a run."""
+    """Returns TensorFlow, configured as for a run."""
     SETTINGS.enter_context(configured(threads=None, deterministic=True))
     return import_tensorflow()
 
 
 def product() -> Work:
-    """A large matrix product in TensorFlow."""
+    """Returns a large matrix product in TensorFlow."""
     tf = tensorflow()
-    multiply = tf.function(lambda a: tf.matmul(a, a)[0, 0])  # gives one number, not 64 MiB
+    multiply = tf.function(lambda a: tf.matmul(a, a)[0, 0])  # returns one number, not 64 MiB
     matrix = tf.random.stateless_normal((SIDE, SIDE), (0, 0))
     return lambda: float(multiply(matrix))
 
@@ -109,7 +109,7 @@ def product() -> Work:
 def tensorflow_step(
     network: str, precision: str, padding: str = "replicate", wide: int | None = None
 ) -> Work:
-    """A step of this project; gives the loss. `wide` is where Winograd's convolution begins."""
+    """Returns a step of this project, a function of no arguments; ``wide`` sets winograd.WIDE."""
     tf = tensorflow()
     from nst.features import winograd
     from nst.features.encoder import Encoder
@@ -129,7 +129,7 @@ def tensorflow_step(
 
 
 def torch_step(network: str, layout: str) -> Work:
-    """The same step in PyTorch."""
+    """Returns the same step in PyTorch."""
     import torch
     from torch.nn import functional
 
@@ -178,7 +178,7 @@ def _made(make: Callable[..., Work], *arguments: str) -> Work:
 
 
 def timed(make: Callable[..., Work], *arguments: str) -> tuple[float, float]:
-    """Does a work, which the first call in a process makes; gives seconds and the work's value."""
+    """Runs a work item, made by the first call in a process; returns seconds and its value."""
     work = _made(make, *arguments)
     start = time.perf_counter()
     value = work()
@@ -186,12 +186,12 @@ def timed(make: Callable[..., Work], *arguments: str) -> tuple[float, float]:
 
 
 def process() -> ProcessPoolExecutor:
-    """A fresh process to call functions in."""
+    """Returns a fresh process to call functions in."""
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
 def in_turn(rounds: int, works: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[float, float]]:
-    """Median seconds of works, and their values; a work is a process, a maker and its arguments."""
+    """Returns median seconds and value of each work item: a process, a maker and its arguments."""
 
     def measure() -> list[tuple[float, float]]:
         return [where.submit(timed, *what).result() for where, *what in works.values()]
@@ -205,7 +205,7 @@ def in_turn(rounds: int, works: Mapping[str, tuple[Any, ...]]) -> dict[str, tupl
 
 
 def gflop(network: str) -> float:
-    """Work of a step's convolutions: two operations a weight and position, forward and backward."""
+    """Counts a step's work: two operations per weight and position, forward and backward."""
     height, width, count = HEIGHT, WIDTH, 0
     for _, kernel, _ in layers(network):
         if kernel is None:
@@ -216,14 +216,14 @@ def gflop(network: str) -> float:
 
 
 def matmul(rounds: int) -> Iterator[Row]:
-    """TensorFlow's matrix product, the yardstick of the steps."""
+    """Measures TensorFlow's matrix product, the yardstick for steps."""
     with process() as ours:
         seconds, _ = in_turn(rounds, {"product": (ours, product)})["product"]
     yield Row(f"TensorFlow, {SIDE} x {SIDE} float32", 2e-9 * SIDE**3 / seconds, "GFLOP/s")
 
 
 def step(rounds: int) -> Iterator[Row]:
-    """The gradient step against the matrix product."""
+    """Compares the gradient step with the matrix product."""
     for network in ("vgg19", "bundled"):
         with process() as ours:
             step = (ours, tensorflow_step, network, "float32")
@@ -238,7 +238,7 @@ def step(rounds: int) -> Iterator[Row]:
 
 
 def torch(rounds: int) -> Iterator[Row]:
-    """The gradient step, padded with zeros, against PyTorch's, in the faster of its two layouts."""
+    """Compares the step, with zero padding, with PyTorch's in the faster of its two layouts."""
     if importlib.util.find_spec("torch") is None:
         yield Row("PyTorch", None, "not measured: pip install -e '.[benchmark]'")
         return
@@ -259,7 +259,7 @@ def torch(rounds: int) -> Iterator[Row]:
 
 
 def precision(rounds: int) -> Iterator[Row]:
-    """The gradient step by Winograd's convolution, by TensorFlow's own, and in bfloat16."""
+    """Compares the step with Winograd's convolution, with TensorFlow's, and in bfloat16."""
     native = native_bfloat16()
     with process() as one, process() as other:
         works = {
@@ -286,7 +286,7 @@ def precision(rounds: int) -> Iterator[Row]:
 
 
 def run(rounds: int) -> Iterator[Row]:
-    """The README's main command with the bundled features."""
+    """Measures the README's main command with the bundled features."""
     whole = spent(*MAIN, "network=bundled")
     yield Row("bundled, default size, in all", whole.seconds, "s", "<= 90")
     yield Row("bundled, first image in the event file", whole.first_image, "s", "<= 15")
@@ -294,7 +294,7 @@ def run(rounds: int) -> Iterator[Row]:
 
 
 def vgg19(rounds: int) -> Iterator[Row]:
-    """The README's main command with VGG19, and a larger image with L-BFGS."""
+    """Measures the README's main command with VGG19, and a larger image with L-BFGS."""
     url = compose(["network=vgg19"]).network.url
     source, kind = weights.keras_home() / "models" / Path(url).name, "ImageNet"
     with TemporaryDirectory() as folder:
@@ -313,7 +313,7 @@ def vgg19(rounds: int) -> Iterator[Row]:
 
 
 def sweep(rounds: int) -> Iterator[Row]:
-    """Eight runs in one process: imports, checks, preparations and report against their steps."""
+    """Measures the overhead of eight runs in one process: imports, checks, setup and report."""
     command = [sys.executable, "-m", "nst.run", "-m", *MAIN, "network=bundled", "init=blend"]
     command += ["seed=range(8)", "hydra.sweep.dir=sweep"]
     with TemporaryDirectory() as folder:
@@ -327,7 +327,7 @@ def sweep(rounds: int) -> Iterator[Row]:
 
 
 def help_page(rounds: int) -> Iterator[Row]:
-    """The help page, which must not wait for TensorFlow."""
+    """Measures the help page, which must not wait for TensorFlow."""
     seconds = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -337,7 +337,7 @@ def help_page(rounds: int) -> Iterator[Row]:
 
 
 class Spent(NamedTuple):
-    """What a run took, seconds and GB, and how it ended."""
+    """Time and memory of a run, in seconds and GB, and its metrics."""
 
     seconds: float
     first_image: float
@@ -346,7 +346,7 @@ class Spent(NamedTuple):
 
 
 def spent(*overrides: str) -> Spent:
-    """Runs the command."""
+    """Runs the command and measures it."""
     command = [sys.executable, "-m", "nst.run", *overrides, "hydra.run.dir=run"]
     with TemporaryDirectory() as folder, Path(folder, "log").open("w+") as log:
         start = time.time()
@@ -364,7 +364,7 @@ def spent(*overrides: str) -> Spent:
 
 
 def first_image_time(folder: Path) -> float:
-    """When the first picture of the iterate went to the event file; seconds since 1970."""
+    """Returns when the first image was written to the event file, in seconds since 1970."""
     tensorflow()
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
@@ -373,7 +373,7 @@ def first_image_time(folder: Path) -> float:
 
 
 def save_vgg19(path: Path) -> None:
-    """Writes VGG19's random weights as Keras does."""
+    """Writes random weights of VGG19 in Keras' format."""
     tensorflow()
     import keras
 
@@ -397,16 +397,16 @@ SECTIONS = {
 
 
 def main() -> None:
-    """Prints the table, row by row as the figures come."""
+    """Prints the table row by row."""
     parser = argparse.ArgumentParser(description="Measure time and memory.")
     names = ",".join(SECTIONS)
-    parser.add_argument("--only", default=names, help=f"sections, with commas between ({names})")
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of each time (5)")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there as well")
+    parser.add_argument("--only", default=names, help=f"comma-separated sections ({names})")
+    parser.add_argument("--rounds", type=int, default=5, help="number of measurements (5)")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="also write the figures here")
     options = parser.parse_args()
     sections = options.only.split(",")
     if unknown := set(sections) - set(SECTIONS):
-        parser.error(f"--only: no section {', '.join(unknown)}; there are {names}")
+        parser.error(f"--only: no section {', '.join(unknown)}; valid: {names}")
     table = []
     for name in sections:
         for row in SECTIONS[name](options.rounds):

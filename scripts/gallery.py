@@ -1,9 +1,9 @@
-"""Paint the README's two sheets: what ships, contents against styles, and a strip of alpha.
+"""Paint the README's two sheets: the bundled contents against styles, and a strip over alpha.
 
     python scripts/gallery.py
     python scripts/gallery.py --out FOLDER network=vgg16 network.weights=PATH
 
-Everything is painted with the defaults and shown at half the size. Overrides hold for all pictures.
+Uses the default settings and shows the pictures at half size. Overrides apply to all pictures.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def asset(kind: str, name: str) -> Image.Image:
-    """Opens a picture that ships with the package."""
+    """Opens an image bundled with the package."""
     return Image.open(ASSETS / kind / f"{name}.jpg")
 
 

@@ -1,10 +1,10 @@
-"""Disturb runs in every way that is known, and count what is lost: nothing should be.
+"""Inject faults into runs and count what is lost; the target is nothing.
 
-Runs are killed, disks fill up and fail, folders are damaged, commands meet each other. All of it
-happens in a scratch folder with pictures of 32 px. It prints a table, with every loss.
+Runs are killed, disks fill up and fail, folders are damaged, commands run into each other, all in a
+scratch folder with images of 32 px. Prints a table and every loss.
 
-    python scripts/torture.py --minutes 20                  # all of it, shared out evenly
-    python scripts/torture.py kills --minutes 5 --seed 3    # one kind, another chance
+    python scripts/torture.py --minutes 20                  # all faults, time divided evenly
+    python scripts/torture.py kills --minutes 5 --seed 3    # one kind, another random seed
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # processes are forked, which a GPU does not survive
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU context does not survive a fork
 
 from faults import disks, fuzz, kills, memory, places, together
 from faults.field import Field, Tally
 
 from nst.runtime import import_tensorflow
 
-SHOWN = 20  # losses of one way at most
+SHOWN = 20  # maximum number of losses printed per fault
 KINDS: dict[str, tuple[Callable[[Field], Tally], ...]] = {
     "kills": (kills.single_runs, kills.sweeps),
     "disks": (disks.failing_writes, disks.quotas, disks.full_disks),
@@ -37,12 +37,12 @@ KINDS: dict[str, tuple[Callable[[Field], Tally], ...]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns 1 if anything is lost, else 0."""
+    """Runs the command line; returns 1 if anything was lost, else 0."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}")
-    parser.add_argument("--minutes", type=float, default=20.0, help="for all (default: 20)")
-    parser.add_argument("--count", type=int, default=1000, help="rounds of each at most")
-    parser.add_argument("--seed", type=int, default=0, help="of the chance that decides")
+    parser.add_argument("--minutes", type=float, default=20.0, help="total time (default: 20)")
+    parser.add_argument("--count", type=int, default=1000, help="maximum rounds per fault")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
     chosen = parser.parse_args(arguments)
     unknown = set(chosen.kinds) - set(KINDS)
     if unknown:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def disturb(way: Callable[[Field], Tally], seconds: float, most: int, seed: int) -> Tally:
-    """Disturbs runs in one way, in a scratch folder."""
+    """Injects one kind of fault, in a scratch folder."""
     with tempfile.TemporaryDirectory(prefix="nst-torture-") as scratch:
         field = Field(Path(scratch), random.Random(seed), time.monotonic() + seconds, most)
         field.paint()

@@ -1,23 +1,22 @@
-"""Distil the bundled features: a VGG of a quarter of the width learns to see as a trained one does.
+"""Distil the bundled features: a VGG of a quarter of the width learns to imitate a trained one.
 
 Every layer of the student learns to predict the teacher's layer of the same name through a linear
-map from its channels to the teacher's (a 1 x 1 convolution, "lift"), which is thrown away in the
-end. The idea is Wang et al.'s ("Collaborative Distillation for Ultra-Resolution Universal Style
-Transfer", CVPR 2020). Loss: squared error, each of the teacher's channels in units of its own
-standard deviation, mean over all. The student has VGG16's convolutions, fewer and wider than
-VGG19's at the same cost, so that it sees as far as its teacher does at every layer.
+map from its channels to the teacher's (a 1 x 1 convolution, "lift"), exported with the filters. The
+idea is Wang et al.'s ("Collaborative Distillation for Ultra-Resolution Universal Style Transfer",
+CVPR 2020). Loss: mean squared error, with each of the teacher's channels in units of its standard
+deviation. The student has VGG16's convolutions, fewer and wider than VGG19's at the same cost, so
+that its receptive fields equal its teacher's at every layer.
 
-The student starts from the teacher's own filters (see `networks.pruned`). It learns from crops of
-photographs and paintings, and, a quarter of each batch, from iterates of style transfers that run
-along with the training: what the student judges while it paints is no photograph, and where its
-teacher would see something else there it is to learn it. A teacher's batch is learned from several
-times.
+The student starts from the teacher's own filters (see ``networks.pruned``). Three quarters of each
+batch are crops of photographs and paintings. The rest are iterates of style transfers that run
+along with the training, because these are the images that the student will have to evaluate. Each
+batch of the teacher is used several times.
 
     python scripts/train_features.py --teacher vgg16 --pictures FOLDER
 
-It may be stopped and resumed at any time (`--resume`); checkpoints lie in `--work`. The rate falls
-in the last fifth of `--steps`; a longer training may follow with more of them. The file is written,
-from averaged weights, with every checkpoint, and can be tried while the training runs.
+Training can be stopped and resumed at any time (``--resume``); checkpoints are in ``--work``. The
+learning rate decays in the last fifth of ``--steps``; resuming with more steps extends the
+training. The averaged weights are written with every checkpoint and can be used while it runs.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ EVERY = 250  # steps between checkpoints
 
 
 class Training:
-    """Everything that changes while the student learns.
+    """The state of the training.
 
     Args:
         teacher: The teacher's filters.
@@ -68,12 +67,12 @@ class Training:
 
     @tf.function(reduce_retracing=True)
     def lesson(self, images: tf.Tensor) -> networks.Features:
-        """The teacher's feature maps as they are compared, in bfloat16."""
+        """Returns the teacher's feature maps, subsampled for the loss, in bfloat16."""
         return networks.compared(networks.vgg(images, self._teacher, tf.nn.max_pool2d))
 
     @tf.function(reduce_retracing=True)
     def learn(self, images: tf.Tensor, lesson: networks.Features) -> None:
-        """One step of the student."""
+        """Makes one training step of the student."""
         with tf.GradientTape() as tape:
             errors = self._errors(images, lesson)
             loss = tf.add_n([tf.reduce_mean(error) for error in errors.values()])
@@ -89,7 +88,7 @@ class Training:
         }
 
     def explained(self, images: np.ndarray) -> dict[str, float]:
-        """Share of the variance of the teacher's channels that the averaged student predicts."""
+        """Returns the explained variance of the teacher's channels for the averaged student."""
         present = [v.numpy() for v in self._variables]
         self.use_average()
         errors, squares = {}, {}
@@ -111,14 +110,14 @@ class Training:
 
 
 def rate(step: int, steps: int, peak: float) -> float:
-    """Rises, stays, and falls to nothing in the last part of the training."""
+    """Returns the learning rate: linear warmup, constant, linear decay to zero at the end."""
     return peak * min(1.0, (step + 1) / WARMUP, (steps - step) / (DECAY * steps))
 
 
 def lessons(
     training: Training, images: list[np.ndarray], seed: int
 ) -> Iterator[tuple[tf.Tensor, ...]]:
-    """Batches and what the teacher sees in them: some of the last ones, drawn at random."""
+    """Yields batches with the teacher's feature maps, drawn from the most recent ones."""
     rng = np.random.default_rng(seed)
     waiting: queue.Queue[np.ndarray] = queue.Queue(4)
     feeder = np.random.default_rng([seed, 1])
@@ -135,7 +134,7 @@ def lessons(
         fresh[:PAINTED] = iterates.step()
         kept = [*kept[-KEPT + 1 :], (tf.constant(fresh), training.lesson(fresh))]
         for _ in range(REUSED):
-            # A new batch takes a crop each from several old ones: no two steps see the same ones.
+            # A batch mixes crops of several recent ones: no two steps get the same crops.
             chosen = rng.choice(len(kept), BATCH)
             yield tuple(
                 tf.nest.map_structure(
@@ -146,7 +145,7 @@ def lessons(
 
 
 def exported(student: Student, spread: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The convolutions as `nst` reads them: `{layer/kernel, layer/bias, layer/lift}` in float16."""
+    """Returns the arrays ``layer/kernel``, ``layer/bias`` and ``layer/lift`` in float16."""
     arrays: dict[str, np.ndarray] = {}
     for name, (kernel, bias) in student.filters.items():
         arrays[f"{name}/kernel"] = kernel.numpy() / (1.0 if arrays else networks.SCALE)
@@ -156,13 +155,13 @@ def exported(student: Student, spread: Mapping[str, np.ndarray]) -> dict[str, np
 
 
 def rounded(values: np.ndarray) -> np.ndarray:
-    """To float16 with eight bits behind the point, which compress to three quarters of the size."""
+    """Rounds to float16 with an 8-bit mantissa, which compresses to three quarters of the size."""
     bits = values.astype(np.float16).view(np.uint16)
     return ((bits + 2) & ~np.uint16(3)).view(np.float16)
 
 
 def save(arrays: dict[str, np.ndarray], path: Path) -> None:
-    """Writes the weights whole or not at all."""
+    """Writes the weights atomically."""
     beside = path.with_name(f".{path.name}.partial")
     with beside.open("wb") as file:
         np.savez_compressed(file, **arrays)
@@ -170,7 +169,7 @@ def save(arrays: dict[str, np.ndarray], path: Path) -> None:
 
 
 def main() -> None:
-    """Trains, with a line of progress, a checkpoint and the file every few hundred steps."""
+    """Trains; logs progress and writes a checkpoint and the weights every few hundred steps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--teacher", choices=["vgg16", "vgg19"], default="vgg16")
     parser.add_argument("--weights", type=Path, help="the teacher's, if Keras has not fetched them")
@@ -221,7 +220,7 @@ def main() -> None:
 
 
 def report(step: int, seconds: float, explained: dict[str, float]) -> str:
-    """A line of progress."""
+    """Returns a line of progress."""
     shares = "  ".join(f"{k[5]}_{k[-1]} {v:.3f}" for k, v in explained.items())
     return f"step {step}  {seconds / 60:.1f} min  explained variance  {shares}"
 

@@ -1,1 +1,1 @@
-"""What train_features.py is made of: pictures, the two networks, and iterates to learn from."""
+"""The parts of train_features.py: training images, the two networks, and iterates."""

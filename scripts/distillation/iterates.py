@@ -1,4 +1,4 @@
-"""Pictures that the student is painting, as lessons: it will not judge photographs alone."""
+"""Style transfers by the student itself, as training images: it must not know only photographs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from nst.losses import gram_matrix, gram_sums
 STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
 CONTENT = ("block4_conv2",)
 RATE, MEMORY = 0.04, 0.9  # of a step in pixel values, and of its momentum
-LIFE = 120  # steps until a new pair takes the place of an iterate
+LIFE = 120  # steps until an iterate is replaced by a new pair
 WEIGHT = (-1.0, 2.5)  # powers of ten between which the weight of style against content is drawn
 
 
 class Iterates:
-    """A few style transfers, each at another stage, that move as the student learns.
+    """A few style transfers at different stages that run along with the training.
 
     Args:
-        student: The network that judges them.
-        draw: Returns ``count`` pictures, RGB in [0, 1], ``[count, side, side, 3]``.
-        count: How many are painted at a time.
-        rng: Of starts, weights and ages.
+        student: The network of their loss.
+        draw: Returns ``count`` images, RGB in [0, 1], ``[count, side, side, 3]``.
+        count: Number of simultaneous style transfers.
+        rng: Generator for starts, weights and ages.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Iterates:
         self._weights = 10 ** rng.uniform(*WEIGHT, count).astype(np.float32)
 
     def step(self) -> np.ndarray:
-        """Moves each by a step and returns them, ``[count, side, side, 3]``."""
+        """Updates each iterate by a step and returns them, ``[count, side, side, 3]``."""
         for i, age in enumerate(self._ages):
             if age >= LIFE:
                 self._begin(i)
@@ -75,7 +75,7 @@ class Iterates:
         return tape.gradient(total, images)
 
     def _seen(self, images: tf.Tensor) -> Features:
-        """Feature maps in the teacher's metric, in which runs measure distances, too."""
+        """Returns feature maps in the teacher's metric, in which runs measure distances."""
         maps = self._student.features(images)
         return {
             name: normalised(tf.cast(maps[name], tf.float32), readout(self._student.lifts[name]))
@@ -89,7 +89,7 @@ def _split(maps: Features) -> tuple[Features, Features]:
 
 
 def _content_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Squared distance over the target's own square, a number per picture."""
+    """Returns the squared distance relative to the target's square, one number per image."""
     distance = tf.reduce_mean((maps - target) ** 2, (1, 2, 3))
     return distance / (tf.reduce_mean(target**2, (1, 2, 3)) + 1e-12)
 

@@ -1,4 +1,4 @@
-"""Teacher and student: one VGG function, and the student's first weights out of the teacher's."""
+"""Teacher and student: one VGG function, and the student's initial weights from the teacher's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from nst.features.encoder import BGR_MEAN
 from nst.features.weights import Layer
 
 SCALE = 64.0  # centred pixels are divided by it, so that the first layer sees numbers of order one
-STRIDES = {
-    1: 4,
-    2: 2,
-}  # blocks whose maps are compared at every nth position: the others say no more
-FLOOR = 0.05  # of a layer's mean deviation, for channels that hardly ever fire
+STRIDES = {1: 4, 2: 2}  # by block: maps are compared at every nth position, which is enough
+FLOOR = 0.05  # of a layer's mean deviation, for channels that hardly fire
 RIDGE = 1e-3  # of the mean square of a channel
 
 Features = dict[str, tf.Tensor]
@@ -24,14 +21,14 @@ Pool = Callable[..., tf.Tensor]
 
 
 class Filters(NamedTuple):
-    """Of one convolution: ``[3, 3, C, D]`` and ``[D]``."""
+    """The kernel ``[3, 3, C, D]`` and the bias ``[D]`` of a convolution."""
 
     kernel: tf.Tensor
     bias: tf.Tensor
 
 
 class Student(tf.Module):
-    """The network that learns.
+    """The student network.
 
     Attributes:
         filters: Kernels and biases by layer; the first expects centred pixels divided by ``SCALE``.
@@ -46,15 +43,15 @@ class Student(tf.Module):
 
     @property
     def filters(self) -> dict[str, Filters]:
-        """Kernel and bias of each layer, in order."""
+        """Returns kernel and bias of each layer, in order."""
         return {name: Filters(self.kernels[name], self.biases[name]) for name in self.kernels}
 
     def features(self, images: tf.Tensor) -> Features:
-        """Feature maps ``[N, h, w, D]`` of RGB images in [0, 1], by layer, in bfloat16."""
+        """Returns feature maps ``[N, h, w, D]`` of RGB images in [0, 1], by layer, in bfloat16."""
         return vgg(images, self.filters, tf.nn.avg_pool2d)
 
     def guesses(self, images: tf.Tensor) -> Features:
-        """What it takes the teacher's feature maps to be, thinned out as in :func:`compared`.
+        """Predicts the teacher's feature maps, subsampled as in :func:`compared`.
 
         In units of the deviations of the teacher's channels, float32.
         """
@@ -67,7 +64,7 @@ class Student(tf.Module):
 
 
 def teacher(layers: Sequence[Layer], depth: Sequence[str]) -> dict[str, Filters]:
-    """The convolutions of a trained network down to the last one asked for."""
+    """Returns the convolutions of a trained network that are listed in ``depth``."""
     return {
         layer.name: Filters(layer.kernel * (SCALE if layer.name == depth[0] else 1.0), layer.bias)
         for layer in layers
@@ -76,7 +73,7 @@ def teacher(layers: Sequence[Layer], depth: Sequence[str]) -> dict[str, Filters]
 
 
 def vgg(images: tf.Tensor, filters: Mapping[str, Filters], pool: Pool) -> Features:
-    """Computes all feature maps in bfloat16; borders are repeated, as runs do."""
+    """Computes all feature maps in bfloat16, with replicate padding as in runs."""
     x = (tf.reverse(images, [-1]) * 255.0 - tf.constant(BGR_MEAN)) / SCALE
     maps: Features = {}
     for name, (kernel, bias) in filters.items():
@@ -88,20 +85,20 @@ def vgg(images: tf.Tensor, filters: Mapping[str, Filters], pool: Pool) -> Featur
 
 
 def convolved(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """A convolution and its ReLU, in bfloat16."""
+    """Computes a convolution and its ReLU, in bfloat16."""
     x, kernel, bias = (tf.cast(value, tf.bfloat16) for value in (x, kernel, bias))
     padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
     return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), bias))
 
 
 def compared(maps: Mapping[str, tf.Tensor]) -> Features:
-    """Thins out the maps of the first blocks."""
+    """Subsamples the maps of the first blocks."""
     strides = {name: STRIDES.get(int(name[5]), 1) for name in maps}
     return {name: maps[name][:, :: strides[name], :: strides[name]] for name in maps}
 
 
 def deviations(maps: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
-    """Standard deviation of each channel ``[C]``, by layer, with a floor."""
+    """Returns the standard deviation of each channel ``[C]``, by layer, with a floor."""
     spread = {
         k: tf.math.reduce_std(tf.cast(f, tf.float32), (0, 1, 2)).numpy() for k, f in maps.items()
     }
@@ -111,19 +108,19 @@ def deviations(maps: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
 def pruned(
     images: tf.Tensor, filters: Mapping[str, Filters], widths: Mapping[str, int]
 ) -> tuple[dict[str, Filters], dict[str, np.ndarray]]:
-    """Makes a student out of the teacher's own filters: in each layer those that tell most of all.
+    """Initialises a student with the most informative filters of the teacher in each layer.
 
-    Layer by layer, the channels from which the others follow best are kept (Cholesky with
-    pivoting), and what a kept filter took from the teacher's channels below it takes from the
-    student's, through the linear map that predicts the ones from the others best.
+    Layer by layer, keeps the channels that best predict the others (pivoted Cholesky). A kept filter
+    gets its input from the student's channels instead of the teacher's, through the linear map that
+    best predicts the latter from the former.
 
     Args:
-        images: To predict on, RGB in [0, 1], ``[N, H, W, 3]``.
-        filters: The teacher's.
-        widths: Channels to keep, by layer.
+        images: Calibration images, RGB in [0, 1], ``[N, H, W, 3]``.
+        filters: The teacher's filters.
+        widths: Number of channels to keep, by layer.
 
     Returns:
-        The student's filters and its lifts, for channels of deviation 1.
+        The student's filters and lifts, for channels with a standard deviation of 1.
     """
     maps = vgg(images, filters, tf.nn.max_pool2d)
     spread = deviations(maps)
@@ -148,7 +145,7 @@ def pruned(
 
 
 def pivots(rows: np.ndarray, count: int) -> list[int]:
-    """Chooses the channels that leave least of the others unexplained, one after the other."""
+    """Greedily chooses the channels that explain most of the others."""
     rest = (rows.T @ rows / len(rows)).astype(np.float64)
     chosen: list[int] = []
     for _ in range(count):
@@ -161,7 +158,7 @@ def pivots(rows: np.ndarray, count: int) -> list[int]:
 
 
 def regression(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The matrix by which ``known`` predicts ``wanted`` with the least squared error."""
+    """Returns the matrix that predicts ``wanted`` from ``known`` with least squared error."""
     gram = known.T @ known
     gram += RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram), dtype=gram.dtype)
     return np.linalg.solve(gram, known.T @ wanted).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Pictures to learn from: decoded from folders, cropped, recoloured, blended and made noisy."""
+"""Training images: decoded from folders, cropped, recoloured, blended, with noise added."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-LONG_SIDE = 1000  # of decoded pictures at most, px
-SHORT_SIDE = 160  # of pictures that are used, px
+LONG_SIDE = 1000  # maximum of decoded images, px
+SHORT_SIDE = 160  # minimum of images that are used, px
 SMALLEST, LARGEST = 90, 500  # side of a crop before it is resized, px
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-SMALL_FILE = 8_000  # bytes; below it are icons
+SMALL_FILE = 8_000  # bytes; smaller files are icons
 
 
 def load(folders: Sequence[Path]) -> list[np.ndarray]:
-    """Decodes every picture below the folders once, uint8 RGB ``[H, W, 3]``.
+    """Decodes every image in the folders, however deep, once: uint8 RGB ``[H, W, 3]``.
 
-    Transparent pictures lie on a colour of chance. Files that are no pictures, small ones and
-    repeated ones are passed over.
+    Transparent images get a random background colour. Skips other files, small images and
+    duplicates.
     """
     Image.MAX_IMAGE_PIXELS = None
     rng = np.random.default_rng(0)
@@ -54,8 +54,8 @@ def batch(
 ) -> np.ndarray:
     """Draws crops, RGB in [0, 1], ``[count, side, side, 3]`` float32.
 
-    A quarter are blends of two, a third carry noise: what a network judges while it paints is
-    neither clean nor a single picture.
+    A quarter are blends of two and a third have noise added, because the images in a style transfer
+    are neither clean nor a single picture.
     """
     areas = np.array([np.sqrt(picture.shape[0] * picture.shape[1]) for picture in pictures])
     chosen = rng.choice(len(pictures), count, p=areas / areas.sum())
@@ -71,7 +71,7 @@ def batch(
 
 
 def crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Cuts a square of random place and scale, flipped or turned; ``[side, side, 3]`` in [0, 1]."""
+    """Crops a random square, flipped or rotated; ``[side, side, 3]`` in [0, 1]."""
     height, width = picture.shape[:2]
     cut = int(np.exp(rng.uniform(np.log(SMALLEST), np.log(min(height, width, LARGEST)))))
     top, left = rng.integers(height - cut + 1), rng.integers(width - cut + 1)
@@ -84,7 +84,7 @@ def crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray
 
 
 def recoloured(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Changes saturation, contrast, each channel's gain and offset, and at times their order."""
+    """Changes saturation, contrast, channel gains and offsets, and sometimes channel order."""
     grey = pixels.mean(-1, keepdims=True)
     pixels = grey + (pixels - grey) * rng.uniform(0.4, 1.7)
     mean = pixels.mean((0, 1))

@@ -1,1 +1,1 @@
-"""Ways in which runs are disturbed, one module each; see scripts/torture.py."""
+"""Kinds of faults injected into runs, one module each; see scripts/torture.py."""

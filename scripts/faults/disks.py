@@ -1,4 +1,4 @@
-"""Disks that are full or fail, at each write in turn: one line says so, and the rest is kept."""
+"""Full or failing disks: one line reports the error, and everything written before is kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DISKS = (24, 48, 96, 160, 240, 400)  # kB
 
 
 def failing_writes(field: Field) -> Tally:
-    """Lets one write of a run fail, or every write from one on."""
+    """Makes one write of a run fail, or every write from some point on."""
     tally = Tally("a write that fails")
     whole = _whole(field)
     for number in field.rounds():
@@ -32,7 +32,7 @@ def failing_writes(field: Field) -> Tally:
 
 
 def quotas(field: Field) -> Tally:
-    """Limits the size of files, as a quota does."""
+    """Limits the size of files, like a quota."""
     tally = Tally("a quota on files")
     whole = _whole(field)
     for number in field.rounds():
@@ -44,7 +44,7 @@ def quotas(field: Field) -> Tally:
 
 
 def full_disks(field: Field) -> Tally:
-    """Runs on a small tmpfs that fills up; needs the right to mount one."""
+    """Runs on a small tmpfs that fills up; needs permission to mount one."""
     tally = Tally("a disk that fills up")
     whole, disk = _whole(field), field.here / "disk"
     disk.mkdir()
@@ -75,7 +75,7 @@ def _whole(field: Field) -> bytes:
 
 
 def _break(call: int, code: int, forever: bool) -> None:
-    """Lets the n-th write of a file to the disk fail, or all from there on."""
+    """Makes the n-th write of a file to disk fail, or all writes from there on."""
     real, calls = os.fsync, iter(range(1_000_000))
 
     def fsync(descriptor: int) -> None:
@@ -88,12 +88,12 @@ def _break(call: int, code: int, forever: bool) -> None:
 
 
 def _limit(size: int) -> None:
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python has it anyway
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as is Python's default
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def _check(tally: Tally, field: Field, folder: Path, ended: Ended, whole: bytes) -> None:
-    """Finds out whether all that could be kept was kept, and whether the run can be completed."""
+    """Checks that everything that could be kept was kept, and that the run can be completed."""
     tally.tried += 1
     result = folder / "result.png"
     tally.expect(ended.status in (0, 1), f"exit status {ended.status}: {ended.said[-300:]}")

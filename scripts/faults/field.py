@@ -1,4 +1,4 @@
-"""Where runs are disturbed: pictures, commands in their own processes, what must hold after."""
+"""The fault test bench: images, commands in their own processes, invariants of run folders."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from nst.errors import InputError
 from nst.runs.folder import RunFolder
 
 STATES = {"running", "completed", "interrupted", "failed"}
-PATIENCE = 300.0  # s, for one command on a busy machine
-BROKEN = 70  # exit status of a command that ends in a traceback
+PATIENCE = 300.0  # seconds for one command on a busy machine
+BROKEN = 70  # exit status of a command that ended in a traceback
 COMMAND = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
 COMMAND += ["pyramid=single", "steps=8", "loss=[content,style]", "observer.checkpoints.every=3"]
 COMMAND += ["observer.snapshots.every=4"]  # every kind of file is written
@@ -32,11 +32,11 @@ SCALES = ["pyramid=sqrt2", "pyramid.min_size=23"]  # two
 
 @dataclass
 class Tally:
-    """How often something was tried, and what was lost.
+    """The number of trials of a fault, and the losses.
 
     Attributes:
-        what: Was tried.
-        tried: How often.
+        what: The kind of fault.
+        tried: Number of trials.
         lost: A line for each loss.
     """
 
@@ -45,7 +45,7 @@ class Tally:
     lost: list[str] = field(default_factory=list)
 
     def expect(self, right: object, loss: str) -> bool:
-        """Records a loss unless all is right."""
+        """Records a loss unless ``right`` holds."""
         if not right:
             self.lost.append(f"{self.what} {self.tried}: {loss}")
         return bool(right)
@@ -53,31 +53,31 @@ class Tally:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit status, below 0 for a signal, and what it said."""
+    """The end of a command: its exit status, negative for a signal, and its output."""
 
     status: int
     said: str
 
     @property
     def lines(self) -> list[str]:
-        """What it said as an error."""
+        """The error lines of its output."""
         return [line for line in self.said.splitlines() if line.startswith("nst: ")]
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command at work in a process of its own."""
+    """A command running in its own process."""
 
     process: int
     output: Path
 
     def send(self, number: int) -> None:
-        """Sends a signal, unless it has ended."""
+        """Sends a signal, unless the command has ended."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process, number)
 
     def wait(self) -> Ended:
-        """Waits for its end; one that hangs is killed, which its status shows."""
+        """Waits for the end; kills a command that hangs, as its status then shows."""
         deadline = time.monotonic() + PATIENCE
         while not (found := os.waitpid(self.process, os.WNOHANG))[0]:
             if time.monotonic() > deadline:
@@ -89,10 +89,10 @@ class Command:
 
 @dataclass
 class Field:
-    """A folder with two pictures, the chance that decides, and the time that is left.
+    """A folder with two images, a random generator, and a time limit.
 
-    Processes are forked from this one, which has imported TensorFlow and computed nothing: so a
-    command starts in no time, and a kill meets it at its work.
+    Processes are forked from this one, which has imported TensorFlow but computed nothing. So
+    commands start at once, and a kill hits them at work.
     """
 
     here: Path
@@ -102,14 +102,14 @@ class Field:
     begun: int = 0
 
     def rounds(self) -> Iterator[int]:
-        """Counts as long as there is time, up to the greatest number of rounds."""
+        """Counts rounds until the time or the maximum number of rounds is reached."""
         for number in range(self.most):
             if time.monotonic() > self.deadline:
                 return
             yield number
 
     def paint(self) -> None:
-        """Makes both pictures."""
+        """Makes both images."""
         for seed, (name, shape) in enumerate({"content": (24, 32), "style": (20, 20)}.items()):
             values = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
             Image.fromarray(values).save(self.here / f"{name}.png")
@@ -119,7 +119,7 @@ class Field:
 
         Args:
             *arguments: As on the command line.
-            before: Called in the new process first: sets limits, breaks things.
+            before: Called first in the new process, to set limits or break things.
         """
         self.begun += 1
         command = Command(0, self.here / f"said.{self.begun}")
@@ -157,7 +157,7 @@ def _enter(here: Path, output: Path) -> None:
 
 
 def faults(path: Path) -> list[str]:
-    """Finds what does not hold in the folder of a run that has ended, however it has."""
+    """Returns the violated invariants of the folder of a run that has ended in any way."""
     if not path.exists():
         return []
     folder, wrong = RunFolder(path), []
@@ -188,5 +188,5 @@ def faults(path: Path) -> list[str]:
 
 
 def said_in_a_line(ended: Ended) -> bool:
-    """Tells whether a command that failed said so as it should: one line, no traceback."""
+    """Returns whether a failed command reported it properly: one line, no traceback."""
     return len(ended.lines) == 1 and "Traceback" not in ended.said

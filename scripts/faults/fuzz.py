@@ -23,7 +23,7 @@ HOSTILE += (b"*a", b"&a", b"[" * 50, b"{" * 50, b"1e999", b"-1", b"null", b"'", 
 
 
 def recordings(field: Field) -> Tally:
-    """Damages a run folder: resume, replay and the comparison answer in a line or take it."""
+    """Damages a run folder: resume, replay and the comparison accept it or answer in one line."""
     tally = Tally("a damaged recording")
     ended = field.run(*COMMAND, "hydra.run.dir=recorded")
     assert ended.status == 0, ended.said
@@ -46,7 +46,7 @@ def recordings(field: Field) -> Tally:
 
 
 def checkpoints(field: Field) -> Tally:
-    """Exchanges arrays of a checkpoint and resumes from it: never exit status 1."""
+    """Replaces arrays of a checkpoint and resumes from it: never exit status 1."""
     tally = Tally("a forged checkpoint")
     field.run(*COMMAND, "optimizer=lbfgs", "hydra.run.dir=forged")
     folder = field.here / "forged"
@@ -70,7 +70,7 @@ def checkpoints(field: Field) -> Tally:
 
 
 def command_lines(field: Field) -> Tally:
-    """Composes and checks command lines that nobody would write."""
+    """Composes and checks random command lines."""
     tally = Tally("an odd command line")
     values = st.one_of(
         st.text(max_size=12),
@@ -113,7 +113,7 @@ def _keys() -> list[str]:
 
 
 def _mutated(data: bytes, chance: random.Random) -> tuple[bytes, str]:
-    """Cuts, doubles, exchanges or replaces a part; says which as well."""
+    """Cuts, doubles, reverses or replaces a part; also returns which."""
     start, end = sorted(chance.randrange(len(data) + 1) for _ in range(2))
     part = {
         "cut": b"",
@@ -128,7 +128,7 @@ def _mutated(data: bytes, chance: random.Random) -> tuple[bytes, str]:
 
 
 def _forged(arrays: dict[str, np.ndarray], chance: random.Random) -> dict[str, np.ndarray]:
-    """Takes an array away, or puts another one in its place."""
+    """Removes an array or replaces it."""
     name = chance.choice(sorted(arrays))
     value, rest = arrays[name], {key: array for key, array in arrays.items() if key != name}
     others = (

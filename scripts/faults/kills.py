@@ -9,11 +9,11 @@ from pathlib import Path
 from faults.field import COMMAND, SCALES, Field, Tally, faults
 
 OPTIMIZERS = ("adam", "lbfgs")
-AGAIN = 0.3  # share of the resumed runs that are killed as well
+AGAIN = 0.3  # fraction of the resumed runs that are killed again
 
 
 def single_runs(field: Field) -> Tally:
-    """Kills single runs and their resumed selves."""
+    """Kills single runs, some of them again after they are resumed."""
     tally = Tally("kill -9 of a run")
     whole = {name: _whole(field, name) for name in OPTIMIZERS}
     for number in field.rounds():
@@ -68,7 +68,7 @@ def sweeps(field: Field) -> Tally:
 
 
 def _whole(field: Field, optimizer: str) -> tuple[float, bytes]:
-    """Runs undisturbed; returns seconds and picture."""
+    """Runs without faults; returns seconds and picture."""
     start = time.monotonic()
     ended = field.run(
         *COMMAND, *SCALES, f"optimizer={optimizer}", f"hydra.run.dir=whole.{optimizer}"
@@ -79,7 +79,7 @@ def _whole(field: Field, optimizer: str) -> tuple[float, bytes]:
 
 
 def _onwards(folder: Path, start: list[str]) -> list[str]:
-    """Returns the command that continues what a kill has left; none for what is complete."""
+    """Returns the command that continues a killed run; none if it is complete."""
     if not (folder / "status.json").exists():
         return start
     completed = '"completed"' in (folder / "status.json").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Too little memory: one line, exit status 1, and a folder that reads as what it is."""
+"""Too little memory: one line, exit status 1, and a consistent folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faults.field import COMMAND, Field, Tally, faults
 
-ROOM = (8, 16, 32, 64, 128, 256)  # MB beyond what the process has at its start
+ROOM = (8, 16, 32, 64, 128, 256)  # MB beyond the initial size of the process
 
 
 def limits(field: Field) -> Tally:

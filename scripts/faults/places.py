@@ -1,4 +1,4 @@
-"""Signals at any moment, and odd surroundings: homes, clocks, names of folders."""
+"""Signals at any moment, and odd environments: homes, clocks, folder names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("a b", "it's", 'a "quoted" one', "花", "🖼", "two\nlines", "100%", "
 
 
 def signals(field: Field) -> Tally:
-    """Stops runs by signals, some of them twice: picture and reason are there."""
+    """Stops runs by signals: picture and reason must be written."""
     tally = Tally("a signal")
     for number in field.rounds():
         tally.tried += 1
@@ -36,7 +36,7 @@ def signals(field: Field) -> Tally:
 
 
 def environments(field: Field) -> Tally:
-    """Runs in odd surroundings."""
+    """Runs in odd environments."""
     tally = Tally("odd surroundings")
     surroundings: list[tuple[str, Callable[[], object]]] = [
         ("no home", lambda: os.environ.pop("HOME", None)),
@@ -57,13 +57,13 @@ def environments(field: Field) -> Tally:
 
 
 def _turn_back() -> None:
-    """Sets the clock back by an hour at every look."""
+    """Sets the clock back by an hour at every call."""
     real, looks = time.time, iter(range(1_000_000))
     time.time = lambda: real() - 3600 * next(looks)
 
 
 def _move(name: str) -> None:
-    """Goes to a folder of that name, with the pictures in it."""
+    """Changes to a folder of that name that contains the images."""
     os.mkdir(name)
     for picture in ("content.png", "style.png"):
         os.symlink(os.path.abspath(picture), os.path.join(name, picture))

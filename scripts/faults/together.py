@@ -1,4 +1,4 @@
-"""Commands that meet: in one folder one of them works, and the others say so and touch nothing."""
+"""Concurrent commands: one uses a folder; the others report that and change nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from faults.field import COMMAND, Field, Tally, faults, said_in_a_line
 
 
 def one_folder(field: Field) -> Tally:
-    """Starts two different runs into one folder, the second a moment after the first."""
+    """Starts two different runs in one folder, the second shortly after the first."""
     tally = Tally("two runs into one folder")
     for number in field.rounds():
         tally.tried += 1
@@ -30,7 +30,7 @@ def one_folder(field: Field) -> Tally:
 
 
 def _of_one_run(folder: Path) -> bool:
-    """Tells whether Hydra's record and ours are of the same run."""
+    """Returns whether Hydra's record and ours belong to the same run."""
     overrides, config = folder / ".hydra" / "overrides.yaml", folder / "config.yaml"
     if not (overrides.exists() and config.exists()):
         return False
@@ -39,7 +39,7 @@ def _of_one_run(folder: Path) -> bool:
 
 
 def many(field: Field) -> Tally:
-    """Starts several runs in one moment, each to name a folder of its own."""
+    """Starts several runs at the same moment; each must get its own folder."""
     tally = Tally("runs of one moment")
     for _ in field.rounds():
         before = set(field.here.glob("outputs/*/*"))
