@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Iterable
 from typing import NoReturn
 
 COMPLETED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of surrogate pairs
 
 
 class InputError(ValueError):
@@ -15,7 +18,7 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         """Joins the lines of the message, which may quote a path or the text of a library."""
-        super().__init__(" ".join(message.splitlines()))
+        super().__init__(printable(message))
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,6 +27,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises InputError instead of printing the usage."""
         raise InputError(f"{message} (--help shows how)")
+
+
+def printable(text: str) -> str:
+    """Puts text on one line and replaces what no terminal, font or file should be given."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.splitlines()))
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:

@@ -38,6 +38,8 @@ from nst.config.composition import compose
 from nst.images import from_array, load
 from nst.runs.folder import RunFolder
 
+LAUGHS = b"a0: &a0 [1, 1]\n"  # 2⁴⁰ numbers, were it unfolded
+LAUGHS += b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40))
 BASES = {
     name: compose([f"optimizer={name}", "network=bundled"]) for name in ("adam", "lbfgs", "sgd")
 }
@@ -690,6 +692,7 @@ def test_a_place_that_cannot_be_written_to_is_named(
         ("config.yaml", b"alpha: ${nowhere}\n", "damaged"),
         ("config.yaml", b"alpha: ${beta}\nbeta: ${alpha}\n", "damaged"),
         ("config.yaml", b"[" * 20_000, "damaged"),
+        ("config.yaml", LAUGHS, "damaged"),
         ("config.yaml", b"alpha: \xff\xfe\n", "damaged"),
         ("config.yaml", b"content: {image: 5}\nstyle: {image: ~nobody99/x}\n", "completed"),
         ("config.yaml", b"content: town\nloss: [1]\nseed: .nan\nsize: .inf\n", "completed"),

@@ -446,6 +446,18 @@ def test_an_interrupted_run_goes_on_in_its_own_folder(
     assert {path.name for path in tmp_path.iterdir()} == {"stopped run"}
 
 
+def test_a_new_run_leaves_a_folder_alone_that_another_command_is_about_to_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    monkeypatch.setattr(sys, "argv", ["nst"])
+    with RunFolder(folder).locked():
+        assert run(["network=bundled", "steps=1", f"hydra.run.dir={folder}"]) == 2
+    assert capsys.readouterr().err == f"nst: another process is at work in {folder}\n"
+    assert list(folder.iterdir()) == []
+
+
 def test_two_processes_do_not_work_in_one_folder(
     base: Base, tmp_path: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from nst.cli.arguments import overrides_of, parse_options
-from nst.cli.checks import check_run, check_sweep
+from nst.cli.checks import check_run, check_sweep, check_unused
 from nst.cli.ending import report, say
 from nst.cli.job import task
 from nst.cli.signals import commanding
@@ -54,9 +54,17 @@ def _run_jobs(overrides: list[str], multirun: bool) -> int:
     composed = compose(of_all_jobs(overrides) if multirun else overrides, hydra=True)
     if is_sweep(composed, multirun):
         return _run_sweep(plan_sweep(composed, overrides))
-    overrides = [*overrides, *check_run(composed, overrides)]
-    with commanding(busy=lambda: False):
-        _hand_over(overrides)
+    return _run_one(check_run(composed, overrides), overrides, composed.resume is not None)
+
+
+def _run_one(folder: RunFolder, overrides: list[str], resumed: bool) -> int:
+    """Runs a single job; no other process writes into its folder, not even Hydra's of one."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with folder.locked(), commanding(busy=lambda: False):
+        if not resumed:
+            check_unused(folder)  # again: another command may have been faster
+        place = [f"hydra.run.dir={quoted(folder.path)}"]
+        _hand_over([*overrides, *place, *(["hydra.output_subdir=null"] if resumed else [])])
     return COMPLETED
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from nst.cli.job import completed_before
-from nst.config import check, quoted, without_hydra
+from nst.config import check, without_hydra
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
 from nst.runs.replay import effective
@@ -18,29 +18,35 @@ from nst.sources import Inputs, gather, resolved
 from nst.sweeps.plan import Sweep
 
 
-def check_run(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
+def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
     """Checks a single run.
 
     Returns:
-        The overrides that a resumed or replayed run adds.
+        The folder in which it runs.
     """
-    asked = str(composed.hydra.run.dir)
-    folder = Path(expanduser(asked))
+    named = composed.copy()
     config, _ = _checked(without_hydra(composed), overrides)
-    if composed.resume is not None:  # in the same folder, keeping its .hydra
-        folder = Path(expanduser(composed.resume)).absolute()
-        return [f"hydra.run.dir={quoted(folder)}", "hydra.output_subdir=null"]
+    if composed.resume is not None:
+        return RunFolder(Path(expanduser(composed.resume)).absolute())
+    for key in ("content.image", "style.image"):  # a replay's folder too is named after its images
+        OmegaConf.update(named, key, OmegaConf.select(config, key))
+    folder = Path(expanduser(str(named.hydra.run.dir)))
     _check_folder("hydra.run.dir", folder)
-    if (folder / STATUS).exists():
+    check_unused(RunFolder(folder))
+    return RunFolder(folder)
+
+
+def check_unused(folder: RunFolder) -> None:
+    """Finds out whether a new run may have a folder.
+
+    Raises:
+        InputError: There is a run in it.
+    """
+    if (folder.path / STATUS).exists():
         raise InputError(
-            f"hydra.run.dir: {folder} already holds a run; resume={folder} resumes it, "
+            f"hydra.run.dir: {folder.path} already holds a run; resume={folder.path} resumes it, "
             f"another folder starts a new one"
         )
-    more = {"hydra.run.dir": folder} if asked.startswith("~") else {}
-    if composed.replay is not None:  # the folder is named after its images
-        for key in ("content.image", "style.image"):
-            more[key] = OmegaConf.select(config, key)
-    return [f"{key}={quoted(value)}" for key, value in more.items()]
 
 
 def check_sweep(sweep: Sweep) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def task(config: DictConfig) -> float:
     folder = RunFolder(Path(context.runtime.output_dir))
     sweeping = context.mode == RunMode.MULTIRUN
     try:
-        with folder.locked(), folder.reporting(), working():
+        # The command holds the folder of a single run, from before Hydra writes into it.
+        with folder.locked() if sweeping else nullcontext(), folder.reporting(), working():
             metrics = _metrics(_meant(config, here), folder, sweeping)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nst.errors import COMPLETED, INTERRUPTED, WRONG_INPUT, InputError, Parser
+from nst.errors import COMPLETED, INTERRUPTED, WRONG_INPUT, InputError, Parser, printable
 
 PIPE_WIDTH = 240  # characters of a table in a file or a pipe, so that no line is broken
 
@@ -50,7 +50,6 @@ def _compare(folders: Sequence[Path], out: Path | None) -> None:
     from rich.console import Console
 
     from nst.compare.comparison import gather
-    from nst.compare.load import printable
     from nst.compare.table import show
     from nst.compare.write import target, write
 

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 from nst.compare.folders import find, names
-from nst.compare.load import RunRecord, printable, read
+from nst.compare.load import RunRecord, read
 from nst.compare.settings import differing, label, ordered, with_settings
 from nst.compare.statistics import Effect, effects
 from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
+from nst.errors import printable
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nst.compare.load import PLANNED, printable
-from nst.errors import InputError
+from nst.compare.load import PLANNED
+from nst.errors import InputError, printable
 from nst.files import atomic as files
 from nst.runs.folder import CONFIG, STATUS
 

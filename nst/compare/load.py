@@ -19,14 +19,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nst.config.settings import Value, flat
-from nst.errors import InputError
+from nst.errors import InputError, printable
 from nst.runs.folder import CONFIG, HISTORY, METRICS, STATUS, RunFolder, result_name
+from nst.runs.provenance import parsed
 
 PLANNED = ".hydra/config.yaml"  # what a job was started with; CONFIG is what it resolved to
 RECORDS = 200  # lines of the history that are kept, enough for a curve
 LARGEST = 1e100  # of a number that counts as measured; squares of such numbers are still finite
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # to another key; ${oc.env:HOME} is none
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of surrogate pairs
 UNREADABLE = (
     InputError,
     OSError,
@@ -107,11 +107,6 @@ def read(folder: Path, name: str) -> RunRecord:
     )
 
 
-def printable(text: str) -> str:
-    """Puts text on one line and replaces what no terminal, font or file should be given."""
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.splitlines()))
-
-
 def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
     state, reason = str(status.get("status", "running")), str(status.get("reason") or "")
     if state != "running":
@@ -126,10 +121,10 @@ def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
 def _config(path: Path, resolved: bool) -> dict[str, Value]:
     if not path.is_file():
         return {}
-    container = OmegaConf.to_container(OmegaConf.load(path))
-    if not isinstance(container, dict):
-        raise InputError(f"{path} is not a configuration")
-    config = _dereferenced({printable(key): _plain(value) for key, value in flat(container)})
+    recorded: Any = OmegaConf.to_container(
+        parsed(path.read_text("utf-8"), path, interpolations=True)
+    )
+    config = _dereferenced({printable(key): _plain(value) for key, value in flat(recorded)})
     if not resolved:  # what was left open says nothing about how runs differ
         return {key: value for key, value in config.items() if value not in (None, "auto")}
     return config

@@ -111,6 +111,8 @@ def _not_utf8(error: UnicodeDecodeError, overrides: Sequence[str]) -> str:
 def _check_groups(overrides: Sequence[str]) -> None:
     """Finds an override that gives a group something other than a name; Hydra would not name it."""
     for override in parse(overrides):
+        if override.is_delete() and not isinstance(override.value(), str | None):
+            raise InputError(f"{override.input_line}: what is left out takes no value: ~KEY")
         named = override.is_delete() or isinstance(override.value(), str | list)
         group = CONF_DIR / override.key_or_group
         if group.is_dir() and not named and not override.is_sweep_override():

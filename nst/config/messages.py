@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from nst.config.composition import compose, groups, option, options
-from nst.errors import InputError, did_you_mean, nearest
+from nst.errors import InputError, did_you_mean, nearest, printable
 
 LAUNCHERS = {"joblib": "parallel", "submitit_slurm": "cluster", "submitit_local": "cluster"}
 PICTURES = ("content", "style")  # groups that name a picture
@@ -37,8 +37,8 @@ def explain(error: Exception) -> str:
         found = re.match(pattern, text, re.DOTALL)
         of_kind = [e for e in raised if isinstance(e, kind)]
         if found and of_kind:
-            return say(of_kind[0], found)
-    return " ".join(str(error).split())
+            return printable(say(of_kind[0], found))
+    return printable(" ".join(str(error).split()))
 
 
 def _missing_option(error: Any, found: re.Match[str]) -> str:

@@ -41,17 +41,22 @@ def carried_config(picture: Path) -> DictConfig:
     return parsed(text["config"], picture)
 
 
-def parsed(text: str, source: Path) -> DictConfig:
+def parsed(text: str, source: Path, *, interpolations: bool = False) -> DictConfig:
     """Parses a recorded configuration, which may come from a stranger.
 
     Recordings are resolved. An interpolation was added by somebody, perhaps to read this machine's
     environment: it is an error and never evaluated.
 
+    Args:
+        text: YAML.
+        source: Where it comes from.
+        interpolations: Whether it may contain some: what a job was started with is not resolved.
+
     Raises:
         InputError: It is damaged, or contains what no recording does.
     """
     try:
-        _check_plain(text)
+        _check_plain(text, interpolations)
         config = OmegaConf.create(text)
     except DAMAGED as error:
         reason = " ".join(str(error).split())
@@ -61,7 +66,7 @@ def parsed(text: str, source: Path) -> DictConfig:
     return config
 
 
-def _check_plain(text: str) -> None:
+def _check_plain(text: str, interpolations: bool) -> None:
     """Rejects YAML that is more than data: references, tags, excessive size or depth."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"it has {len(text)} characters, the limit is {MOST_CHARACTERS}")
@@ -73,5 +78,5 @@ def _check_plain(text: str) -> None:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
             raise ValueError("it contains YAML references or tags, which no recording has")
-        if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
+        if not interpolations and isinstance(event, yaml.ScalarEvent) and "${" in event.value:
             raise ValueError(f"it contains the interpolation {event.value}; a recording has none")
