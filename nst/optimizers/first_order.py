@@ -73,7 +73,6 @@ class FirstOrder:
             raise ValueError(f"final_rate must be from 0 to 1, received {final_rate}")
         self._name, self._levels, self._final_rate = name, levels, final_rate
         self._rule = by_name(name, options or {})
-        self._advance = advancing(self._rule, levels)
         self._pace = Pace(float(learning_rate), float(growth), float(average))
         self._iterate: Iterate | None = None
         self.evaluations = 0
@@ -98,7 +97,7 @@ class FirstOrder:
             shrunk = int(tf.size(previous.image)) / int(tf.size(image))
             moments = tf.nest.map_structure(resampled, previous.moments, iterate.moments)
             iterate = iterate._replace(units=previous.units * shrunk, moments=moments)
-        self._iterate = iterate
+        self._iterate, self._advance = iterate, advancing(self._rule, self._levels)
         self._start_total = self._best_total = math.inf  # not yet known
         self._best = iterate.image
         self.stopped = None

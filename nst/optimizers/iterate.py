@@ -75,9 +75,12 @@ def advance(
 
 
 def advancing(rule: Rule, levels: int) -> Step:
-    """Returns ``advance`` for a rule: compiled, but eager for Keras, whose variables fix shapes."""
+    """Returns `advance` of a rule, compiled; Keras', whose variables have one shape, anew."""
     if isinstance(rule, Keras):
-        return partial(advance, rule)
+        step = tf.function(partial(advance, rule), autograph=False)
+        return lambda iterate, gradient, pace: step(
+            iterate, gradient, Pace(*map(tf.constant, pace))
+        )
     return partial(compiled(type(rule), levels), rule)
 
 
