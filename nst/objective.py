@@ -25,6 +25,8 @@ class Objective:
         norms: Mean activations ``[C]`` by layer; feature maps are divided by them.
         content: The content image at this scale, RGB in [0, 1], ``[1, H, W, 3]``.
         styles: The style images at this scale, ``[1, h, w, 3]``, each with its weight.
+        grey: Whether a grey image is to stay grey: the gradient is averaged over the channels,
+            which is that of J among grey images.
 
     Attributes:
         weights: The weights of each term and its parts, as used.
@@ -38,7 +40,9 @@ class Objective:
         norms: Features,
         content: tf.Tensor,
         styles: Sequence[tuple[tf.Tensor, float]],
+        grey: bool = False,
     ) -> None:
+        self._grey = grey
         self.weights = {name: weights[name] for name in terms}
         self._weights = {
             name: {part: tf.constant(w.term * share, tf.float32) for part, share in w.parts.items()}
@@ -58,7 +62,10 @@ class Objective:
         evaluation: Evaluation = self._step.evaluate(
             image, self._targets, self._weights, self._norms
         )
-        return evaluation
+        if not self._grey:
+            return evaluation
+        gradient = tf.reduce_mean(evaluation.gradient, -1, keepdims=True)
+        return evaluation._replace(gradient=tf.broadcast_to(gradient, image.shape))
 
     def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
         """Measures the norm of each weighted term's own gradient: one backward pass per term."""

@@ -41,6 +41,7 @@ class Objectives:
         content: The content image at full size, ``[H, W, 3]``.
         styles: The style images at full size.
         canvas: The canvas.
+        grey: Whether the picture is to stay grey.
     """
 
     encoder: Encoder
@@ -50,6 +51,7 @@ class Objectives:
     content: Pixels
     styles: Sequence[StyleSource]
     canvas: Canvas
+    grey: bool
 
     def __call__(self, height: int, width: int) -> Objective:
         """Returns the objective for a picture of this size, px: a function of the whole canvas."""
@@ -59,7 +61,9 @@ class Objectives:
             rgb, long_side = style.picture.rgb, max(1, round(max(height, width) * style.scale))
             sized = images.resize(rgb, images.fit(rgb.shape[:2], long_side))
             styles.append((batch(sized), style.weight))
-        return Objective(self.encoder, self.terms, self.weights, self.norms, content, styles)
+        return Objective(
+            self.encoder, self.terms, self.weights, self.norms, content, styles, self.grey
+        )
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         inputs.content.rgb,
         inputs.styles,
         Canvas(config.margin),
+        _grey(inputs),
     )
     return Studio(
         _with_layer_weights(config, weights), identity(config, inputs), inputs, objectives
@@ -112,7 +117,7 @@ def paint(studio: Studio) -> Loop:
     shape = images.fit(inputs.content.rgb.shape[:2], config.size)
     scales = plan(shape, config.steps, **config.pyramid)
     return Loop(
-        _initial_image(inputs.base.rgb, scales[0], config.init.noise, config.seed),
+        _initial_image(inputs.base.rgb, scales[0], config, studio.objectives.grey),
         scales,
         studio.objectives.canvas,
         studio.objectives,
@@ -158,7 +163,19 @@ def _norms(encoder: Encoder, layers: Sequence[str], inputs: Inputs, normalize: b
     return encoder.mean_activations(small, layers, [sum(weights), *weights])
 
 
-def _initial_image(base: Pixels, scale: Scale, noise: float, seed: int) -> tf.Tensor:
-    shape = (scale.height, scale.width)
-    white = np.random.default_rng(seed).random((*shape, 3), np.float32)
-    return batch((1.0 - noise) * images.cover(base, shape) + noise * white)
+def _grey(inputs: Inputs) -> bool:
+    """Tells whether no picture has any colour, so that all of it in the result would be noise."""
+    pictures = [inputs.content, inputs.base, *(style.picture for style in inputs.styles)]
+    grey = all(images.grey(picture.rgb) for picture in pictures)
+    if grey:
+        log.info("content, style and initial image are grey, and so the picture will be")
+    return grey
+
+
+def _initial_image(base: Pixels, scale: Scale, config: DictConfig, grey: bool) -> tf.Tensor:
+    shape, noise = (scale.height, scale.width), config.init.noise
+    white = np.random.default_rng(config.seed).random((*shape, 3), np.float32)
+    image = (1.0 - noise) * images.cover(base, shape) + noise * white
+    if grey:
+        image = np.broadcast_to(image.mean(-1, keepdims=True), image.shape)
+    return batch(image)

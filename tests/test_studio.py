@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from nst import stylize
 from nst.config.composition import compose
 from nst.loop import Record
 from nst.losses import weigh
@@ -71,3 +72,31 @@ def test_a_style_that_is_named_twice_paints_what_it_paints_alone(studio) -> None
     assert twice.total == pytest.approx(alone.total, rel=1e-4)
     other = replace(style, picture=studio.inputs.content)
     assert painted(style, other).total != pytest.approx(alone.total, rel=1e-2)
+
+
+def shades(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """A grey picture with the faint chroma that a JPEG leaves, uint8."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    waves = 120 + 90 * np.sin(rows / (3 + seed)) * np.cos(columns / 5) + random.uniform(0, 9, shape)
+    return (waves[..., None] + random.integers(0, 2, (*shape, 3))).astype(np.uint8)
+
+
+@pytest.mark.parametrize("start", ["content", "noise", "blend"])
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_grey_pictures_make_a_grey_one(optimizer: str, start: str) -> None:
+    given = {"content": shades((36, 48), 1), "style": shades((40, 40), 2)}
+    settings = ["network=bundled", "size=48", "steps=12", f"optimizer={optimizer}", f"init={start}"]
+    painted = np.asarray(stylize(**given, overrides=settings)).astype(int)
+    assert np.ptp(painted, axis=-1).max() == 0
+    assert painted.std() > 10
+
+
+def test_one_picture_of_colour_is_enough_for_a_picture_of_colour() -> None:
+    coloured = shades((36, 48), 1)
+    coloured[4:8, 4:8] = (90, 90, 96)
+    settings = ["network=bundled", "size=48", "steps=2"]
+    for given in ({"content": coloured}, {"style": coloured}, {"init": coloured}):
+        pictures = {"content": shades((36, 48), 1), "style": shades((40, 40), 2)} | given
+        painted = np.asarray(stylize(**pictures, overrides=settings)).astype(int)
+        assert np.ptp(painted, axis=-1).max() > 0

@@ -1,7 +1,7 @@
 """Images from files and arrays to float32 sRGB and back. Free of TensorFlow."""
 
 from nst.images.io import from_array, from_memory, load, to_pil
-from nst.images.picture import Picture, Pixels, visible
+from nst.images.picture import Picture, Pixels, grey, visible
 from nst.images.resampling import cover, fit, resize
 from nst.images.saving import encode, encode_png, read_text
 
@@ -14,6 +14,7 @@ __all__ = [
     "fit",
     "from_array",
     "from_memory",
+    "grey",
     "load",
     "read_text",
     "resize",

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 Pixels = npt.NDArray[np.float32]
 
 SHORTEST_SIDE = 16  # px
+FAINTEST_CHROMA = 2 / 255  # what JPEG makes of grey stays at or below it
 MOST_PIXELS = 100_000_000  # 8,000 x 8,000 is well inside
 
 
@@ -58,6 +59,13 @@ def check_size(size: tuple[int, int], name: str, most: int = MOST_PIXELS) -> Non
     if width * height > most:
         limit = f"{most / 1e6:.3g} million px"
         raise InputError(f"{name} has {width}x{height} px: the limit is {limit}, scale it down")
+
+
+def grey(rgb: Pixels) -> bool:
+    """Tells whether an image `[H, W, 3]` has no colour but grey, up to the noise of a JPEG."""
+    red, green, blue = np.moveaxis(rgb, -1, 0)
+    most = max(np.abs(red - green).max(), np.abs(green - blue).max())
+    return bool(most <= FAINTEST_CHROMA + np.finfo(np.float32).eps)
 
 
 def composed(
