@@ -214,7 +214,9 @@ WRONG = {
     "replay=base experiment=gatys2015": "replay: an experiment would replace the whole "
     "configuration; change single keys",
     "resume=bass": "bass is not a run folder: it has no config.yaml. Did you mean 'base'?",
-    "resume=base": "resume: base is completed; replay=base repeats it",
+    "resume=base": "resume: base is completed; add steps=… for more steps, or repeat it with "
+    "replay=base",
+    "resume=base steps=4": "steps=4: base has 4 already; replay=base steps=4 starts over",
     "resume=base alpha=3": "resume= continues a run unchanged, so it cannot take alpha=3; "
     "replay=base repeats it with changes",
     "resume=base replay=base": "resume= continues a run unchanged, so it cannot take "
@@ -444,6 +446,58 @@ def test_an_interrupted_run_goes_on_in_its_own_folder(
     assert RunFolder(folder).status["status"] == "completed"
     assert [line["step"] for line in RunFolder(folder).history()] == [0, 1, 2, 3, 4]
     assert {path.name for path in tmp_path.iterdir()} == {"stopped run"}
+
+
+def test_a_completed_run_takes_more_steps_as_if_they_had_been_asked_for_at_first(
+    base: Base, tmp_path: Path, command: Callable[..., int]
+) -> None:
+    longer = tmp_path / "longer"
+    shutil.copytree(base.folder, longer)
+    assert command(f"resume='{longer}'", "steps=9") == 0
+    assert command(f"replay='{base.folder}'", "steps=9", f"hydra.run.dir='{tmp_path / 'new'}'") == 0
+    found, asked = RunFolder(longer), RunFolder(tmp_path / "new")
+    assert found.result.read_bytes() == asked.result.read_bytes() != base.result
+    assert found.config() == asked.config()
+    assert found.status["status"] == "completed"
+    assert found.status["identity"] == asked.status["identity"]
+    assert [line["step"] for line in found.history()] == list(range(10))
+
+
+def test_a_run_that_is_killed_on_its_way_to_more_steps_is_a_stopped_one(
+    base: Base, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "longer")
+    shutil.copytree(base.folder, folder.path)
+    overrides = [f"resume='{folder.path}'", "steps=9"]
+    folder.lengthen(effective(compose(overrides), overrides))
+    assert folder.status["status"] == "interrupted"
+    assert not folder.metrics
+    overrides = overrides[:1]
+    assert effective(compose(overrides), overrides).steps == 9
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("min_size: null", "min_size: 16", "{path} divides its steps among scales"),
+        (
+            "final_rate: 1.0",
+            "final_rate: 0.1",
+            "the learning rate of {path} ended its fall",
+        ),
+    ],
+)
+def test_a_schedule_that_more_steps_would_change_is_left_alone(
+    old: str, new: str, says: str, base: Base, tmp_path: Path
+) -> None:
+    text = (base.folder / "config.yaml").read_text("utf-8")
+    assert old in text
+    (tmp_path / "config.yaml").write_text(text.replace(old, new))
+    overrides = [f"resume='{tmp_path}'", "steps=9"]
+    with pytest.raises(InputError) as error:
+        effective(compose(overrides), overrides)
+    instead = f"replay={tmp_path} steps=9 starts over"
+    assert str(error.value) == f"steps=9: {says.format(path=tmp_path)}; {instead}"
 
 
 def test_a_new_run_leaves_a_folder_alone_that_another_command_is_about_to_use(

@@ -40,7 +40,10 @@ def task(config: DictConfig) -> float:
     try:
         # The command holds the folder of a single run, from before Hydra writes into it.
         with folder.locked() if sweeping else nullcontext(), folder.reporting(), working():
-            metrics = _metrics(_meant(config, here), folder, sweeping)
+            meant = _meant(config, here)
+            if config.resume is not None and not sweeping:
+                folder.lengthen(meant)
+            metrics = _metrics(meant, folder, sweeping)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:
             sys.exit(say(error))  # if raised, Hydra would print a line before ours

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from nst import __version__
 from nst.errors import InputError, did_you_mean
@@ -139,6 +139,19 @@ class RunFolder:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         kept = {key: value for key, value in self.status.items() if key == "identity"}
         self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **more, **kept})
+
+    def lengthen(self, config: DictConfig) -> None:
+        """Turns the run into a stopped one that has more steps to make; a kill meets one of both.
+
+        Args:
+            config: Its own, but for the number of steps.
+        """
+        if config.steps == self.config().steps:
+            return
+        reason = f"{config.steps} steps are asked for; resume= continues from the last checkpoint"
+        self.write_json(STATUS, {"status": "interrupted", "nst": __version__, "reason": reason})
+        (self.path / METRICS).unlink(missing_ok=True)
+        self.write(CONFIG, OmegaConf.to_yaml(config).encode())
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file atomically.

@@ -27,8 +27,8 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
         overrides: The overrides of the command line.
 
     Returns:
-        ``config`` itself; with ``resume``, that of the stopped run; with ``replay``, that of the
-        recorded run with the overrides applied.
+        ``config`` itself; with ``resume``, that of the stopped run, or of any run with more steps;
+        with ``replay``, that of the recorded run with the overrides applied.
 
     Raises:
         InputError: The folder or picture has no configuration, or the two keys are misused.
@@ -37,14 +37,15 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
         str(o.input_line) for o in parse(overrides) if not o.key_or_group.startswith(COMMAND)
     ]
     if config.resume is not None:
-        if changes or config.replay is not None:
-            beside = " ".join(changes or [f"replay={config.replay}"])
+        others = [change for change in changes if not change.startswith("steps=")]
+        if others or config.replay is not None:
+            beside = " ".join(others or [f"replay={config.replay}"])
             raise InputError(
                 f"resume= continues a run unchanged, so it cannot take {beside}; "
                 f"replay={config.resume} repeats it with changes"
             )
         source = Path(expanduser(config.resume))
-        recorded = _stopped(source)
+        recorded = _longer(source, config.steps) if changes else _stopped(source)
         check_classes(recorded, source, config, overrides)
         return recorded
     if config.replay is None:
@@ -56,12 +57,34 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
 
 
 def _stopped(path: Path) -> DictConfig:
+    config = _resumable(path)
+    if RunFolder(path).status.get("status") == "completed":
+        raise InputError(
+            f"resume: {path} is completed; add steps=… for more steps, or repeat it with "
+            f"replay={path}"
+        )
+    return config
+
+
+def _longer(path: Path, steps: int) -> DictConfig:
+    """Gives a run more steps, provided that it then ends as if it had had them from the start."""
+    config = _resumable(path)
+    instead = f"replay={path} steps={steps} starts over"
+    if steps <= config.steps:
+        raise InputError(f"steps={steps}: {path} has {config.steps} already; {instead}")
+    if config.pyramid.min_size is not None:
+        raise InputError(f"steps={steps}: {path} divides its steps among scales; {instead}")
+    if config.optimizer.get("final_rate", 1.0) != 1.0:
+        raise InputError(f"steps={steps}: the learning rate of {path} ended its fall; {instead}")
+    config.steps = steps
+    return config
+
+
+def _resumable(path: Path) -> DictConfig:
     folder = RunFolder(path)
-    config = folder.config()
-    if folder.status.get("status") == "completed":
-        raise InputError(f"resume: {path} is completed; replay={path} repeats it")
+    config = _sound(folder.config(), path)
     folder.history(), folder.load_checkpoint()  # finds damage before anything is written
-    return _sound(config, path)
+    return config
 
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
