@@ -151,6 +151,7 @@ WORDS = {  # for the most common sentences of OmegaConf
     r"Value '(.*)' .* could not be converted to Boolean": r"\1 is neither true nor false",
     r"Value '(.*)' is not a valid bool.*": r"\1 is neither true nor false",
     r"field '.*' is not Optional": "it needs a value",
+    r"Value 'None' is incompatible with type hint .*": "it needs a value",
     r"Incompatible value 'None' for field of type '.*'": "it needs a value",
     r"Key '.*' not in '.*'": "there is no such key",
     r".* does not support deletion": "it cannot be left out",
