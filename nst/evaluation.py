@@ -14,15 +14,14 @@ import tensorflow as tf
 from nst.canvas import batch
 from nst.features import weights as networks
 from nst.features.encoder import Encoder, Features
+from nst.features.normalisation import normalised
 from nst.images import Pixels, fit, resize
 from nst.losses import blend, content_distance, gram_distance, gram_matrix, gram_sums
 
 SIZE = 512  # maximum long side of the three images, px; never larger than the result
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
-# Not block5_conv1: there the bundled network separates its training images, which include the
-# bundled examples, so that its Gram matrices may come close to a style's by chance.
-STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
-NEGLIGIBLE = 1e-6  # of a target's mean square: a smaller baseline is treated as this
+STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
+NEGLIGIBLE = 1e-6  # of a target's mean square: an anchor below it is none
 LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
 
 
@@ -79,10 +78,10 @@ def _distances(
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     # The content counts as much as all styles together.
     shares = [tf.add_n(weights), *weights]
-    norms = encoder.mean_activations([content, *styles], LAYERS, shares)
+    norms = encoder.norms([content, *styles], LAYERS, shares)
 
     def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {layer: f / norms[layer] for layer, f in encoder(image, LAYERS).items()}
+        return {layer: normalised(f, norms[layer]) for layer, f in encoder(image, LAYERS).items()}
 
     def grams(maps: Features) -> dict[str, tf.Tensor]:
         return {k: gram_matrix(gram_sums(maps[k])) for k in STYLE_LAYERS}

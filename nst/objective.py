@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from nst.features.encoder import Encoder, Features
+from nst.features.normalisation import normalised
 from nst.losses import Evaluation, References, Style, Term, View, Weights
 
 Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
@@ -21,8 +22,8 @@ class Objective:
     Args:
         encoder: The network.
         terms: The terms by name.
-        weights: The weights of each term, see :func:`nst.losses.weigh`.
-        norms: Mean activations ``[C]`` by layer; feature maps are divided by them.
+        weights: Of each term, see :func:`nst.losses.weigh`.
+        norms: What feature maps are normalised by, see :meth:`Encoder.norms`.
         content: The content image at this scale, RGB in [0, 1], ``[1, H, W, 3]``.
         styles: The style images at this scale, ``[1, h, w, 3]``, each with its weight.
         grey: Whether a grey image is to stay grey: the gradient is averaged over the channels,
@@ -118,7 +119,7 @@ class Step:
 
     def _features(self, image: tf.Tensor, norms: Features) -> dict[str, tf.Tensor]:
         features = self._encoder(image, self._layers)
-        return {layer: features[layer] / norms[layer] for layer in self._layers}
+        return {layer: normalised(features[layer], norms[layer]) for layer in self._layers}
 
     def _view(self, image: tf.Tensor, norms: Features) -> View:
         return View(image, self._features(image, norms))

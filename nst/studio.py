@@ -36,8 +36,8 @@ class Objectives:
     Attributes:
         encoder: The network.
         terms: The terms by name.
-        weights: The weights of each term.
-        norms: Mean activations ``[C]`` by layer.
+        weights: Of each term.
+        norms: What feature maps are normalised by.
         content: The content image at full size, ``[H, W, 3]``.
         styles: The style images at full size.
         canvas: The canvas.
@@ -155,12 +155,12 @@ def _with_layer_weights(config: DictConfig, weights: Mapping[str, Weights]) -> D
 
 def _norms(encoder: Encoder, layers: Sequence[str], inputs: Inputs, normalize: bool) -> Features:
     if not normalize:
-        return {layer: tf.constant(1.0) for layer in layers}
+        return encoder.norms([], layers)
     pictures = [inputs.content.rgb, *(style.picture.rgb for style in inputs.styles)]
     small = [batch(images.resize(p, images.fit(p.shape[:2], CALIBRATION_SIZE))) for p in pictures]
     weights = [style.weight for style in inputs.styles]
-    # The content counts as much as all styles together.
-    return encoder.mean_activations(small, layers, [sum(weights), *weights])
+    # The content counts as much as all the styles together.
+    return encoder.norms(small, layers, [sum(weights), *weights])
 
 
 def _grey(inputs: Inputs) -> bool:

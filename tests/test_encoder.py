@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 
 from nst.features import weights
-from nst.features.encoder import BGR_MEAN, FLOOR, Encoder
+from nst.features.encoder import BGR_MEAN, Encoder
+from nst.features.normalisation import FLOOR, normalised
 from nst.features.weights import Layer
-from nst.losses import gram_matrix, gram_sums
+from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
 CONVOLUTIONS = [name for name in weights.layer_channels("bundled") if "conv" in name]
 ALL = list(weights.layer_channels("bundled"))
@@ -50,7 +51,7 @@ def test_feature_maps_are_keras_own(name, random_vgg, picture) -> None:
 def keras_model(layers: list[Layer]) -> keras.Model:
     """A Keras model with these layers."""
     x = inputs = keras.Input((None, None, 3))
-    for name, kernel, _ in layers:
+    for name, kernel, *_ in layers:
         if kernel is None:
             x = keras.layers.MaxPooling2D(name=name)(x)
         else:
@@ -59,7 +60,7 @@ def keras_model(layers: list[Layer]) -> keras.Model:
             )
             x = convolution(x)
     model = keras.Model(inputs, x)
-    for name, kernel, bias in layers:
+    for name, kernel, bias, _ in layers:
         if kernel is not None:
             model.get_layer(name).set_weights([kernel, bias])
     return model
@@ -68,7 +69,7 @@ def keras_model(layers: list[Layer]) -> keras.Model:
 def test_the_bundled_network_is_a_keras_model_with_its_weights(bundled_layers, picture) -> None:
     image = picture(64, 32)
     features = Encoder(bundled_layers, padding="zeros")(image, ALL)
-    assert_close(features, keras_features(keras_model(bundled_layers), image, ALL), 1e-5)
+    assert_close(features, keras_features(keras_model(bundled_layers), image, ALL), 5e-5)
     channels = {layer: value.shape[-1] for layer, value in features.items()}
     assert channels == weights.layer_channels("bundled")
 
@@ -78,8 +79,8 @@ def test_the_bundled_network_is_a_keras_model_with_its_weights(bundled_layers, p
     [
         (["block1_conv1"], 1, 0),
         (["block2_pool"], 4, 2),
-        (["block3_conv4", "block1_conv2"], 8, 2),
-        (["block5_conv1", "block5_conv1"], 13, 4),
+        (["block3_conv3", "block1_conv2"], 7, 2),
+        (["block5_conv1", "block5_conv1"], 11, 4),
         ([], 0, 0),
     ],
 )
@@ -113,7 +114,7 @@ def test_the_border_is_repeated_or_zero(bundled_layers, picture) -> None:
     centred = image[..., ::-1] * 255.0 - BGR_MEAN
     for padding, mode in (("replicate", "edge"), ("zeros", "constant")):
         expected, x = {}, centred
-        for name, kernel, bias in bundled_layers[:2]:
+        for name, kernel, bias, _ in bundled_layers[:2]:
             padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], mode)
             x = tf.nn.relu(tf.nn.conv2d(padded, kernel, 1, "VALID") + bias).numpy()
             expected[name] = x
@@ -150,23 +151,30 @@ def test_no_size_gives_empty_maps(height, width, pooling, bundled_layers, pictur
     assert np.any(gradient[:, -1, -1] != 0)
 
 
-def test_normalised_maps_have_mean_one(bundled, picture) -> None:
+@pytest.fixture
+def plain(bundled_layers) -> Encoder:
+    """The bundled network as if nobody had taught it."""
+    return Encoder([layer._replace(lift=None) for layer in bundled_layers])
+
+
+def test_normalised_maps_have_mean_one(plain, picture) -> None:
     images = [picture(32, 40, seed=1), picture(24, 32, seed=2)]
-    norms = bundled.mean_activations(images, ALL)
+    norms = plain.norms(images, ALL)
     for layer in ALL:
-        means = np.mean([np.mean(bundled(x, [layer])[layer], (0, 1, 2)) for x in images], 0)
+        maps = [plain(x, [layer])[layer] for x in images]
+        means = np.mean([np.mean(f, (0, 1, 2)) for f in maps], 0)
+        after = np.mean([np.mean(normalised(f, norms[layer]), (0, 1, 2)) for f in maps], 0)
         floor = FLOOR * means.mean()
-        normalised = means / norms[layer].numpy()
-        np.testing.assert_allclose(normalised[means > floor], 1, rtol=1e-4)
+        np.testing.assert_allclose(after[means > floor], 1, rtol=1e-4)
         assert (means > floor).any()
-        assert (normalised[means <= floor] <= 1).all()
+        assert (after[means <= floor] <= 1).all()
 
 
-def test_normalising_is_rescaling_every_filter(bundled_layers, bundled, picture) -> None:
+def test_normalising_is_rescaling_every_filter(bundled_layers, plain, picture) -> None:
     images = [picture(32, 48, seed=1), picture(48, 32, seed=2)]
-    norms = {k: v.numpy() for k, v in bundled.mean_activations(images, CONVOLUTIONS).items()}
+    norms = {k: v.numpy() for k, v in plain.norms(images, CONVOLUTIONS).items()}
     rescaled, below = [], np.ones(3)
-    for name, kernel, bias in bundled_layers:
+    for name, kernel, bias, _ in bundled_layers:
         if kernel is None:
             rescaled.append(Layer(name))
             continue
@@ -174,20 +182,50 @@ def test_normalising_is_rescaling_every_filter(bundled_layers, bundled, picture)
         rescaled.append(Layer(name, kernel.astype(np.float32), bias / norms[name]))
         below = norms[name]
     encoder, image = Encoder(rescaled), picture(32, 32, seed=3)
-    expected = {k: v.numpy() / norms[k] for k, v in bundled(image, CONVOLUTIONS).items()}
+    expected = {k: v.numpy() / norms[k] for k, v in plain(image, CONVOLUTIONS).items()}
     assert_close(encoder(image, CONVOLUTIONS), expected, 1e-4)
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_distances_are_those_of_the_teachers_channels(
+    calibrated, bundled_layers, bundled, picture
+) -> None:
+    first, second = picture(32, 48, seed=1), picture(32, 48, seed=2)
+    norms = bundled.norms([first, second] if calibrated else [], ALL)
+    lifts = {layer.name: layer.lift for layer in bundled_layers}
+    for layer in ALL:
+        maps = [bundled(x, [layer])[layer] for x in (first, second)]
+        lifted = [f.numpy() @ lifts[layer] for f in maps]
+        if calibrated:
+            means = np.mean(lifted, (0, 1, 2, 3))
+            lifted = [f / np.maximum(means, FLOOR * means.mean()) for f in lifted]
+        ours = [normalised(f, norms[layer]) for f in maps]
+        assert ours[0].shape == maps[0].shape
+        for distance in (content_distance, gram):
+            np.testing.assert_allclose(distance(*ours), distance(*lifted), rtol=1e-3)
+
+
+def gram(features: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    return gram_distance(gram_matrix(gram_sums(features)), gram_matrix(gram_sums(other)))
+
+
+def test_a_network_without_calibration_is_raw(plain, picture) -> None:
+    image = picture(16, 16)
+    for layer, norm in plain.norms([], ALL).items():
+        features = plain(image, [layer])[layer]
+        np.testing.assert_array_equal(normalised(features, norm), features)
 
 
 @pytest.mark.parametrize("dead", [slice(0, 1), slice(None)], ids=["a filter", "a layer"])
 def test_dead_filters_do_not_give_nan(dead, bundled_layers, picture) -> None:
-    name, kernel, bias = bundled_layers[0]
+    name, kernel, bias, _ = bundled_layers[0]
     bias = bias.copy()
     bias[dead] = -1e6
     encoder = Encoder([Layer(name, kernel, bias)])
     features = encoder(picture(16, 16), [name])[name]
-    norms = encoder.mean_activations([picture(16, 16)], [name])[name]
+    norms = encoder.norms([picture(16, 16)], [name])[name]
     assert np.all(features[..., dead] == 0)
-    assert np.isfinite(features / norms).all()
+    assert np.isfinite(normalised(features, norms)).all()
     np.testing.assert_allclose(norms[dead], FLOOR * np.mean(features), atol=1e-9)
 
 
@@ -212,7 +250,7 @@ def test_the_first_convolution_sees_pixels_in_float32(bundled_layers, picture) -
 
 
 def test_float16_does_not_overflow_in_gram_matrices(bundled_layers, picture) -> None:
-    first, (name, kernel, bias) = bundled_layers[:2]
+    first, (name, kernel, bias, _) = bundled_layers[:2]
     loud = [first, Layer(name, 30 * kernel, 30 * bias)]  # activations of hundreds, as VGG19's are
     half, full = (
         gram_sums(Encoder(loud, precision=precision)(picture(64, 64), [name])[name])

@@ -1,4 +1,4 @@
-"""The encoder: computes the feature maps of an image by layer name."""
+"""The encoder: an image becomes feature maps, keyed by layer name."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from nst.features import winograd
+from nst.features.normalisation import floored, readout
 from nst.features.weights import Layer
 
 Features = Mapping[str, tf.Tensor]
 Function = Callable[[tf.Tensor], tf.Tensor]
 
-BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet, 0 to 255; subtracted in VGG's training
-FLOOR = 0.05  # of a layer's mean activation; limits the gain of filters that hardly fire
+BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet in 0..255; VGG was trained on images minus it
 POOLINGS = {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}
 PADDINGS = {"zeros": "CONSTANT", "replicate": "SYMMETRIC"}  # by one pixel, it repeats the border
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.float16}
@@ -52,6 +53,7 @@ class Encoder:
         self._pool = _choose("pooling", pooling, POOLINGS)
         self._padding = _choose("padding", padding, PADDINGS)
         dtypes = [tf.float32] + [chosen] * (len(layers) - 1)
+        self._lifts = {layer.name: layer.lift for layer in layers if layer.lift is not None}
         self._layers = {
             layer.name: self._function(layer, dtype)
             for dtype, layer in zip(dtypes, layers, strict=True)
@@ -83,34 +85,42 @@ class Encoder:
             raise ValueError(f"the network has no layers {sorted(wanted - set(features))}")
         return features
 
-    def mean_activations(
+    def norms(
         self,
         images: Sequence[tf.Tensor],
-        layers: Sequence[str],
+        layers: Iterable[str],
         weights: Sequence[float | tf.Tensor] | None = None,
     ) -> dict[str, tf.Tensor]:
-        """Measures the mean activation of every filter over calibration images.
+        """Measures, over calibration images, what feature maps are normalised by.
 
-        Dividing a feature map by it equals rescaling the filters to a mean activation of 1, since
-        ReLU and pooling commute with positive factors (Gatys et al., 2016, section 2).
+        For a trained network, the mean activation of every filter: dividing a feature map by it
+        equals rescaling the filters so that each has a mean activation of 1, since ReLU and pooling
+        commute with positive factors (Gatys et al., 2016, section 2). For a distilled network, the
+        matrix by which distances become those of its teacher's channels, as it predicts them, each
+        rescaled in this way. :func:`nst.features.normalisation.normalised` applies either.
 
         Args:
-            images: RGB in [0, 1], ``[1, H, W, 3]`` each.
+            images: RGB in [0, 1], ``[1, H, W, 3]`` each; none for the raw network.
             layers: Keras layer names.
             weights: The weight of each image; None for equal weights.
 
         Returns:
-            Positive numbers ``[C]`` by layer name, at least ``FLOOR`` of the layer's own mean.
+            ``[C]`` or ``[C, C]`` by layer name; of a raw trained network, 1.
         """
+        layers = list(layers)
         shares = [1.0] * len(images) if weights is None else list(weights)
         weighted = [(self(image, layers), w) for image, w in zip(images, shares, strict=True)]
         means = {
             layer: tf.add_n([w * tf.reduce_mean(f[layer], (0, 1, 2)) for f, w in weighted])
             / sum(shares)
-            for layer in weighted[0][0]
+            for layer in (layers if images else ())
         }
-        # A dead layer stays zero: the tiny constant prevents 0 / 0.
-        return {k: tf.maximum(m, FLOOR * tf.reduce_mean(m) + 1e-12) for k, m in means.items()}
+        return {layer: self._norm(self._lifts.get(layer), means.get(layer)) for layer in layers}
+
+    def _norm(self, lift: np.ndarray | None, mean: tf.Tensor | None) -> tf.Tensor:
+        if lift is None:
+            return tf.constant(1.0) if mean is None else floored(mean)
+        return readout(lift if mean is None else lift / floored(mean[None] @ lift))
 
     def _preprocess(self, image: tf.Tensor) -> tf.Tensor:
         return tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)

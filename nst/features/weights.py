@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,21 +21,29 @@ ASSETS = Path(__file__).resolve().parents[1] / "assets"
 CONVOLUTIONS = {  # number per block, each ending in a pooling (Simonyan and Zisserman, 2015)
     "vgg19": (2, 2, 4, 4, 4),
     "vgg16": (2, 2, 3, 3, 3),
-    "bundled": (2, 2, 4, 4, 4),
+    "bundled": (2, 2, 3, 3, 3),
 }
 WIDTHS = {
     "vgg19": (64, 128, 256, 512, 512),
     "vgg16": (64, 128, 256, 512, 512),
-    "bundled": (16, 32, 64, 128, 128),
+    "bundled": (16, 32, 64, 160, 192),
 }
 
 
 class Layer(NamedTuple):
-    """A layer of a VGG network: a convolution with ReLU, or a pooling if it has no kernel."""
+    """A layer of a VGG network: a convolution with ReLU, or a pooling where there is no kernel.
+
+    Attributes:
+        name: As in Keras.
+        kernel: ``[3, 3, B, C]``.
+        bias: ``[C]``.
+        lift: ``[C, T]``, of a distilled network: predicts its teacher's T channels from its own C.
+    """
 
     name: str
     kernel: np.ndarray | None = None
     bias: np.ndarray | None = None
+    lift: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ def load(source: Source) -> list[Layer]:
     """
     if source.path.suffix == ".npz":
         with np.load(source.path) as arrays:
-            return [_layer(name, arrays) for name in layer_channels(source.network)]
+            return list(_layers(source.network, arrays))
     import keras
 
     application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}
@@ -163,9 +172,13 @@ def _source(network: str, path: Path) -> Source:
         return Source(network, path, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _layer(name: str, arrays: np.lib.npyio.NpzFile) -> Layer:
-    if name.endswith("_pool"):
-        return Layer(name)
-    return Layer(
-        name, *(arrays[f"{name}/{part}"].astype(np.float32) for part in ("kernel", "bias"))
-    )
+def _layers(network: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Layer]:
+    """Reads a distilled network, in order; a pooling keeps the lift of what it pools."""
+    lift = None
+    for name in layer_channels(network):
+        if name.endswith("_pool"):
+            yield Layer(name, lift=lift)
+        else:
+            parts = (f"{name}/{part}" for part in ("kernel", "bias", "lift"))
+            kernel, bias, lift = (arrays[part].astype(np.float32) for part in parts)
+            yield Layer(name, kernel, bias, lift)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from distillation.networks import Features, Student
-from nst.features.encoder import normalised, readout
+from nst.features.normalisation import normalised, readout
 from nst.losses import gram_matrix, gram_sums
 
 STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))

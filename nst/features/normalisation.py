@@ -1,0 +1,45 @@
+"""Normalisation of feature maps: losses are of order one, and alpha and beta are portable."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
+
+
+def normalised(features: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+    """Normalises a feature map.
+
+    Args:
+        features: ``[1, h, w, C]``.
+        norm: Divisors, scalar or ``[C]``, or a matrix ``[C, C]``, see
+            :meth:`nst.features.encoder.Encoder.norms`.
+    """
+    if norm.shape.rank == 2:
+        return tf.einsum("nhwc,cd->nhwd", features, norm)
+    return features / norm
+
+
+def floored(mean: tf.Tensor) -> tf.Tensor:
+    """Raises mean activations to at least ``FLOOR`` of the layer's own mean."""
+    # A layer that is dead altogether stays zero: the tiny constant forbids 0 / 0.
+    return tf.maximum(mean, FLOOR * tf.reduce_mean(mean) + 1e-12)
+
+
+def readout(lift: tf.Tensor) -> tf.Tensor:
+    """Computes the matrix ``R`` for which ``F R`` has the metric of ``F P``, with fewer channels.
+
+    ``R Rᵀ = P Pᵀ C / T``: inner products agree up to a factor, and with them the mean squared
+    distances of feature maps and of Gram matrices. The teacher's metric at the student's cost.
+
+    Args:
+        lift: ``P``, ``[C, T]``.
+
+    Returns:
+        The symmetric root, ``[C, C]`` float32.
+    """
+    channels, teachers = lift.shape
+    lift = tf.cast(lift, tf.float64)
+    values, vectors = tf.linalg.eigh(lift @ tf.transpose(lift) * (channels / teachers))
+    root = vectors * tf.sqrt(tf.maximum(values, 0.0)) @ tf.transpose(vectors)
+    return tf.cast(root, tf.float32)
