@@ -232,7 +232,7 @@ def test_dead_filters_do_not_give_nan(dead, bundled_layers, picture) -> None:
 def test_other_precisions_are_near_float32(bundled_layers, bundled, picture) -> None:
     image = picture(48, 64)
     exact = {k: v.numpy() for k, v in bundled(image, ALL).items()}
-    for precision, share in (("bfloat16", 0.05), ("float16", 0.01)):
+    for precision, share in (("bfloat16", 0.08), ("float16", 0.01)):
         features = Encoder(bundled_layers, precision=precision)(image, ALL)
         assert {value.dtype for value in features.values()} == {tf.float32}
         assert_close(features, exact, share)

@@ -27,10 +27,10 @@ def test_the_style_image_has_style_distance_zero() -> None:
     assert content_distance > 0.5
 
 
-def test_an_image_without_structure_has_content_distance_about_one() -> None:
+def test_an_image_without_structure_has_a_content_distance_of_order_one() -> None:
     flat = np.broadcast_to(CONTENT.mean((0, 1)), CONTENT.shape)
     content_distance, style_distance = distances(flat, CONTENT, STYLE)
-    assert 0.5 < content_distance < 2
+    assert 0.5 < content_distance < 5
     assert style_distance > 0
 
 

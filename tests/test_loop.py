@@ -26,7 +26,7 @@ MARGIN = 2
 CANVAS = Canvas(MARGIN)
 SCALES = (Scale(12, 16, 2), Scale(17, 23, 1), Scale(24, 32, 3))
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
-    "Adam": lambda: FirstOrder("Adam", 0.05, average=0.9),
+    "Adam": lambda: FirstOrder("Adam", 0.01, average=0.9),
     "L-BFGS": lambda: LBFGS(history=3),
 }
 TERMS = {

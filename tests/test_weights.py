@@ -278,8 +278,10 @@ def test_weights_that_are_not_finite_are_answered(random_vgg, tmp_path) -> None:
 def test_layers_of_the_bundled_network(bundled_layers) -> None:
     channels = weights.layer_channels("bundled")
     assert [layer.name for layer in bundled_layers] == list(channels)
+    teacher = weights.layer_channels("vgg16")
     below = 3
-    for name, kernel, bias in bundled_layers:
+    for name, kernel, bias, lift in bundled_layers:
+        assert lift.shape == (channels[name], teacher[name])
         if name.endswith("pool"):
             assert kernel is bias is None
             continue
