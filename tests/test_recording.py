@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from PIL import Image
 
 import nst
 from nst import images, runtime
+from nst.cli.signals import commanding, working
 from nst.errors import InputError
 from nst.loop import Scale
 from nst.observers import Observers, RunContext
@@ -128,6 +132,23 @@ class FileLocks:
         if inode in self.held:
             raise PermissionError(13, "Permission denied")
         self.held.add(inode)
+
+
+def test_a_signal_that_c_code_turns_into_an_error_is_still_an_interrupt(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        commanding(busy=lambda: False),
+        folder.reporting(),
+        working(),
+    ):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            folder.write_status("failed", reason="SystemError: returned a result with an exception")
+            raise SystemError("returned a result with an exception set") from None
+    assert folder.status["status"] == "interrupted"
 
 
 def test_a_folder_is_locked_for_one_at_a_time(tmp_path: Path) -> None:

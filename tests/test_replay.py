@@ -247,7 +247,7 @@ def test_what_cannot_be_is_said_in_one_line(
         ("alpha: 5000.0", "alpha: wave", "{source}: alpha: wave is not a number"),
         ("alpha: 5000.0", "alhpa: 5000.0", "{source}: alhpa: there is no such key"),
         ("size: 32", "size: null", "{source}: size: it needs a value"),
-        ("  padding: replicate\n", "", "{source}: the key network.padding is missing"),
+        ("  padding: replicate\n", "", "{source}: its configuration lacks the key network.padding"),
         ("weight: 5000.0", "weight: x", "loss.content.weight=x is not valid"),
         ("name: bundled", "name: bundlet", "network.name=bundlet is not valid"),
         ("alpha: 5000.0", "alpha: [", "the configuration in {source}/config.yaml is damaged"),
@@ -328,8 +328,14 @@ FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         with_value("hydra", {"run": {"dir": "WRITTEN"}}),
         "hydra: there is no such key",
     ),
-    "no class at all": (with_value("loss.tv", None), "the key loss.tv._target_ is missing"),
-    "a term that is a number": (with_value("optimizer", 3), "the key optimizer is missing"),
+    "no class at all": (
+        with_value("loss.tv", None),
+        "its configuration lacks the key loss.tv._target_",
+    ),
+    "a term that is a number": (
+        with_value("optimizer", 3),
+        "its configuration lacks the key optimizer",
+    ),
 }
 
 
@@ -508,7 +514,7 @@ def test_a_new_run_leaves_a_folder_alone_that_another_command_is_about_to_use(
     monkeypatch.setattr(sys, "argv", ["nst"])
     with RunFolder(folder).locked():
         assert run(["network=bundled", "steps=1", f"hydra.run.dir={folder}"]) == 2
-    assert capsys.readouterr().err == f"nst: another process is at work in {folder}\n"
+    assert capsys.readouterr().err == f"nst: another process is using {folder}\n"
     assert list(folder.iterdir()) == []
 
 

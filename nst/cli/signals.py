@@ -24,7 +24,7 @@ class _Process:
 
     commands = False  # runs the command; in other processes a job is a worker's
     works = False  # runs a job
-    stopping = False  # is a worker that was signalled: it starts no further job
+    stopping = False  # was signalled: it starts no further job
 
 
 @contextmanager
@@ -39,6 +39,7 @@ def commanding(busy: Callable[[], bool]) -> Iterator[None]:
         for number in SIGNALS:  # a second Ctrl-C or SIGTERM does not wait
             signal.signal(number, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closing terminal may send it twice
+        _Process.stopping = True
         workers = multiprocessing.active_children()
         for worker in workers:
             os.kill(worker.pid or 0, signal.SIGTERM)
@@ -47,11 +48,11 @@ def commanding(busy: Callable[[], bool]) -> Iterator[None]:
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, stop) for number in obeyed()}
-    _Process.commands = True
+    _Process.commands, _Process.stopping = True, False
     try:
         yield
     finally:
-        _Process.commands = False
+        _Process.commands = _Process.stopping = False
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -71,6 +72,10 @@ def working() -> Iterator[None]:
     _Process.works = True
     try:
         yield
+    except Exception as error:
+        if _Process.stopping:  # C code that was running has turned the interrupt into this error
+            raise KeyboardInterrupt from error
+        raise
     finally:
         _Process.works = False
 

@@ -102,7 +102,7 @@ class RunFolder:
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
-        """Records an error that occurs before the recording starts.
+        """Records an error from before the recording, and an interrupt recorded as a failure.
 
         A resumed run that fails before that keeps the status it had.
         """
@@ -111,7 +111,8 @@ class RunFolder:
             yield
         except BaseException as error:
             now = self._status_bytes()
-            if now is None or (now != before and self.status.get("status") == "running"):
+            mistaken = ("running",) if isinstance(error, Exception) else ("running", "failed")
+            if now is None or (now != before and self.status.get("status") in mistaken):
                 self._report(error)
             raise
 
