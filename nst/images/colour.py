@@ -1,4 +1,4 @@
-"""Colour profiles, gamma and CMYK: from what a file means by its numbers to sRGB."""
+"""Colour profiles, gamma and CMYK: conversion of a file's values to sRGB."""
 
 from __future__ import annotations
 

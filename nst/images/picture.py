@@ -106,7 +106,7 @@ def visible(picture: Picture) -> Picture:
     if alpha is None:
         return picture
     rows, columns = (np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0))
-    # An edge that thin would not be an image of its own: better too much than nothing.
+    # A crop that thin would not be an image: better too much than nothing.
     if min(np.ptp(rows), np.ptp(columns)) + 1 < SHORTEST_SIDE:
         rows, columns = np.arange(alpha.shape[0]), np.arange(alpha.shape[1])
     crop = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -73,7 +73,7 @@ def keras_optimizers() -> dict[str, type]:
         if inspect.isclass(value)
         and issubclass(value, keras.optimizers.Optimizer)
         and value is not keras.optimizers.Optimizer
-        # Wrappers around other optimizers have no rate of their own.
+        # Wrappers around other optimizers have no learning rate.
         and "learning_rate" in inspect.signature(value).parameters
     }
 

@@ -180,7 +180,7 @@ def faults(path: Path) -> list[str]:
         if picture.exists():
             Image.open(picture).load()
     if folder.busy():
-        wrong.append("it is locked, and nobody is at work")
+        wrong.append("it is locked, but no process uses it")
     shown = read(path, path.name)
     if shown.state == "damaged" and status is not None:
         wrong.append(f"the comparison shows {shown.reason}")

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the folder reads as what it is, and resuming ends in the same bytes."""
+"""kill -9 at any moment: the folder stays consistent, and resuming gives the same bytes."""
 
 from __future__ import annotations
 

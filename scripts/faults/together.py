@@ -49,5 +49,7 @@ def many(field: Field) -> Tally:
         tally.tried += len(commands)
         tally.expect(len(made) == len(commands), f"{len(made)} folders for {len(commands)} runs")
         tally.expect(not any(e.status for e in ended), f"{[e.said[-200:] for e in ended]}")
-        tally.expect(not [fault for path in made for fault in faults(path)], "an unsound folder")
+        tally.expect(
+            not [fault for path in made for fault in faults(path)], "an inconsistent folder"
+        )
     return tally

@@ -1,4 +1,4 @@
-"""Where labels go on a chart, so that none hides another, a point or a line."""
+"""Label placement on a chart, so that no label hides another, a point or a line."""
 
 from __future__ import annotations
 
