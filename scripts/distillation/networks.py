@@ -110,8 +110,8 @@ def pruned(
 ) -> tuple[dict[str, Filters], dict[str, np.ndarray]]:
     """Initialises a student with the most informative filters of the teacher in each layer.
 
-    Layer by layer, keeps the channels that best predict the others (pivoted Cholesky). A kept filter
-    gets its input from the student's channels instead of the teacher's, through the linear map that
+    Layer by layer, keeps the channels that best predict the others (pivoted Cholesky). A kept
+    filter gets its input from the student's channels instead of the teacher's, through the linear map that
     best predicts the latter from the former.
 
     Args:
