@@ -19,8 +19,8 @@ learning rate decays in the last fifth of ``--steps``; resuming with more steps 
 training. The averaged weights are written with every checkpoint and can be used while it runs.
 
 The shipped file took 8,000 steps, some 130 minutes on two busy cores (0.35 s a step on idle ones):
-2,500 at a rate of 1e-3, with each batch used three times, the rest at 2e-3 with the values below; it
-was stopped and resumed four times. The 926 pictures, and 103 kept out, are those of the Debian
+2,500 at a rate of 1e-3, with each batch used three times, the rest at 2e-3 with the values below.
+It was stopped and resumed four times. Its 926 pictures, and 103 kept out, are those of the Debian
 packages gnome-backgrounds, mate-backgrounds, plasma-workspace-wallpapers, lomiri-wallpapers-16.04,
 lomiri-wallpapers-20.04, ukui-wallpapers, tuxpaint-stamps-default, gcompris-qt-data (pictures cut
 out of its .rcc files), krita-data and mypaint-data. Explained variance on crops of those kept out,

@@ -111,8 +111,8 @@ def pruned(
     """Initialises a student with the most informative filters of the teacher in each layer.
 
     Layer by layer, keeps the channels that best predict the others (pivoted Cholesky). A kept
-    filter gets its input from the student's channels instead of the teacher's, through the linear map that
-    best predicts the latter from the former.
+    filter gets its input from the student's channels instead of the teacher's, through the linear
+    map that best predicts the latter from the former.
 
     Args:
         images: Calibration images, RGB in [0, 1], ``[N, H, W, 3]``.
