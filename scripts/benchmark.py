@@ -72,7 +72,9 @@ class Row(NamedTuple):
 def layers(network: str) -> list[weights.Layer]:
     """Returns the layers up to the last style layer; VGG19's are random (He et al. 2015)."""
     if network == "bundled":
-        found = weights.load(weights.locate("bundled", None, None, None, 0))
+        # Without lifts, so that PyTorch makes the same step.
+        bundled = weights.load(weights.locate("bundled", None, None, None, 0))
+        found = [layer._replace(lift=None) for layer in bundled]
         return found[: [layer.name for layer in found].index(STYLE[-1]) + 1]
     rng, depth, found = np.random.default_rng(0), 3, []
     for name, width in weights.layer_channels(network).items():
@@ -121,7 +123,7 @@ def tensorflow_step(
     stack = layers(network)
     terms = {"content": Content([CONTENT]), "style": Gram(STYLE)}
     weights = {name: weigh(term, 1.0, [1.0] * len(term.layers)) for name, term in terms.items()}
-    norms = {k: tf.ones(len(bias)) for k, _, bias in stack if k in (*STYLE, CONTENT)}
+    norms = {k: tf.ones(len(bias)) for k, _, bias, _ in stack if k in (*STYLE, CONTENT)}
     iterate, content, style = map(tf.constant, pictures())
     encoder = Encoder(stack, padding=padding, precision=precision)
     objective = Objective(encoder, terms, weights, norms, content, [(style, 1.0)])
@@ -139,7 +141,7 @@ def torch_step(network: str, layout: str) -> Work:
 
     def features(image: torch.Tensor) -> dict[str, torch.Tensor]:
         x, found = image.flip(1) * 255 - mean, {}
-        for name, kernel, bias in stack:
+        for name, kernel, bias, _ in stack:
             if kernel is None:
                 x = functional.max_pool2d(x, 2, ceil_mode=True)
             else:
@@ -162,7 +164,7 @@ def torch_step(network: str, layout: str) -> Work:
     mean = torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)
     stack = [
         layer if layer.kernel is None
-        else (layer.name, tensor(layer.kernel, (3, 2, 0, 1)), torch.tensor(layer.bias))
+        else (layer.name, tensor(layer.kernel, (3, 2, 0, 1)), torch.tensor(layer.bias), None)
         for layer in layers(network)
     ]  # fmt: skip
     iterate, content, style = (tensor(picture, (0, 3, 1, 2)) for picture in pictures())
@@ -207,7 +209,7 @@ def in_turn(rounds: int, works: Mapping[str, tuple[Any, ...]]) -> dict[str, tupl
 def gflop(network: str) -> float:
     """Counts a step's work: two operations per weight and position, forward and backward."""
     height, width, count = HEIGHT, WIDTH, 0
-    for _, kernel, _ in layers(network):
+    for _, kernel, *_ in layers(network):
         if kernel is None:
             height, width = -(-height // 2), -(-width // 2)
         else:
@@ -378,7 +380,7 @@ def save_vgg19(path: Path) -> None:
     import keras
 
     model = keras.applications.VGG19(include_top=False, weights=None)
-    for name, kernel, bias in layers("vgg19"):
+    for name, kernel, bias, _ in layers("vgg19"):
         if kernel is not None:
             model.get_layer(name).set_weights([kernel, bias])
     model.save_weights(path)
