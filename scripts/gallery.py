@@ -36,15 +36,13 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
 
-    head: list[Cell] = [(None, ""), *((asset("style", name), name) for name in STYLES)]
-    cells = head
+    cells: list[Cell] = [(None, ""), *((asset("style", name), name) for name in STYLES)]
     for content in CONTENTS:
         cells.append((asset("content", content), content))
         for style in STYLES:
-            cells.append(
-                (painted([f"content={content}", f"style={style}", *options.overrides]), "")
-            )
-    save(sheet(cells, len(head)), options.out / "gallery.jpg")
+            overrides = [f"content={content}", f"style={style}", *options.overrides]
+            cells.append((painted(overrides), ""))
+    save(sheet(cells, 1 + len(STYLES)), options.out / "gallery.jpg")
 
     strip: list[Cell] = [
         (painted([f"alpha={alpha}", *options.overrides]), f"alpha={alpha}") for alpha in ALPHAS

@@ -74,7 +74,7 @@ def _longer(path: Path, steps: int) -> DictConfig:
         raise InputError(f"steps={steps}: {path} has {config.steps} already; {instead}")
     if config.pyramid.min_size is not None:
         raise InputError(f"steps={steps}: {path} divides its steps among scales; {instead}")
-    if config.optimizer.get("final_rate", 1.0) != 1.0:
+    if config.optimizer.get("final_rate") not in (None, 1.0):  # L-BFGS has none
         raise InputError(f"steps={steps}: the learning rate of {path} ended its fall; {instead}")
     config.steps = steps
     return config
