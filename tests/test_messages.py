@@ -95,7 +95,8 @@ WRONG: dict[str, str] = {
     "alpha=": "alpha:  is not a number",
     "~pyramid=4.1": "~pyramid=4.1: what is left out takes no value: ~KEY",
     "~=4.1": "~=4.1: what is left out takes no value: ~KEY",
-    "si\x1b\u2028ze=1": "si\N{REPLACEMENT CHARACTER} ze=1: a value with characters such as",
+    "si\x1b\u2028ze=1": "si\N{REPLACEMENT CHARACTER} ze=1: a value with characters such as =, #, & "
+    f"or brackets {QUOTES}: \"si\N{REPLACEMENT CHARACTER} ze='1'\"",
     "size=1e3": "size: 1000.0 is not a whole number",
     "seed=1.5": "seed: 1.5 is not a whole number",
     "network.normalize=perhaps": "network.normalize: perhaps is neither true nor false",
