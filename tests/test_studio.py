@@ -56,9 +56,9 @@ def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio) -> None:
         assert studio.objectives.weights[name] == weigh(
             term, node.weight, node.get("layer_weights")
         )
-    heavy = prepare(compose([*SETTINGS, "loss.style.layer_weights=[1,0,0,2]", "beta=7"]))
+    heavy = prepare(compose([*SETTINGS, "loss.style.layer_weights=[1,0,0,2,0]", "beta=7"]))
     assert heavy.objectives.terms == studio.objectives.terms
-    assert list(heavy.objectives.weights["style"].parts.values()) == [1, 0, 0, 2]
+    assert list(heavy.objectives.weights["style"].parts.values()) == [1, 0, 0, 2, 0]
     assert heavy.objectives.weights["style"].term == 7
 
 
