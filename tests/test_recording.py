@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +202,22 @@ def test_random_operations_of_the_caller_work_after_a_run(tmp_path: Path) -> Non
     list(tf.data.Dataset.range(3).shuffle(3))
 
 
+@pytest.fixture
+def fresh_process() -> Iterator[None]:
+    """TensorFlow as a new process has it, whatever the tests before have set: no determinism."""
+    import tensorflow as tf
+    from tensorflow.python.framework import config
+
+    before = config.is_op_determinism_enabled()
+    config.disable_op_determinism()
+    tf.random.set_seed(None)  # with a seed, deterministic operations may draw
+    yield
+    config.disable_op_determinism()
+    if before:
+        config.enable_op_determinism()
+
+
+@pytest.mark.usefixtures("fresh_process")
 def test_determinism_lasts_as_long_as_any_run() -> None:
     import tensorflow as tf
 
@@ -226,6 +242,7 @@ def test_determinism_lasts_as_long_as_any_run() -> None:
     tf.random.normal([1])
 
 
+@pytest.mark.usefixtures("fresh_process")
 def test_what_the_caller_had_switched_on_stays_on() -> None:
     import tensorflow as tf
     from tensorflow.python.framework.config import disable_op_determinism
