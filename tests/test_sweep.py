@@ -118,7 +118,7 @@ def test_a_table_lists_every_job_at_the_end(
         metrics = RunFolder(here / name / job).metrics
         shown = f"{metrics['content_distance']:#.3g}".rstrip(".") if metrics else job
         assert shown in line
-    assert f"same command with hydra.sweep.dir='{name}'" in engines[name][1]
+    assert f"To continue, repeat the command with hydra.sweep.dir='{name}'" in engines[name][1]
     assert (here / name / "comparison" / "report.html").is_file()
 
 
@@ -472,8 +472,9 @@ def test_a_picture_is_decoded_once_and_again_when_it_has_changed(
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_other_weights_seeds_and_rates_trace_nothing(optimizer: str, here: Path) -> None:
     own = [*OWN, f"optimizer={optimizer}", "pyramid=sqrt2", "pyramid.min_size=16", "steps=9"]
+    own += ["loss.content.layers=[block3_conv2,block4_conv2]"]
     changes = ["alpha=7", "beta=3", "seed=5", "init=noise", "loss.tv.weight=9"]
-    changes += ["loss.style.layer_weights=[1,2,3,4]", "loss.content.layer_weights=[3,2]"]
+    changes += ["loss.style.layer_weights=[1,2,3,4,5]", "loss.content.layer_weights=[3,2]"]
     changes += ["optimizer.learning_rate=0.1"] if optimizer == "adam" else []
     jobs = [["init=content"], *([change] for change in changes), changes, ["network.pooling=max"]]
     graphs, _ = jobs_of_a_process(here, own, jobs)

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
-from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import summary_v2 as hparams  # api needs tf.keras
 
 from nst.images import Pixels, fit, resize
 from nst.loop import Record
