@@ -172,10 +172,10 @@ def test_ctrl_c_ends_the_running_job_and_leaves_the_rest(history: Mapping[str, A
     assert status == 130
     assert found == {"0_alpha=100": "completed", "1_alpha=1000": "interrupted"}
     assert "Traceback" not in said
-    *_, left, onward, last = said.splitlines()
-    assert left == "not run: 2_alpha=10000"
-    assert onward == "To continue, repeat the command with hydra.sweep.dir='stopped'"
-    assert last.startswith("nst: interrupted")
+    lines = said.splitlines()  # of two streams, in an order of chance
+    assert "not run: 2_alpha=10000" in lines
+    assert "To continue, repeat the command with hydra.sweep.dir='stopped'" in lines
+    assert len([line for line in lines if line.startswith("nst: interrupted")]) == 1
 
 
 def test_a_second_process_leaves_a_sweep_at_work_alone(history: Mapping[str, Any]) -> None:
