@@ -63,9 +63,10 @@ def pictures(sweep: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in sorted(sweep.glob("*/result.png"))}
 
 
-def stamped(folder: Path) -> tuple[dict[str, bytes], dict[str, int]]:
+def stamped(folder: Path) -> dict[Path, tuple[bytes, int]]:
     """Every file below a folder, and when it was changed."""
-    return contents(folder), changes(folder)
+    when = changes(folder)
+    return {Path(name): (data, when[name]) for name, data in contents(folder).items()}
 
 
 def checkpoint(sweep: Path, job: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import signal
@@ -23,6 +24,7 @@ from nst.runs.folder import RunFolder
 
 STATES = {"running", "completed", "interrupted", "failed"}
 PATIENCE = 300.0  # seconds for one command on a busy machine
+ROOM = 1 << 20  # bytes of output that are kept until the command has ended
 BROKEN = 70  # exit status of a command that ended in a traceback
 COMMAND = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
 COMMAND += ["pyramid=single", "steps=8", "loss=[content,style]", "observer.checkpoints.every=3"]
@@ -69,7 +71,7 @@ class Command:
     """A command running in its own process."""
 
     process: int
-    output: Path
+    output: int  # the end of a pipe: limits on files must not hit what the command says
 
     def send(self, number: int) -> None:
         """Sends a signal, unless the command has ended."""
@@ -83,7 +85,8 @@ class Command:
             if time.monotonic() > deadline:
                 self.send(signal.SIGKILL)
             time.sleep(0.005)
-        said = self.output.read_text("utf-8", "replace")
+        with open(self.output, "rb") as pipe:
+            said = pipe.read().decode("utf-8", "replace")
         return Ended(os.waitstatus_to_exitcode(found[1]), said)
 
 
@@ -99,7 +102,6 @@ class Field:
     chance: random.Random
     deadline: float
     most: int
-    begun: int = 0
 
     def rounds(self) -> Iterator[int]:
         """Counts rounds until the time or the maximum number of rounds is reached."""
@@ -121,15 +123,15 @@ class Field:
             *arguments: As on the command line.
             before: Called first in the new process, to set limits or break things.
         """
-        self.begun += 1
-        command = Command(0, self.here / f"said.{self.begun}")
-        command.output.touch()
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, ROOM)
         sys.stdout.flush()
         if process := os.fork():
-            return Command(process, command.output)
+            os.close(writer)
+            return Command(process, reader)
         status = BROKEN
         try:
-            _enter(self.here, command.output)
+            _enter(self.here, writer)
             before()
             status = run(arguments)
         except BaseException:
@@ -144,11 +146,10 @@ class Field:
         return self.begin(*arguments, before=before).wait()
 
 
-def _enter(here: Path, output: Path) -> None:
+def _enter(here: Path, output: int) -> None:
     os.chdir(here)
-    descriptor = os.open(output, os.O_WRONLY | os.O_APPEND)
     for standard in (1, 2):
-        os.dup2(descriptor, standard)
+        os.dup2(output, standard)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     random.seed()
