@@ -20,7 +20,7 @@ from pathlib import Path
 
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU context does not survive a fork
 
-from faults import disks, fuzz, kills, memory, places, together
+from faults import disks, fuzz, kills, memory, places, taken, together
 from faults.field import Field, Tally
 
 from nst.runtime import import_tensorflow
@@ -29,10 +29,11 @@ SHOWN = 20  # maximum number of losses printed per fault
 KINDS: dict[str, tuple[Callable[[Field], Tally], ...]] = {
     "kills": (kills.single_runs, kills.sweeps),
     "disks": (disks.failing_writes, disks.quotas, disks.full_disks),
+    "taken": (taken.away, taken.permissions),
     "together": (together.one_folder, together.many),
-    "places": (places.signals, places.environments),
+    "places": (places.signals, places.impatience, places.environments),
     "memory": (memory.limits,),
-    "fuzz": (fuzz.recordings, fuzz.checkpoints, fuzz.command_lines),
+    "fuzz": (fuzz.recordings, fuzz.checkpoints, fuzz.pictures, fuzz.command_lines),
 }
 
 
@@ -70,7 +71,7 @@ def disturb(way: Callable[[Field], Tally], seconds: float, most: int, seed: int)
 
 def row(what: str, tried: object, lost: object) -> str:
     """Returns a row of the table."""
-    return f"{what:<28} {tried:>7} {lost:>7}"
+    return f"{what:<28} {tried or 'not tried':>9} {lost:>7}"
 
 
 if __name__ == "__main__":

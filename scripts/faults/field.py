@@ -20,6 +20,7 @@ from PIL import Image
 from nst.cli.app import run
 from nst.compare.load import read
 from nst.errors import InputError
+from nst.files.streams import keep_streams
 from nst.runs.folder import RunFolder
 
 STATES = {"running", "completed", "interrupted", "failed"}
@@ -150,6 +151,7 @@ def _enter(here: Path, output: int) -> None:
     os.chdir(here)
     for standard in (1, 2):
         os.dup2(output, standard)
+    keep_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     random.seed()

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import io
 import random
+import re
 import shutil
+import time
+from pathlib import Path
 
 import numpy as np
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from faults.field import COMMAND, Field, Tally
+from nst import images
 from nst.compare.load import read
 from nst.config import USER_ERRORS, explain
 from nst.config.composition import compose
 from nst.config.validation import check
+from nst.errors import InputError
 from nst.runs.folder import RunFolder
 from nst.runs.replay import effective
 
 FILES = ("config.yaml", "status.json", "metrics.json", "metrics.jsonl", "checkpoints/latest.npz")
+FORMATS = tuple(
+    (ending, Image.registered_extensions()[ending])
+    for ending in (
+        ".png",
+        ".jpg",
+        ".webp",
+        ".tiff",
+        ".bmp",
+        ".gif",
+        ".jp2",
+        ".avif",
+        ".ppm",
+        ".tga",
+    )
+    if Image.registered_extensions().get(ending) in Image.SAVE
+)
+MOST_SECONDS, MOST_MEMORY = 20.0, 1_000_000  # seconds, kB
 HOSTILE = (b"${oc.env:HOME}", b"_target_: os.system", b"!!python/name:os.system", b"\x00", b"\xff")
 HOSTILE += (b"*a", b"&a", b"[" * 50, b"{" * 50, b"1e999", b"-1", b"null", b"'", b"\t", b"\n- ")
 
@@ -69,6 +93,32 @@ def checkpoints(field: Field) -> Tally:
     return tally
 
 
+def pictures(field: Field) -> Tally:
+    """Damages picture files of every format: each is read or refused in a line, cheaply."""
+    tally = Tally("a damaged picture")
+    rgb = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))
+    for _ in field.rounds():
+        tally.tried += 1
+        ending, kind = field.chance.choice(FORMATS)
+        buffer = io.BytesIO()
+        rgb.convert(field.chance.choice(["RGB", "L"])).save(buffer, kind)
+        data, wound = _mutated(buffer.getvalue(), field.chance)
+        path = field.here / f"damaged{ending}"
+        path.write_bytes(data)
+        what = f"{kind}, {wound}"
+        Path("/proc/self/clear_refs").write_text("5")  # restarts the peak of this process
+        before, start = _memory("VmRSS"), time.process_time()
+        try:
+            images.load(path)
+        except InputError as error:
+            tally.expect(len(str(error).splitlines()) == 1, f"several lines: {error} at {what}")
+        except Exception as error:
+            tally.expect(False, f"{error!r} at {what}")
+        tally.expect(time.process_time() - start < MOST_SECONDS, f"too slow: {what}")
+        tally.expect(_memory("VmHWM") - before < MOST_MEMORY, f"too much memory: {what}")
+    return tally
+
+
 def command_lines(field: Field) -> Tally:
     """Composes and checks random command lines."""
     tally = Tally("an odd command line")
@@ -95,6 +145,13 @@ def command_lines(field: Field) -> Tally:
 
     tried()
     return tally
+
+
+def _memory(what: str) -> int:
+    """Returns an entry of this process's memory, kB."""
+    found = re.search(rf"{what}:\s+(\d+)", Path("/proc/self/status").read_text("utf-8"))
+    assert found is not None
+    return int(found[1])
 
 
 def _answered(tally: Tally, overrides: list[str], what: str) -> None:

@@ -35,6 +35,28 @@ def signals(field: Field) -> Tally:
     return tally
 
 
+def impatience(field: Field) -> Tally:
+    """Presses Ctrl-C twice within a second, or closes the pipe that reads what the run says."""
+    tally = Tally("Ctrl-C twice, a closed pipe")
+    for number in field.rounds():
+        tally.tried += 1
+        folder, closes = field.here / f"impatient.{number}", field.chance.random() < 0.5
+        before = _close_output if closes else lambda: None
+        command = field.begin(*COMMAND, "steps=300", f"hydra.run.dir={folder.name}", before=before)
+        time.sleep(field.chance.uniform(0, 5))
+        if not closes:
+            command.send(signal.SIGINT)
+            time.sleep(field.chance.uniform(0, 1))
+            command.send(signal.SIGINT)
+        ended = command.wait()
+        what = f"{'a closed pipe' if closes else 'Ctrl-C twice'}: {ended.status}"
+        right = ended.status in ((0,) if closes else ENDED)
+        tally.expect(right and "Traceback" not in ended.said, f"{what}: {ended.said[-300:]}")
+        for fault in faults(folder):
+            tally.expect(False, f"{what}: {fault}")
+    return tally
+
+
 def environments(field: Field) -> Tally:
     """Runs in odd environments."""
     tally = Tally("odd surroundings")
@@ -42,6 +64,7 @@ def environments(field: Field) -> Tally:
         ("no home", lambda: os.environ.pop("HOME", None)),
         ("a home that is none", lambda: os.environ.update(HOME="/dev/null")),
         ("a clock that runs backwards", _turn_back),
+        ("the language C", lambda: os.environ.update(LANG="C", LC_ALL="C", PYTHONUTF8="0")),
         ("a narrow terminal", lambda: os.environ.update(COLUMNS="5", TERM="dumb")),
         *((f"the folder {name!r}", lambda name=name: _move(name)) for name in NAMES),
     ]
@@ -54,6 +77,13 @@ def environments(field: Field) -> Tally:
         for fault in faults(folder):
             tally.expect(False, f"{what}: {fault}")
     return tally
+
+
+def _close_output() -> None:
+    """Replaces the terminal by a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.dup2(writer, 1)
 
 
 def _turn_back() -> None:
