@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
@@ -42,7 +43,7 @@ class Record:
         weights: Weights of each term and its parts.
         parts: Unweighted distances of each part of each term.
         gradient: Euclidean norms of the gradient: ``total``, and each term's when measured.
-        image: The image that would be saved now, RGB in [0, 1], ``[1, H, W, 3]``.
+        finish: Returns the image that would be saved now, see :attr:`image`.
         last: Whether this is the record of the result. An optimizer may stop before its last step.
     """
 
@@ -54,8 +55,13 @@ class Record:
     weights: Mapping[str, Weights]
     parts: Mapping[str, Mapping[str, float]]
     gradient: Mapping[str, float]
-    image: tf.Tensor
+    finish: Callable[[], tf.Tensor]
     last: bool = False
+
+    @cached_property
+    def image(self) -> tf.Tensor:
+        """The image that would be saved now, RGB in [0, 1], ``[1, H, W, 3]``; made when asked."""
+        return self.finish()
 
     @property
     def raw(self) -> dict[str, float]:
@@ -113,6 +119,7 @@ class Loop:
         seed: Seed of the random draws between steps.
         gradient_every: Number of steps between measurements of each term's own gradient.
         clock: Returns a time in seconds, from any origin.
+        finish: What turns the painted picture into the one to show and save, such as its colours.
 
     Attributes:
         step: Updates made so far.
@@ -130,10 +137,11 @@ class Loop:
         seed: int,
         gradient_every: int,
         clock: Callable[[], float],
+        finish: Callable[[tf.Tensor], tf.Tensor] = lambda painted: painted,
     ) -> None:
         self.scales, self.optimizer, self._initial = tuple(scales), optimizer, image
         self._canvas, self._objective, self._seed = canvas, objective, seed
-        self._gradient_every, self._clock = gradient_every, clock
+        self._gradient_every, self._clock, self._finish = gradient_every, clock, finish
         self.step = self.scale = self.scale_step = 0
         self._begun = False
         self._zero = clock()
@@ -145,7 +153,11 @@ class Loop:
 
     @property
     def result(self) -> tf.Tensor:
-        """The picture so far, ``[1, H, W, 3]``."""
+        """The picture so far, as it would be saved, ``[1, H, W, 3]``."""
+        return self._finish(self._painted)
+
+    @property
+    def _painted(self) -> tf.Tensor:
         return self._canvas.cut(self.optimizer.result) if self._begun else self._initial
 
     def run(self) -> Iterator[Record]:
@@ -160,7 +172,7 @@ class Loop:
             scale = self.scales[index]
             objective = self._objective(scale.height, scale.width)
             if self.scale_step == 0:
-                picture = resample(self.result, scale.height, scale.width)
+                picture = resample(self._painted, scale.height, scale.width)
                 self.optimizer.begin(self._canvas.extend(picture))
                 self._begun = True
             while self.scale_step < scale.steps and self.optimizer.stopped is None:
@@ -170,7 +182,7 @@ class Loop:
             final = self.optimizer.finish(objective)
         measure = self.step % self._gradient_every == 0
         record = self._record(
-            self.step, objective, self.optimizer.result, self.result, final, measure
+            self.step, objective, self.optimizer.result, self._painted, final, measure
         )
         yield replace(record, last=True)
 
@@ -207,19 +219,19 @@ class Loop:
         return renewed
 
     def _advance(self, objective: Objective) -> Record:
-        step, iterate, result = self.step, self.optimizer.image, self.result
+        step, iterate, painted = self.step, self.optimizer.image, self._painted
         measure = self.scale_step == 0 or step % self._gradient_every == 0
         progress = self.scale_step / self.scales[self.scale].steps
         evaluation = self.optimizer.step(objective, progress)
         self.step, self.scale_step = step + 1, self.scale_step + 1
-        return self._record(step, objective, iterate, result, evaluation, measure)
+        return self._record(step, objective, iterate, painted, evaluation, measure)
 
     def _record(
         self,
         step: int,
         objective: Objective,
         iterate: tf.Tensor,
-        result: tf.Tensor,
+        painted: tf.Tensor,
         evaluation: Evaluation,
         measure: bool,
     ) -> Record:
@@ -235,5 +247,5 @@ class Loop:
             weights=objective.weights,
             parts=tf.nest.map_structure(float, evaluation.parts),
             gradient=gradient,
-            image=result,
+            finish=lambda: self._finish(painted),
         )

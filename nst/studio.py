@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst import images
 from nst.canvas import Canvas, batch
+from nst.colours import Colours
 from nst.features.encoder import Encoder, Features
 from nst.features.weights import Source, load
 from nst.images import Pixels
@@ -74,12 +75,16 @@ class Studio:
         config: The configuration with all automatic choices filled in.
         identity: Hash of all that the picture depends on.
         inputs: The images and the source of the network's weights.
+        seen: The same with the images as the loss sees them.
+        colours: What is done to colours before the work and after.
         objectives: The objective at every scale.
     """
 
     config: DictConfig
     identity: str
     inputs: Inputs
+    seen: Inputs
+    colours: Colours
     objectives: Objectives
 
 
@@ -96,18 +101,25 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
     network = config.network
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
     terms, weights = _terms(config.loss)
+    colours = Colours(**config.color)
+    seen = colours.before(inputs)
     objectives = Objectives(
         encoder,
         terms,
         weights,
-        _norms(encoder, used_layers(terms), inputs, network.normalize),
-        inputs.content.rgb,
-        inputs.styles,
+        _norms(encoder, used_layers(terms), seen, network.normalize),
+        seen.content.rgb,
+        seen.styles,
         Canvas(config.margin),
-        _grey(inputs),
+        colours.grey or _grey(seen),
     )
     return Studio(
-        _with_layer_weights(config, weights), identity(config, inputs), inputs, objectives
+        _with_layer_weights(config, weights),
+        identity(config, inputs),
+        inputs,
+        seen,
+        colours,
+        objectives,
     )
 
 
@@ -116,8 +128,12 @@ def paint(studio: Studio) -> Loop:
     config, inputs = studio.config, studio.inputs
     shape = images.fit(inputs.content.rgb.shape[:2], config.size)
     scales = plan(shape, config.steps, **config.pyramid)
+
+    def finish(painted: tf.Tensor) -> tf.Tensor:
+        return batch(studio.colours.after(painted.numpy()[0], inputs.content))
+
     return Loop(
-        _initial_image(inputs.base.rgb, scales[0], config, studio.objectives.grey),
+        _initial_image(studio.seen.base.rgb, scales[0], config, studio.objectives.grey),
         scales,
         studio.objectives.canvas,
         studio.objectives,
@@ -125,6 +141,7 @@ def paint(studio: Studio) -> Loop:
         config.seed,
         config.runtime.gradient_every,
         time.perf_counter,
+        finish,
     )
 
 

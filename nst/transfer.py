@@ -107,7 +107,7 @@ def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
         config=yaml,
         hparams=hparams(config),
         content=inputs.content.rgb,
-        styles=[style.picture.rgb for style in inputs.styles],
+        styles=[style.picture.rgb for style in studio.seen.styles],
         scales=loop.scales,
         first_step=loop.step,
         state=loop.state,

@@ -115,7 +115,7 @@ def test_file_opens_with_what_it_is_about(group: str, option: str) -> None:
 
 
 def test_groups_are_those_of_the_design() -> None:
-    expected = "content style init network loss optimizer pyramid observer runtime experiment"
+    expected = "content style color init network loss optimizer pyramid observer runtime experiment"
     assert groups() == sorted(expected.split())
     assert {"alpha", "beta", "seed", "size", "steps"} < set(compose())
 

@@ -21,6 +21,7 @@ ORDER = (
         "loop",
         "runs observers",
         "sources",
+        "colours",
         "evaluation",
         "studio",
         "transfer",

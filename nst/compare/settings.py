@@ -16,12 +16,14 @@ from nst.config.settings import FEEDS, Settings, Value, flat, settings_of
 
 IMAGES = ("content", "style")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
-OPTION_GROUPS = ("optimizer", "network")  # whose keys come with the option that is chosen
+OPTION_GROUPS = ("optimizer", "network", "color")  # whose keys come with the option that is chosen
 
 
 def with_settings(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """Fills in what people set: groups by their option's name, images by their file's."""
     settings = [settings_of(run.config) for run in runs]
+    for own in filter(None, settings):
+        own.setdefault("color", "none")  # recorded before there was that group
     for role in IMAGES:
         _add_hashes(role, runs, settings)
     for group in NAMED_BY_OPTION:

@@ -28,6 +28,15 @@ class StyleImageConf(ImageConf):
 
 
 @dataclass
+class ColorConf:
+    """Whose colours the picture has, and the map that moves them."""
+
+    mode: str = MISSING
+    method: Optional[str] = None
+    space: Optional[str] = None
+
+
+@dataclass
 class InitConf:
     """The initial image: ``(1 - noise) * base + noise * white noise``."""
 
@@ -166,6 +175,7 @@ class Config:
     replay: Optional[str] = None
     content: ImageConf = field(default_factory=ImageConf)
     style: StyleImageConf = field(default_factory=StyleImageConf)
+    color: ColorConf = field(default_factory=ColorConf)
     init: InitConf = field(default_factory=InitConf)
     network: NetworkConf = field(default_factory=NetworkConf)
     loss: Dict[str, TermConf] = field(default_factory=dict)

@@ -32,6 +32,8 @@ def influential(config: DictConfig) -> dict[str, Any]:
     for key in WITHOUT_INFLUENCE:
         group, _, last = key.rpartition(".")
         (parts[group] if group else parts).pop(last, None)
+    if parts["color"]["mode"] == "none":  # runs from before this group are the same runs
+        del parts["color"]
     return dict(parts)
 
 
@@ -59,8 +61,8 @@ def settings_of(config: Mapping[str, Value]) -> Settings:
             value = stem(str(value)) if value is not None else None
         elif key == "optimizer._target_":
             key, value = "optimizer", str(config.get("optimizer.name") or _class(value)).lower()
-        elif key == "network.name":
-            key = "network"
+        elif key in ("network.name", "color.mode"):
+            key = key.partition(".")[0]
         elif key.endswith("._target_"):
             key, value = key.removesuffix("._target_"), _class(value)
         named[key] = value

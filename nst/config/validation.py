@@ -12,8 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst.errors import InputError, did_you_mean
 from nst.features.weights import CONVOLUTIONS, layer_channels
+from nst.images.recolour import METHODS, SPACES
 
 LONG_SIDE = (16, 8000)  # of the result, px
+COLOR_MODES = ("none", "luminance", "match", "match_after")
 
 Check = Callable[[Any], str | None]  # returns what a value must be, or None if it is valid
 
@@ -69,6 +71,9 @@ CHECKS: dict[str, Check] = {
     "steps": at_least(1),
     "seed": between(0, 2**32 - 1),
     "style.scale": between(0.1, 4),
+    "color.mode": one_of(*COLOR_MODES),
+    "color.method": one_of(*METHODS),
+    "color.space": one_of(*SPACES),
     "init.base": one_of("content", "style", "file"),
     "init.noise": between(0, 1),
     "network.name": one_of("auto", *CONVOLUTIONS),
@@ -122,6 +127,7 @@ def check(config: DictConfig) -> None:
     check_keys(config)
     _require("output.name", config.output.name, file_name)
     _check_terms(config)
+    _check_color(config.color)
     if config.init.base == "file" and config.init.image is None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")
     if config.network.weights is not None and config.network.name == "bundled":
@@ -180,6 +186,18 @@ def _check_terms(config: DictConfig) -> None:
             )
         if any(not 0 <= weight < math.inf for weight in layer_weights or ()):
             raise InputError(f"loss.{name}.layer_weights: {layer_weights} must all be 0 or more")
+
+
+def _check_color(color: DictConfig) -> None:
+    """Checks that what sets the map of colours goes with a mode that has one."""
+    matching = color.mode.startswith("match")
+    for key in ("method", "space"):
+        if matching and color[key] is None:
+            raise InputError(f"color.{key}: color={color.mode} needs a value")
+        if not matching and color[key] is not None:
+            raise InputError(
+                f"color.{key}={color[key]}: color={color.mode} matches no colours; add color=match"
+            )
 
 
 def _check_layers(key: str, layers: Sequence[str], valid: Sequence[str], network: str) -> None:

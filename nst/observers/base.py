@@ -23,7 +23,7 @@ class RunContext:
         config: The resolved configuration as YAML.
         hparams: The settings as a flat mapping.
         content: The content image at full size, ``[H, W, 3]``.
-        styles: The style images, ``[h, w, 3]`` each.
+        styles: The style images as the loss sees them, ``[h, w, 3]`` each.
         scales: The scales, coarse to fine.
         first_step: 0, or the first step of a resumed run.
         state: Returns the content of a checkpoint.

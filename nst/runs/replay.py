@@ -89,8 +89,8 @@ def _resumable(path: Path) -> DictConfig:
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types: the file may be edited, or written by another version."""
-    if "output" not in recorded:  # older than that setting
-        recorded.output = compose().output
+    for key in {"output", "color"} - set(recorded):  # older than that group
+        recorded[key] = compose()[key]
     plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
         typed = OmegaConf.merge(OmegaConf.structured(Config), plain)
