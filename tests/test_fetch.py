@@ -15,12 +15,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from nst.errors import InputError
 from nst.files.fetch import FetchError, fetch, fetch_image
 
-BODY = os.urandom(300_000)
+BODY = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
 MD5 = hashlib.md5(BODY).hexdigest()
 ROOT = Path(__file__).parent.parent
