@@ -29,7 +29,7 @@ MARKS = {  # of whole files
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks whole files; puts lint and types first, then the longest, so that workers end together."""
+    """Marks whole files. Puts lint and types first, then the longest: workers end together."""
     for item in items:
         for mark, files in MARKS.items():
             if item.path.stem.removeprefix("test_") in files.split():
