@@ -45,10 +45,7 @@ class Objective:
     ) -> None:
         self._grey = grey
         self.weights = {name: weights[name] for name in terms}
-        self._weights = {
-            name: {part: tf.constant(w.term * share, tf.float32) for part, share in w.parts.items()}
-            for name, w in self.weights.items()
-        }
+        self._weights = weight_tensors(self.weights)
         self._norms = dict(norms)
         self._step = compiled_step(encoder, tuple(terms.items()))
         weighted = [(style, tf.constant(weight, tf.float32)) for style, weight in styles]
@@ -112,14 +109,13 @@ class Step:
         self._layers = used_layers(dict(terms))
         self.traces = 0
         self.refreshing = {k: term for k, term in terms if type(term).refresh is not Term.refresh}
-        self.targets = _compiled(self._targets)
-        self.features = _compiled(self._features)
-        self.evaluate = _compiled(self._evaluate)
-        self.gradient_norms = _compiled(self._gradient_norms)
+        self.targets = compiled(self._targets)
+        self.features = compiled(self._features)
+        self.evaluate = compiled(self._evaluate)
+        self.gradient_norms = compiled(self._gradient_norms)
 
     def _features(self, image: tf.Tensor, norms: Features) -> dict[str, tf.Tensor]:
-        features = self._encoder(image, self._layers)
-        return {layer: normalised(features[layer], norms[layer]) for layer in self._layers}
+        return normalised_features(self._encoder, image, self._layers, norms)
 
     def _view(self, image: tf.Tensor, norms: Features) -> View:
         return View(image, self._features(image, norms))
@@ -146,10 +142,7 @@ class Step:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(image)
             distances = self._distances(image, targets, norms)
-            # In units of the weights: with large ones float16 gradients would overflow.
-            unit = tf.add_n(tf.nest.flatten(weights))
-            shares = tf.nest.map_structure(lambda w: tf.math.divide_no_nan(w, unit), weights)
-            total = tf.add_n(list(_weighted(distances, shares).values()))
+            total, unit = total_in_units(distances, weights)
         return Evaluation(unit * total, unit * tape.gradient(total, image), distances)
 
     def _gradient_norms(
@@ -172,7 +165,33 @@ def used_layers(terms: Mapping[str, Term]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(layer for term in terms.values() for layer in term.layers))
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def weight_tensors(weights: Mapping[str, Weights]) -> dict[str, dict[str, tf.Tensor]]:
+    """Returns the effective weight of each part of each term."""
+    return {
+        name: {part: tf.constant(w.term * share, tf.float32) for part, share in w.parts.items()}
+        for name, w in weights.items()
+    }
+
+
+def normalised_features(
+    encoder: Encoder, image: tf.Tensor, layers: Sequence[str], norms: Features
+) -> dict[str, tf.Tensor]:
+    """Computes the feature maps that terms get."""
+    features = encoder(image, layers)
+    return {layer: normalised(features[layer], norms[layer]) for layer in layers}
+
+
+def total_in_units(distances: Mapping[str, Any], weights: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the total in units of the weights, and that unit.
+
+    With large weights float16 gradients would overflow.
+    """
+    unit = tf.add_n(tf.nest.flatten(weights))
+    shares = tf.nest.map_structure(lambda w: tf.math.divide_no_nan(w, unit), weights)
+    return tf.add_n(list(_weighted(distances, shares).values())), unit
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles for images of any size: one trace serves all scales, at no loss of speed."""
     compiled = tf.function(function, autograph=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +20,30 @@ BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet in 0..255; VGG was trained 
 POOLINGS = {"max": tf.nn.max_pool2d, "avg": tf.nn.avg_pool2d}
 PADDINGS = {"zeros": "CONSTANT", "replicate": "SYMMETRIC"}  # by one pixel, it repeats the border
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16, "float16": tf.float16}
+
+
+class Geometry(NamedTuple):
+    """Which pixels a position of a feature map depends on.
+
+    Attributes:
+        stride: A position stands for a cell of this many pixels a side.
+        radius: It depends on the pixels of its cell and on this many beyond, on every side.
+    """
+
+    stride: int
+    radius: int
+
+
+def geometry(layers: Sequence[Layer]) -> dict[str, Geometry]:
+    """Returns the geometry of each layer: a pooling doubles the cell, a convolution looks beyond."""
+    found, stride, radius = {}, 1, 0
+    for layer in layers:
+        if layer.kernel is None:
+            stride *= 2
+        else:
+            radius += stride
+        found[layer.name] = Geometry(stride, radius)
+    return found
 
 
 class Encoder:
@@ -38,6 +62,9 @@ class Encoder:
             layers use float32 instead of float16, see :mod:`nst.features.winograd`. The feature
             maps are float32.
 
+    Attributes:
+        geometry: Stride and radius of each layer, see :func:`geometry`.
+
     Raises:
         ValueError: An unknown pooling, padding or precision.
     """
@@ -53,6 +80,7 @@ class Encoder:
         self._pool = _choose("pooling", pooling, POOLINGS)
         self._padding = _choose("padding", padding, PADDINGS)
         dtypes = [tf.float32] + [chosen] * (len(layers) - 1)
+        self.geometry = geometry(layers)
         self._lifts = {layer.name: layer.lift for layer in layers if layer.lift is not None}
         self._layers = {
             layer.name: self._function(layer, dtype)

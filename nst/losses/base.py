@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
@@ -158,7 +158,16 @@ class AdditiveTerm(Term):
 
     The sums over an image are the sums over its tiles, added, so huge images can be processed in
     tiles or on several devices. Terms that match or sort positions are not additive.
+
+    Only ``sums`` may read a target position by position: in tiles, ``compare`` gets the target of
+    one tile, unless the target is made of sums over the styles (:class:`StatisticTerm`).
+
+    Attributes:
+        window: Side of the square of neighbouring positions that a summand may read: 1 for
+            positions by themselves, 2 for pairs of neighbours.
     """
+
+    window: ClassVar[int] = 1
 
     def sums(self, view: View, target: Any) -> dict[str, Any]:
         """Sums over positions: returns a nest of :class:`nst.losses.Sums` for each part."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -57,12 +57,14 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
 
     def target(self, references: References) -> dict[str, Any]:
         """Returns the blended mean statistics of the styles: per layer, one nest per region."""
-        means = [
-            {k: [mean(s) for s in sums] for k, sums in self.sums(style.view, ()).items()}
-            for style in references.styles
-        ]
-        blended: dict[str, Any] = blend(means, [style.weight for style in references.styles])
-        return blended
+        sums = [self.sums(style.view, ()) for style in references.styles]
+        return self.blended(sums, [style.weight for style in references.styles])
+
+    def blended(self, sums: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
+        """Computes the target from the sums over each style image and the weights of the styles."""
+        means = [{k: [mean(region) for region in s[k]] for k in self.layers} for s in sums]
+        target: dict[str, Any] = blend(means, weights)
+        return target
 
     def sums(self, view: View, target: Any) -> dict[str, list[Sums]]:
         """Returns the statistics of each layer, one per region."""
@@ -103,6 +105,8 @@ class Gram(StatisticTerm):
 @dataclass(frozen=True)
 class TotalVariation(AdditiveTerm):
     """Total variation of the image, see :func:`nst.losses.functional.total_variation`."""
+
+    window: ClassVar[int] = 2
 
     def sums(self, view: View, target: Any) -> dict[str, tuple[Sums, Sums]]:
         """Sums the squared differences of vertical and of horizontal neighbours."""
