@@ -13,6 +13,9 @@ from nst.canvas import Canvas, resample
 from nst.losses import Evaluation, Weights
 from nst.objective import Objective
 from nst.optimizers import Optimizer
+from nst.tiling import TiledObjective
+
+AnyObjective = Objective | TiledObjective
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Loop:
         image: tf.Tensor,
         scales: Sequence[Scale],
         canvas: Canvas,
-        objective: Callable[[int, int], Objective],
+        objective: Callable[[int, int], AnyObjective],
         optimizer: Optimizer,
         seed: int,
         gradient_every: int,
@@ -211,25 +214,26 @@ class Loop:
         if self.scale < 0 or found != (1, scale.height, scale.width, 3):
             raise ValueError(f"its image at scale {self.scale} has the shape {found}")
 
-    def _refreshed(self, objective: Objective) -> Objective:
+    def _refreshed(self, objective: AnyObjective) -> AnyObjective:
         """Renews random draws and matches of the terms for the next step."""
         renewed = objective.refreshed(self.optimizer.image, (self._seed, self.step))
         if renewed is not objective:
             self.optimizer.objective_changed()
         return renewed
 
-    def _advance(self, objective: Objective) -> Record:
-        step, iterate, painted = self.step, self.optimizer.image, self._painted
+    def _advance(self, objective: AnyObjective) -> Record:
+        step, iterate, result = self.step, self.optimizer.image, self.optimizer.result
         measure = self.scale_step == 0 or step % self._gradient_every == 0
         progress = self.scale_step / self.scales[self.scale].steps
         evaluation = self.optimizer.step(objective, progress)
         self.step, self.scale_step = step + 1, self.scale_step + 1
-        return self._record(step, objective, iterate, painted, evaluation, measure)
+        # Cropped after the step, which needs the most memory.
+        return self._record(step, objective, iterate, self._canvas.cut(result), evaluation, measure)
 
     def _record(
         self,
         step: int,
-        objective: Objective,
+        objective: AnyObjective,
         iterate: tf.Tensor,
         painted: tf.Tensor,
         evaluation: Evaluation,

@@ -20,6 +20,15 @@ from nst.errors import InputError
 log = logging.getLogger(__name__)
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "hydra-core", "omegaconf", "tensorboard")
+CONTROL_GROUPS = (  # of Linux, version 2 and 1: folder, limit, use, and what of it is mere cache
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
 
 
 class _Process:
@@ -151,6 +160,48 @@ def peak_memory() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def memory_limit() -> float:
+    """Returns the memory of this machine or, if it is less, of its container, bytes."""
+    return min([_meminfo("MemTotal"), *(limit for limit, _ in _containers())])
+
+
+def memory_available() -> float:
+    """Returns the memory that is free for this process, bytes."""
+    own = _resident()  # is part of the run
+    return own + min([_meminfo("MemAvailable"), *(limit - used for limit, used in _containers())])
+
+
+def _meminfo(key: str) -> float:
+    path = Path("/proc/meminfo")
+    if path.is_file():
+        return float(path.read_text().partition(f"{key}:")[2].split()[0]) * 1024
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # a system that does not say
+        return float("inf")
+
+
+def _resident() -> float:
+    path = Path("/proc/self/status")
+    return (
+        float(path.read_text().partition("VmRSS:")[2].split()[0]) * 1024 if path.is_file() else 0.0
+    )
+
+
+def _containers() -> Iterator[tuple[float, float]]:
+    """Yields limit and use of each control group of Linux that limits this process's memory."""
+    for folder, limit, use, cache in CONTROL_GROUPS:
+        try:
+            most, used = ((Path(folder) / name).read_text().strip() for name in (limit, use))
+            stat = dict(
+                line.split() for line in (Path(folder) / "memory.stat").read_text().splitlines()
+            )
+        except (OSError, ValueError):
+            continue
+        if most.isdigit():
+            yield float(most), float(used) - float(stat.get(cache, 0))
 
 
 def _once(what: str, setting: Any, *arguments: Any) -> None:

@@ -5,6 +5,7 @@ Runs before a run folder is created, so that wrong input leaves nothing behind.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from nst.config.validation import LONG_SIDE
 from nst.errors import InputError, did_you_mean
 from nst.features import weights
 from nst.files.fetch import fetch_image
-from nst.runtime import native_bfloat16
+from nst.forecast import IMAGE, SHARE, Plan, pairs_kept
+from nst.forecast import check as check_memory
+from nst.runtime import memory_available, memory_limit, native_bfloat16
 
 ASSET = "asset:"  # bundled with the package, the same on every machine
 MEMORY = "memory:"  # passed to nst.stylize() by a program; only the hash is recorded
@@ -100,7 +103,38 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     plain.network.name = inputs.network.network
     if plain.runtime.precision == "auto":
         plain.runtime.precision = "bfloat16" if native_bfloat16() else "float32"
+    plain.runtime.tile = planned(plain, inputs).tile
     return plain
+
+
+def planned(config: DictConfig, inputs: Inputs) -> Plan:
+    """Plans the memory of a resolved run.
+
+    Raises:
+        InputError: The machine has less; the message names the largest size that fits.
+    """
+    shape = images.fit(inputs.content.rgb.shape[:2], config.size)
+    height, width = (side + 2 * config.margin for side in shape)
+    layers = {name: tuple(term.get("layers") or ()) for name, term in config.loss.items()}
+    optimizer = config.optimizer
+    most, memory = optimizer.get("history"), 1e9 * optimizer.get("memory", math.inf)
+    pairs = None if most is None else pairs_kept(most, memory, IMAGE * height * width)
+    pictures = [inputs.content, *(style.picture for style in inputs.styles)]
+    tile = config.runtime.get("tile")
+    plan = Plan(
+        height,
+        width,
+        config.network.name,
+        tuple(layer for names in layers.values() for layer in names),
+        layers.get("content", ()),
+        pairs,
+        sum(picture.rgb.shape[0] * picture.rgb.shape[1] for picture in pictures),
+        None if tile == "auto" else tile,
+    )
+    if tile == "auto":
+        plan = plan.tiled(SHARE * memory_available())
+    check_memory(plan, memory_limit(), config.size)
+    return plan
 
 
 def locate_image(name: str) -> Path:

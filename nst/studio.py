@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from nst import images
 from nst.canvas import Canvas, batch
 from nst.colours import Colours
+from nst.errors import InputError
 from nst.features.encoder import Encoder, Features
 from nst.features.weights import Source, load
 from nst.images import Pixels
@@ -24,6 +25,7 @@ from nst.losses import Term, Weights, weigh
 from nst.objective import Objective, used_layers
 from nst.runs.identity import identity
 from nst.sources import Inputs, StyleSource, gather, resolved
+from nst.tiling import TiledObjective, not_additive
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Objectives:
         styles: The style images at full size.
         canvas: The canvas.
         grey: Whether the picture is to stay grey.
+        tile: Longest side of a tile, px; None for the whole image at once.
     """
 
     encoder: Encoder
@@ -53,8 +56,9 @@ class Objectives:
     styles: Sequence[StyleSource]
     canvas: Canvas
     grey: bool
+    tile: int | None = None
 
-    def __call__(self, height: int, width: int) -> Objective:
+    def __call__(self, height: int, width: int) -> Objective | TiledObjective:
         """Returns the objective for a picture of this size, px: a function of the whole canvas."""
         content = self.canvas.extend(batch(images.resize(self.content, (height, width))))
         styles = []
@@ -62,9 +66,10 @@ class Objectives:
             rgb, long_side = style.picture.rgb, max(1, round(max(height, width) * style.scale))
             sized = images.resize(rgb, images.fit(rgb.shape[:2], long_side))
             styles.append((batch(sized), style.weight))
-        return Objective(
-            self.encoder, self.terms, self.weights, self.norms, content, styles, self.grey
-        )
+        bound = self.encoder, self.terms, self.weights, self.norms, content, styles, self.grey
+        if self.tile is None or self.tile >= max(content.shape[1:3]):
+            return Objective(*bound)
+        return TiledObjective(*bound, self.tile)
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,11 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
     network = config.network
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
     terms, weights = _terms(config.loss)
+    if config.runtime.tile is not None and (wrong := not_additive(terms)):
+        raise InputError(
+            f"runtime.tile={config.runtime.tile}: loss.{wrong[0]} compares all positions with each "
+            f"other, so it needs the whole image: a smaller size=, or runtime.tile=null"
+        )
     colours = Colours(**config.color)
     seen = colours.before(inputs)
     objectives = Objectives(
@@ -112,6 +122,7 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         seen.styles,
         Canvas(config.margin),
         colours.grey or _grey(seen),
+        config.runtime.tile,
     )
     return Studio(
         _with_layer_weights(config, weights),

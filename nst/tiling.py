@@ -22,7 +22,6 @@ import tensorflow as tf
 
 from nst.features.encoder import Encoder, Features
 from nst.losses import AdditiveTerm, Evaluation, References, StatisticTerm, Term, View, Weights
-from nst.losses.base import Style
 from nst.objective import (
     Terms,
     compiled,
@@ -119,8 +118,8 @@ class TiledObjective:
         norms: What feature maps are normalised by.
         content: The content image at this scale, ``[1, H, W, 3]``.
         styles: The style images at this scale, each with its weight.
-        side: Longest side of a tile, px.
         grey: As for the objective.
+        side: Longest side of a tile, px.
 
     Attributes:
         weights: The weights of each term and its parts, as used.
@@ -134,8 +133,8 @@ class TiledObjective:
         norms: Features,
         content: tf.Tensor,
         styles: Sequence[tuple[tf.Tensor, float]],
+        grey: bool,
         side: int,
-        grey: bool = False,
     ) -> None:
         self.weights = {name: weights[name] for name in terms}
         self._weights, self._norms, self._grey = weight_tensors(self.weights), dict(norms), grey
@@ -238,8 +237,7 @@ class Passes:
         view = self._view(image, norms)
         return {
             name: [
-                term.target(References(part, ()))
-                for _, part in self._parts(view, box, term.window)
+                term.target(References(part, ())) for _, part in self._parts(view, box, term.window)
             ]
             for name, term in self._terms.items()
             if name not in self._pooled
@@ -354,7 +352,7 @@ def compiled_passes(encoder: Encoder, terms: Terms) -> Passes:
 def _cropped(
     maps: tf.Tensor, top: tf.Tensor, bottom: tf.Tensor, left: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:
-    """Cuts from maps ``[1, h, w, C]``; its gradient is one padding, twice as fast as TensorFlow's."""
+    """Cuts from maps ``[1, h, w, C]``; its gradient is a padding, faster than TensorFlow's own."""
 
     @tf.custom_gradient
     def crop(whole: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:

@@ -246,10 +246,10 @@ def test_the_recursion_is_traced_once() -> None:
     optimizer.begin(tf.constant(image))
     for _ in range(2):
         optimizer.step(objective)
-    before = module._compiled_two_loop.experimental_get_tracing_count()
+    before = module._compiled_direction.experimental_get_tracing_count()
     for _ in range(10):
         optimizer.step(objective)
-    assert module._compiled_two_loop.experimental_get_tracing_count() == before
+    assert module._compiled_direction.experimental_get_tracing_count() == before
 
 
 def test_zero_gradient_is_converged_at_once() -> None:

@@ -26,7 +26,7 @@ NOT_ALLOWED = "is not valid: it must be"
 PICTURE = "For a picture of your own write style.image=PATH."
 HELP = "`python -m nst.run --help` shows them all"
 ONCE = "but a sweep has only one: set it for the whole command, not among the swept values"
-SIZES = "a whole number from 16 to 8000, content, or a percentage such as 50%"
+SIZES = "a whole number from 16 to 16000, content, or a percentage such as 50%"
 QUOTES = "needs its own quotes inside the shell's"
 
 DAMAGED = {  # files of one's own: bytes, line and what is wrong with it
@@ -111,8 +111,8 @@ WRONG: dict[str, str] = {
     "size=15": f"size=15 {NOT_ALLOWED} {SIZES}",
     "size=contents": f"size=contents {NOT_ALLOWED} {SIZES}",
     "size=0%": f"size=0% {NOT_ALLOWED} {SIZES}",
-    "size=20%": "size=20%: that is 5 px here; the long side is 16 to 8000",
-    "-m size=content,20%": "size=20%: that is 5 px here; the long side is 16 to 8000",
+    "size=20%": "size=20%: that is 5 px here; the long side is 16 to 16000",
+    "-m size=content,20%": "size=20%: that is 5 px here; the long side is 16 to 16000",
     "size=9000": f"size=9000 {NOT_ALLOWED} {SIZES}",
     "margin=257": f"margin=257 {NOT_ALLOWED} a number from 0 to 256",
     "steps=0": f"steps=0 {NOT_ALLOWED} a number of 1 or more",

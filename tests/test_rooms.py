@@ -14,9 +14,21 @@ import nst
 SOURCE = Path(nst.__file__).parent
 # From the bottom up. A room is a folder or a module; those of one line may use each other.
 ORDER = (
-    *("errors", "runtime", "files", "images", "features", "config", "losses", "optimizers"),
     *(
+        "errors",
+        "runtime",
+        "files",
+        "images",
+        "features",
+        "forecast",
+        "config",
+        "losses",
+        "optimizers",
+    ),
+    *(
+        "optimizers",
         "objective",
+        "tiling",
         "canvas",
         "loop",
         "runs observers",

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import paint
 
+from nst import stylize
+from nst.errors import InputError
+from nst.forecast import Plan, check, pairs_kept
 from nst.losses import Content, FeatureTerm, Gram, Term, TotalVariation, weigh
 from nst.objective import Objective, used_layers
 from nst.tiling import TiledObjective, not_additive, tiles
@@ -18,13 +25,15 @@ TERMS: dict[str, Term] = {
 WEIGHTS = {"content": 2.0, "style": 30.0, "tv": 500.0}
 
 
-def both(encoder, content, style, side, terms=TERMS, grey=False):
+def both(
+    encoder, content, style, side, terms=TERMS, grey=False
+) -> tuple[Objective, TiledObjective]:
     """The objective of the whole image, and the same in tiles."""
     weights = {name: weigh(term, WEIGHTS[name]) for name, term in terms.items()}
     norms = encoder.norms([content, style], used_layers(terms))
     styles = [(style, 1.0), (style[:, ::-1, :30], 2.0)]
     whole = Objective(encoder, terms, weights, norms, content, styles, grey)
-    return whole, TiledObjective(encoder, terms, weights, norms, content, styles, side, grey)
+    return whole, TiledObjective(encoder, terms, weights, norms, content, styles, grey, side)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +87,42 @@ def test_a_term_that_is_no_sum_is_refused(bundled, picture) -> None:
     assert not_additive({"style": matching, "tv": TotalVariation()}) == ["style"]
     with pytest.raises(ValueError, match="no sums over positions: style"):
         both(bundled, picture(32, 32), picture(32, 32), 32, {"style": matching})
+
+
+def test_the_picture_in_tiles_is_that_of_the_whole(tmp_path) -> None:
+    run = ["network=bundled", "size=150", "steps=12", "pyramid.min_size=75", "optimizer=adam"]
+    pictures = [
+        np.asarray(stylize(paint(80, 100, 1), paint(60, 60, 2), overrides=[*run, tile]), np.int16)
+        for tile in ("runtime.tile=null", "runtime.tile=64")
+    ]
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1, "other rounding, the same picture"
+
+
+PLAN = Plan(6016, 8016, "bundled", ("block5_conv1", "block4_conv2"), ("block4_conv2",), 2, 10**6)
+
+
+def test_automatic_tiles_are_none_or_the_largest_that_fit() -> None:
+    assert PLAN.tiled(1e12).tile is None
+    chosen = PLAN.tiled(12e9)
+    assert chosen.tile is not None
+    assert chosen.memory <= 12e9 < PLAN.memory
+    larger = replace(chosen, tile=chosen.tile + 256)
+    assert larger.memory > 12e9 or chosen.tile + 256 > 4096
+    assert PLAN.tiled(1e9).tile == 256, "nothing fits: check() says so"
+
+
+def test_what_does_not_fit_names_the_largest_size_that_does() -> None:
+    check(PLAN, 1e12, 8000)
+    with pytest.raises(InputError, match=r"size=8000 takes about .* runtime.tile=\d+ .* fits"):
+        check(PLAN, 12e9, 8000)
+    with pytest.raises(InputError, match=r"size=(\d+) is the largest that fits") as error:
+        check(replace(PLAN, tile=1024), 4e9, 8000)
+    size = int(re.findall(r"size=(\d+)", str(error.value))[1])
+    smaller = replace(PLAN, height=6 * size // 8, width=size, tile=256)
+    assert 3.5e9 < smaller.memory < 4.1e9
+
+
+def test_large_images_keep_fewer_curvature_pairs_but_two() -> None:
+    pairs = [pairs_kept(10, 1.25e9, 12 * side * side * 3 // 4) for side in (512, 2048, 4096, 16000)]
+    assert pairs == [10, 10, 4, 2]
+    assert pairs_kept(1, 1.0, 10**9) == 1

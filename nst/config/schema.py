@@ -100,6 +100,7 @@ class LBFGSConf(OptimizerConf):
     """Limited-memory BFGS."""
 
     history: int = MISSING
+    memory: float = MISSING
     max_evaluations: int = MISSING
     bounded: bool = MISSING
 
@@ -150,6 +151,7 @@ class RuntimeConf:
     deterministic: bool = MISSING
     threads: Optional[int] = None
     gradient_every: int = MISSING
+    tile: Optional[Union[int, str]] = None
 
 
 @dataclass

@@ -14,7 +14,7 @@ from nst.errors import InputError, did_you_mean
 from nst.features.weights import CONVOLUTIONS, layer_channels
 from nst.images.recolour import METHODS, SPACES
 
-LONG_SIDE = (16, 8000)  # of the result, px
+LONG_SIDE = (16, 16000)  # of the result, px
 COLOR_MODES = ("none", "luminance", "match", "match_after")
 
 Check = Callable[[Any], str | None]  # returns what a value must be, or None if it is valid
@@ -86,6 +86,7 @@ CHECKS: dict[str, Check] = {
     "optimizer.growth": above(0),
     "optimizer.final_rate": between(0, 1),
     "optimizer.history": at_least(1),
+    "optimizer.memory": above(0),
     "optimizer.max_evaluations": at_least(1),
     "pyramid.min_size": at_least(16),
     "pyramid.factor": above(1),
@@ -95,6 +96,9 @@ CHECKS: dict[str, Check] = {
     "runtime.precision": one_of("auto", "float32", "bfloat16", "float16"),
     "runtime.threads": at_least(1),
     "runtime.gradient_every": at_least(1),
+    "runtime.tile": lambda x: (
+        None if x == "auto" or (isinstance(x, int) and x >= 64) else "auto, null, or 64 px or more"
+    ),
 }
 NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part of the key
     "weight": at_least(0),

@@ -35,7 +35,7 @@ class Geometry(NamedTuple):
 
 
 def geometry(layers: Sequence[Layer]) -> dict[str, Geometry]:
-    """Returns the geometry of each layer: a pooling doubles the cell, a convolution looks beyond."""
+    """Returns the geometry of each layer: poolings double the cell, convolutions look beyond."""
     found, stride, radius = {}, 1, 0
     for layer in layers:
         if layer.kernel is None:

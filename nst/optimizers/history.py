@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
+
+from nst.forecast import pairs_kept
 
 FIRST_STEP = 0.02
 """Root mean square of a steepest-descent step, in pixel values."""
@@ -54,7 +57,10 @@ def two_loop(
 
 
 compiled_dot = tf.function(dot, autograph=False, reduce_retracing=True)
-_compiled_two_loop = tf.function(two_loop, autograph=False, reduce_retracing=True)
+# With the sign inside, it takes no further image.
+_compiled_direction = tf.function(
+    lambda *arguments: -two_loop(*arguments), autograph=False, reduce_retracing=True
+)
 
 
 class History:
@@ -64,19 +70,30 @@ class History:
     recursion sees the same number of slots from the first step on.
 
     Args:
-        size: Maximum number of pairs.
+        most: Maximum number of pairs.
+        memory: Of all pairs, bytes: of large images fewer are kept, but at least
+            ``FEWEST_PAIRS``.
+
+    Attributes:
+        size: Maximum number of pairs of images of the current size.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.clear()
+    def __init__(self, most: int, memory: float = math.inf) -> None:
+        self._most, self._memory = most, memory
+        self.clear(0)
 
     def __len__(self) -> int:
         """Returns the number of pairs held."""
         return len(self.steps)
 
-    def clear(self) -> None:
-        """Forgets all pairs."""
+    def clear(self, image_bytes: int | None = None) -> None:
+        """Forgets all pairs.
+
+        Args:
+            image_bytes: Size of the images from now on; None for the same.
+        """
+        if image_bytes is not None:
+            self.size = pairs_kept(self._most, self._memory, image_bytes)
         self.steps: list[tf.Tensor] = []
         self.changes: list[tf.Tensor] = []
         self.weights: list[float] = []
@@ -101,7 +118,7 @@ class History:
             return -tf.cast(tf.math.divide_no_nan(FIRST_STEP, rms), tf.float32) * gradient
         empty = self.size - len(self)
         padding = [tf.zeros_like(gradient)] * empty
-        return -_compiled_two_loop(
+        return _compiled_direction(
             gradient,
             padding + self.steps,
             padding + self.changes,

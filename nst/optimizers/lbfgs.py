@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from nst.optimizers.base import Evaluation, Objective, State, gradient_rms
-from nst.optimizers.history import History, compiled_dot
+from nst.optimizers.history import History, compiled_dot, dot
 from nst.optimizers.line_search import Trial, weak_wolfe
 
 RESOLUTION = float(np.finfo(np.float32).eps) / 2
@@ -40,19 +42,26 @@ class LBFGS:
         history: Number of curvature pairs kept, >= 1; each takes the memory of two images.
         max_evaluations: Maximum number of trials per line search, >= 1; most searches need one.
         bounded: Whether every iterate stays in [0, 1]; else only :attr:`result` does.
+        memory: Of the curvature pairs, GB; images too large for it keep fewer pairs, at least two.
 
     Raises:
         ValueError: A value is out of range.
     """
 
-    def __init__(self, history: int = 20, max_evaluations: int = 10, bounded: bool = False) -> None:
+    def __init__(
+        self,
+        history: int = 20,
+        max_evaluations: int = 10,
+        bounded: bool = False,
+        memory: float = math.inf,
+    ) -> None:
         if history < 1:
             raise ValueError(f"history must be at least 1, received {history}")
         if max_evaluations < 1:
             raise ValueError(f"max_evaluations must be at least 1, received {max_evaluations}")
-        self._history = History(history)
+        self._history = History(history, 1e9 * memory)
         self._budget = max_evaluations
-        self._low, self._high = (0.0, 1.0) if bounded else (-np.inf, np.inf)
+        self._bounds = (0.0, 1.0) if bounded else (-np.inf, np.inf)
         self.evaluations = 0
         self.stopped: str | None = None
 
@@ -64,12 +73,14 @@ class LBFGS:
     @property
     def result(self) -> tf.Tensor:
         """The current iterate clipped to [0, 1]."""
+        if self._bounds == (0.0, 1.0):  # no second copy of a large picture
+            return self._image
         return tf.clip_by_value(self._image, 0.0, 1.0)
 
     def begin(self, image: tf.Tensor) -> None:
         """Starts from ``image``, ``[1, H, W, 3]``, with an empty history."""
-        self._image = tf.clip_by_value(image, self._low, self._high)
-        self._history.clear()
+        self._image = tf.clip_by_value(image, *self._bounds)
+        self._history.clear(4 * int(tf.size(image)))
         self._unit = 0.0  # root mean square of this scale's first gradient; 0 until it is known
         self._here: Evaluation | None = None  # the evaluation at the iterate, if known
         self._counted = False  # whether it is counted, perhaps before a restore
@@ -140,48 +151,99 @@ class LBFGS:
         return self._here
 
     def _descend(self, objective: Objective, here: Evaluation) -> None:
-        gradient = here.gradient / self._unit
-        direction, slope = self._direction(gradient)
-        start = Trial(0.0, float(here.total) / self._unit, slope)
-        if -slope <= RESOLUTION * abs(start.value):
-            self.stopped = "converged: any further decrease is below the resolution of float32"
-            return
-
-        def evaluate(step: float) -> Trial:
-            image = tf.clip_by_value(self._image + step * direction, self._low, self._high)
-            there = objective(image)
-            self.evaluations += 1
-            moving = tf.where(self._stuck(image, direction), 0.0, direction)
-            slope = float(compiled_dot(there.gradient / self._unit, moving))
-            return Trial(step, float(there.total) / self._unit, slope, Point(image, there))
-
-        found = weak_wolfe(evaluate, start, self._budget)
+        found = self._search(objective, here)
         if found is not None:
-            self._move(found.point, gradient)
-        elif len(self._history) > 0:
+            self._move(found.point, here.gradient)
+        elif self.stopped is None and len(self._history) > 0:
             self._history.clear()
-        else:
+        elif self.stopped is None:
             self.stopped = (
                 "line search failed: no decrease along the negative gradient "
                 f"in {self._budget} evaluations"
             )
 
+    def _search(self, objective: Objective, here: Evaluation) -> Trial | None:
+        direction, slope = self._direction(here.gradient)
+        start = Trial(0.0, float(here.total) / self._unit, slope)
+        if -slope <= RESOLUTION * abs(start.value):
+            self.stopped = "converged: any further decrease is below the resolution of float32"
+            return None
+
+        def evaluate(step: float) -> Trial:
+            image = _moved(self._image, tf.constant(step), direction, self._bounds)
+            there = objective(image)
+            self.evaluations += 1
+            slope = float(
+                _slope(there.gradient, direction, image, self._bounds, tf.constant(self._unit))
+            )
+            return Trial(step, float(there.total) / self._unit, slope, Point(image, there))
+
+        return weak_wolfe(evaluate, start, self._budget)
+
     def _direction(self, gradient: tf.Tensor) -> tuple[tf.Tensor, float]:
         """Returns a direction and the slope along it, which is negative unless converged."""
-        pinned = self._stuck(self._image, -gradient)
-        direction = self._history.direction(tf.where(pinned, 0.0, gradient))
-        direction = tf.where(pinned | self._stuck(self._image, direction), 0.0, direction)
-        slope = float(compiled_dot(gradient, direction))
+        unit = tf.constant(self._unit)
+        free = _free_gradient(gradient, self._image, self._bounds, unit)
+        direction = _free_direction(
+            self._history.direction(free), gradient, self._image, self._bounds
+        )
+        slope = float(compiled_dot(free, direction))
         if not slope < 0 and len(self._history) > 0:
             self._history.clear()
             return self._direction(gradient)
         return direction, slope
 
-    def _stuck(self, image: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
-        """Returns where the direction leads out of the bounds, ``[1, H, W, 3]`` bool."""
-        return (image <= self._low) & (direction < 0) | (image >= self._high) & (direction > 0)
-
     def _move(self, there: Point, gradient: tf.Tensor) -> None:
-        change = there.evaluation.gradient / self._unit - gradient
+        change = _difference(there.evaluation.gradient, gradient, tf.constant(self._unit))
         self._history.push(there.image - self._image, change)
         self._image, self._here = there
+
+
+# Compiled, for their intermediate images share memory: a large picture is half a gigabyte.
+_compiled = partial(tf.function, autograph=False, reduce_retracing=True)
+
+
+def _stuck(image: tf.Tensor, direction: tf.Tensor, bounds: tuple[float, float]) -> tf.Tensor:
+    """Returns where the direction leads out of the bounds, ``[1, H, W, 3]`` bool."""
+    low, high = bounds
+    return (image <= low) & (direction < 0) | (image >= high) & (direction > 0)
+
+
+@_compiled
+def _moved(
+    image: tf.Tensor, step: tf.Tensor, direction: tf.Tensor, bounds: tuple[float, float]
+) -> tf.Tensor:
+    return tf.clip_by_value(image + step * direction, *bounds)
+
+
+@_compiled
+def _slope(
+    gradient: tf.Tensor,
+    direction: tf.Tensor,
+    image: tf.Tensor,
+    bounds: tuple[float, float],
+    unit: tf.Tensor,
+) -> tf.Tensor:
+    moving = tf.where(_stuck(image, direction, bounds), 0.0, direction)
+    return dot(gradient / unit, moving)
+
+
+@_compiled
+def _free_gradient(
+    gradient: tf.Tensor, image: tf.Tensor, bounds: tuple[float, float], unit: tf.Tensor
+) -> tf.Tensor:
+    """Returns the gradient in units, zero where a bound holds the image."""
+    return tf.where(_stuck(image, -gradient, bounds), 0.0, gradient / unit)
+
+
+@_compiled
+def _free_direction(
+    direction: tf.Tensor, gradient: tf.Tensor, image: tf.Tensor, bounds: tuple[float, float]
+) -> tf.Tensor:
+    pinned = _stuck(image, -gradient, bounds) | _stuck(image, direction, bounds)
+    return tf.where(pinned, 0.0, direction)
+
+
+@_compiled
+def _difference(there: tf.Tensor, here: tf.Tensor, unit: tf.Tensor) -> tf.Tensor:
+    return there / unit - here / unit
