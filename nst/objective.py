@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -14,6 +14,19 @@ from nst.features.normalisation import normalised
 from nst.losses import Evaluation, References, Style, Term, View, Weights
 
 Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
+Guide = Mapping[str, Features]  # fields of a View: its regions, its weights
+
+
+class Guides(NamedTuple):
+    """What says which positions count, and where: ``regions`` and ``weights`` of views.
+
+    Attributes:
+        content: Of the content image and the iterate.
+        styles: Of each style image.
+    """
+
+    content: Guide
+    styles: Sequence[Guide]
 
 
 class Objective:
@@ -28,6 +41,7 @@ class Objective:
         styles: The style images at this scale, ``[1, h, w, 3]``, each with its weight.
         grey: Whether a grey image is to stay grey: the gradient is averaged over the channels,
             which is that of J among grey images.
+        guides: Regions and weights; None for whole images in which all positions count alike.
 
     Attributes:
         weights: The weights of each term and its parts, as used.
@@ -42,14 +56,17 @@ class Objective:
         content: tf.Tensor,
         styles: Sequence[tuple[tf.Tensor, float]],
         grey: bool = False,
+        guides: Guides | None = None,
     ) -> None:
         self._grey = grey
+        guides = guides or Guides({}, [{}] * len(styles))
+        self._guide = guides.content
         self.weights = {name: weights[name] for name in terms}
         self._weights = weight_tensors(self.weights)
         self._norms = dict(norms)
         self._step = compiled_step(encoder, tuple(terms.items()))
         weighted = [(style, tf.constant(weight, tf.float32)) for style, weight in styles]
-        self._targets = self._step.targets(content, weighted, self._norms)
+        self._targets = self._step.targets(content, weighted, self._norms, guides)
 
     def __call__(self, image: tf.Tensor) -> Evaluation:
         """Evaluates J and its gradient: one forward and one backward pass.
@@ -58,7 +75,7 @@ class Objective:
             image: The iterate, ``[1, H, W, 3]`` float32.
         """
         evaluation: Evaluation = self._step.evaluate(
-            image, self._targets, self._weights, self._norms
+            image, self._targets, self._weights, self._norms, self._guide
         )
         if not self._grey:
             return evaluation
@@ -67,7 +84,9 @@ class Objective:
 
     def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
         """Measures the norm of each weighted term's own gradient: one backward pass per term."""
-        norms = self._step.gradient_norms(image, self._targets, self._weights, self._norms)
+        norms = self._step.gradient_norms(
+            image, self._targets, self._weights, self._norms, self._guide
+        )
         return {name: float(norm) for name, norm in norms.items()}
 
     def refreshed(self, image: tf.Tensor, seed: tuple[int, int]) -> Objective:
@@ -82,7 +101,7 @@ class Objective:
         """
         if not self._step.refreshing:
             return self
-        view = View(image, self._step.features(image, self._norms))
+        view = View(image, self._step.features(image, self._norms), **self._guide)
         drawn = tf.constant(seed, tf.int64)
         changed = {
             name: target
@@ -117,40 +136,57 @@ class Step:
     def _features(self, image: tf.Tensor, norms: Features) -> dict[str, tf.Tensor]:
         return normalised_features(self._encoder, image, self._layers, norms)
 
-    def _view(self, image: tf.Tensor, norms: Features) -> View:
-        return View(image, self._features(image, norms))
+    def _view(self, image: tf.Tensor, norms: Features, guide: Guide) -> View:
+        return View(image, self._features(image, norms), **guide)
 
     def _targets(
-        self, content: tf.Tensor, styles: Sequence[tuple[tf.Tensor, tf.Tensor]], norms: Features
+        self,
+        content: tf.Tensor,
+        styles: Sequence[tuple[tf.Tensor, tf.Tensor]],
+        norms: Features,
+        guides: Guides,
     ) -> dict[str, Any]:
         references = References(
-            self._view(content, norms),
-            [Style(self._view(image, norms), weight) for image, weight in styles],
+            self._view(content, norms, guides.content),
+            [
+                Style(self._view(image, norms, guide), weight)
+                for (image, weight), guide in zip(styles, guides.styles, strict=True)
+            ],
         )
         return {name: term.target(references) for name, term in self._terms}
 
     def _distances(
-        self, image: tf.Tensor, targets: Mapping[str, Any], norms: Features
+        self, image: tf.Tensor, targets: Mapping[str, Any], norms: Features, guide: Guide
     ) -> dict[str, dict[str, tf.Tensor]]:
-        view = self._view(image, norms)
+        view = self._view(image, norms, guide)
         return {name: term.distances(view, targets[name]) for name, term in self._terms}
 
     def _evaluate(
-        self, image: tf.Tensor, targets: Mapping[str, Any], weights: Any, norms: Features
+        self,
+        image: tf.Tensor,
+        targets: Mapping[str, Any],
+        weights: Any,
+        norms: Features,
+        guide: Guide,
     ) -> Evaluation:
         self.traces += 1  # a Python side effect: happens only while tracing
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(image)
-            distances = self._distances(image, targets, norms)
+            distances = self._distances(image, targets, norms, guide)
             total, unit = total_in_units(distances, weights)
         return Evaluation(unit * total, unit * tape.gradient(total, image), distances)
 
     def _gradient_norms(
-        self, image: tf.Tensor, targets: Mapping[str, Any], weights: Any, norms: Features
+        self,
+        image: tf.Tensor,
+        targets: Mapping[str, Any],
+        weights: Any,
+        norms: Features,
+        guide: Guide,
     ) -> dict[str, tf.Tensor]:
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(image)
-            values = _weighted(self._distances(image, targets, norms), weights)
+            values = _weighted(self._distances(image, targets, norms, guide), weights)
         return {name: tf.norm(tape.gradient(value, image)) for name, value in values.items()}
 
 

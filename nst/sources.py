@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from nst import images
+from nst.config.names import stem
 from nst.config.validation import LONG_SIDE
 from nst.errors import InputError, did_you_mean
 from nst.features import weights
 from nst.files.fetch import fetch_image
 from nst.forecast import IMAGE, SHARE, Plan, pairs_kept
 from nst.forecast import check as check_memory
+from nst.guidance import Colours, Guidance, guidance, is_colour
 from nst.runtime import memory_available, memory_limit, native_bfloat16
 
 ASSET = "asset:"  # bundled with the package, the same on every machine
@@ -53,12 +55,14 @@ class Inputs:
         styles: The style images, at least one.
         base: The image from which the initial image is made.
         network: The source of the encoder's weights.
+        guidance: The regions of content and styles, and where the content counts.
     """
 
     content: images.Picture
     styles: tuple[StyleSource, ...]
     base: images.Picture
     network: weights.Source
+    guidance: Guidance = field(default_factory=Guidance)
 
 
 def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> Inputs:
@@ -75,6 +79,7 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
     given = given or {}
     content = _picture("content.image", config.content.image, config.content.sha256, given)
     style = _picture("style.image", config.style.image, config.style.sha256, given)
+    guides = _guidance(config, given, content, {stem(config.style.image): style})
     style = images.visible(style)
     base = {"content": content, "style": style}.get(config.init.base)
     network = config.network
@@ -83,7 +88,56 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
         (StyleSource(style, 1.0, config.style.scale),),
         base or _picture("init.image", config.init.image, None, given),
         weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
+        guides,
     )
+
+
+def _guidance(
+    config: Any,
+    given: Mapping[str, images.Picture],
+    content: images.Picture,
+    styles: Mapping[str, images.Picture],
+) -> Guidance:
+    """Loads the region pictures and the weight map."""
+
+    def picture(key: str, name: str | None) -> images.Picture | None:
+        return None if name is None else _picture(key, name, None, given)
+
+    def of_style(entry: Any) -> images.Picture | Colours:
+        texts = [str(part) for part in _each(entry)]
+        if _colours(texts):
+            return tuple(texts)
+        if len(texts) > 1 or not _names_a_picture(texts[0]):
+            raise InputError(
+                f"style.regions: {entry} is neither a picture nor a colour; colours are named like "
+                f"blue or 0000ff"
+            )
+        return _picture("style.regions", texts[0], None, given)
+
+    regions = config.style.regions
+    found = guidance(
+        content,
+        styles,
+        picture("content.regions", config.content.regions),
+        None if regions is None else [of_style(entry) for entry in _each(regions)],
+        picture("content.weight_map", config.content.weight_map),
+    )
+    if config.regions.sha256 not in (None, found.sha256):
+        raise InputError("content.regions, style.regions: a picture has changed since it was used")
+    return found
+
+
+def _each(regions: Any) -> list[Any]:
+    return [regions] if isinstance(regions, str | int) else list(regions)
+
+
+def _names_a_picture(text: str) -> bool:
+    return text.startswith((*WEB, ASSET, MEMORY)) or Path(os.path.expanduser(text)).exists()
+
+
+def _colours(texts: list[str]) -> bool:
+    """Tells whether these are colours; a file of that name comes first."""
+    return all(is_colour(text) and not os.path.exists(text) for text in texts)
 
 
 def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
@@ -96,6 +150,15 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
         (plain.style, inputs.styles[0].picture),  # the configuration has one style
     ):
         node.image, node.sha256 = _recorded_name(node.image), picture.sha256
+    for key in ("regions", "weight_map"):
+        if plain.content[key] is not None:
+            plain.content[key] = _recorded_name(plain.content[key])
+    if plain.style.regions is not None:
+        plain.style.regions = [
+            _recorded_name(entry) if isinstance(entry, str) and not _colours([entry]) else entry
+            for entry in _each(plain.style.regions)
+        ]
+    plain.regions.sha256 = inputs.guidance.sha256
     if plain.init.image is not None:
         plain.init.image = _recorded_name(plain.init.image)
     if plain.network.weights is not None:

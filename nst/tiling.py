@@ -23,6 +23,8 @@ import tensorflow as tf
 from nst.features.encoder import Encoder, Features
 from nst.losses import AdditiveTerm, Evaluation, References, StatisticTerm, Term, View, Weights
 from nst.objective import (
+    Guide,
+    Guides,
     Terms,
     compiled,
     normalised_features,
@@ -59,6 +61,13 @@ class Tile(NamedTuple):
     def box(self) -> tf.Tensor:
         """Returns where its own pixels are in that cut: top, bottom, left and right, int32."""
         return tf.constant([side - span.low for span in self for side in span[:2]])
+
+
+class Place(NamedTuple):
+    """Where a tile is: its box, see :meth:`Tile.box`, and its part of the guide of the image."""
+
+    box: tf.Tensor
+    guide: Guide
 
 
 def tiles(shape: Sequence[int], side: int, halo: int, stride: int) -> list[Tile]:
@@ -120,6 +129,7 @@ class TiledObjective:
         styles: The style images at this scale, each with its weight.
         grey: As for the objective.
         side: Longest side of a tile, px.
+        guides: As for the objective.
 
     Attributes:
         weights: The weights of each term and its parts, as used.
@@ -135,18 +145,24 @@ class TiledObjective:
         styles: Sequence[tuple[tf.Tensor, float]],
         grey: bool,
         side: int,
+        guides: Guides | None = None,
     ) -> None:
         self.weights = {name: weights[name] for name in terms}
         self._weights, self._norms, self._grey = weight_tensors(self.weights), dict(norms), grey
         self._passes = compiled_passes(encoder, tuple(terms.items()))
         self._side = side
-        cuts = self._cut(content)
+        guides = guides or Guides({}, [{}] * len(styles))
+        cuts = self._cut(content, guides.content)
         shares = [tf.constant(weight, tf.float32) for _, weight in styles]
-        pooled = self._passes.blended([self._style_sums(image) for image, _ in styles], shares)
-        targets = [
-            pooled | self._passes.local(tile.of(content), tile.box(), self._norms) for tile in cuts
+        of_styles = [
+            self._style_sums(image, guide)
+            for (image, _), guide in zip(styles, guides.styles, strict=True)
         ]
-        self._tiles = list(zip(cuts, targets, strict=True))
+        pooled = self._passes.blended(of_styles, shares)
+        self._tiles = [
+            (tile, place, pooled | self._passes.local(tile.of(content), place, self._norms))
+            for tile, place in cuts
+        ]
 
     def __call__(self, image: tf.Tensor) -> Evaluation:
         """Evaluates J and its gradient: per tile, two forward passes and a backward one.
@@ -173,30 +189,32 @@ class TiledObjective:
         return self
 
     def _evaluate(self, image: tf.Tensor, weights: Any) -> tuple[tf.Tensor, Any, tf.Tensor]:
-        *others, last = self._tiles
+        *others, (tile, place, target) = self._tiles
         sums = _added(
-            self._passes.sums(tile.of(image), tile.box(), target, self._norms)
-            for tile, target in others
+            self._passes.sums(other.of(image), *where, self._norms) for other, *where in others
         )
         # What is left of the chain at the last tile: it needs no second forward pass.
         total, parts, slopes, pulled = self._passes.finish(
-            last[0].of(image), last[0].box(), last[1], self._norms, sums, weights
+            tile.of(image), place, target, self._norms, sums, weights
         )
         gradient = np.zeros(image.shape, np.float32)
-        last[0].of(gradient)[...] = pulled
-        for tile, target in others:
-            cut = tile.of(image), tile.box()
-            tile.of(gradient)[...] += self._passes.pulled_back(*cut, target, self._norms, slopes)
+        tile.of(gradient)[...] = pulled
+        for other, *where in others:
+            cut = other.of(image)
+            other.of(gradient)[...] += self._passes.pulled_back(cut, *where, self._norms, slopes)
         if self._grey:
             gradient[...] = gradient.mean(-1, keepdims=True)
         return total, parts, tf.convert_to_tensor(gradient)
 
-    def _cut(self, image: tf.Tensor) -> list[Tile]:
-        return tiles(image.shape[1:3], self._side, self._passes.halo, self._passes.stride)
+    def _cut(self, image: tf.Tensor, guide: Guide) -> list[tuple[Tile, Place]]:
+        cut = tiles(image.shape[1:3], self._side, self._passes.halo, self._passes.stride)
+        return [(tile, Place(tile.box(), self._passes.cut(guide, tile))) for tile in cut]
 
-    def _style_sums(self, image: tf.Tensor) -> Any:
-        cut = self._cut(image)
-        return _added(self._passes.style_sums(t.of(image), t.box(), self._norms) for t in cut)
+    def _style_sums(self, image: tf.Tensor, guide: Guide) -> Any:
+        return _added(
+            self._passes.style_sums(tile.of(image), place, self._norms)
+            for tile, place in self._cut(image, guide)
+        )
 
 
 class Passes:
@@ -229,33 +247,51 @@ class Passes:
             for name, term in self._pooled.items()
         }
 
-    def _view(self, image: tf.Tensor, norms: Features) -> View:
-        return View(image, normalised_features(self._encoder, image, self._layers, norms))
+    def cut(self, guide: Guide, tile: Tile) -> Guide:
+        """Cuts a tile with its halo from the guide of a whole image."""
 
-    def _local(self, image: tf.Tensor, box: tf.Tensor, norms: Features) -> dict[str, Any]:
+        def cut(maps: tf.Tensor, stride: int) -> tf.Tensor:
+            (top, bottom), (left, right) = (
+                (span.low // stride, -(-span.high // stride)) for span in tile
+            )
+            return maps[:, top:bottom, left:right]
+
+        return {
+            name: {k: cut(maps[k], self._encoder.geometry[k].stride) for k in maps}
+            for name, maps in guide.items()
+        }
+
+    def _view(self, image: tf.Tensor, norms: Features, guide: Guide) -> View:
+        features = normalised_features(self._encoder, image, self._layers, norms)
+        return View(image, features, **guide)
+
+    def _local(self, image: tf.Tensor, place: Place, norms: Features) -> dict[str, Any]:
         """Returns the targets that are made of the content image, position by position."""
-        view = self._view(image, norms)
+        view = self._view(image, norms, place.guide)
         return {
             name: [
-                term.target(References(part, ())) for _, part in self._parts(view, box, term.window)
+                term.target(References(part, ()))
+                for _, part in self._parts(view, place.box, term.window)
             ]
             for name, term in self._terms.items()
             if name not in self._pooled
         }
 
-    def _style_sums(self, image: tf.Tensor, box: tf.Tensor, norms: Features) -> dict[str, Any]:
-        view = self._view(image, norms)
-        return {k: self._own(t, view, box, itertools.repeat(())) for k, t in self._pooled.items()}
+    def _style_sums(self, image: tf.Tensor, place: Place, norms: Features) -> dict[str, Any]:
+        view = self._view(image, norms, place.guide)
+        return {
+            k: self._own(t, view, place.box, itertools.repeat(())) for k, t in self._pooled.items()
+        }
 
     def _sums(
-        self, image: tf.Tensor, box: tf.Tensor, targets: Mapping[str, Any], norms: Features
+        self, image: tf.Tensor, place: Place, targets: Mapping[str, Any], norms: Features
     ) -> dict[str, Any]:
-        view = self._view(image, norms)
+        view = self._view(image, norms, place.guide)
         return {
             name: self._own(
                 term,
                 view,
-                box,
+                place.box,
                 itertools.repeat(targets[name]) if name in self._pooled else targets[name],
             )
             for name, term in self._terms.items()
@@ -293,13 +329,14 @@ class Passes:
         def each(maps: Features) -> dict[str, tf.Tensor]:
             return {k: cut(value, self._encoder.geometry[k].stride) for k, value in maps.items()}
 
-        regions = None if view.regions is None else each(view.regions)
-        return View(cut(view.image, 1), each(view.features), regions)
+        guide = {"regions": view.regions, "weights": view.weights}
+        kept = {name: each(maps) for name, maps in guide.items() if maps is not None}
+        return View(cut(view.image, 1), each(view.features), **kept)
 
     def _finish(
         self,
         image: tf.Tensor,
-        box: tf.Tensor,
+        place: Place,
         targets: Mapping[str, Any],
         norms: Features,
         others: Any,
@@ -313,7 +350,7 @@ class Passes:
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(image)
-            sums = _added([self._sums(image, box, targets, norms), *([others] if others else [])])
+            sums = _added([self._sums(image, place, targets, norms), *([others] if others else [])])
             distances = {
                 name: term.compare(
                     sums[name], targets[name] if name in self._pooled else targets[name][0]
@@ -328,7 +365,7 @@ class Passes:
     def _pulled_back(
         self,
         image: tf.Tensor,
-        box: tf.Tensor,
+        place: Place,
         targets: Mapping[str, Any],
         norms: Features,
         slopes: tuple[Any, tf.Tensor],
@@ -337,7 +374,7 @@ class Passes:
         derivatives, unit = slopes
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(image)
-            sums = self._sums(image, box, targets, norms)
+            sums = self._sums(image, place, targets, norms)
             products = tf.nest.map_structure(lambda x, s: tf.reduce_sum(x * s), sums, derivatives)
             value = tf.add_n(tf.nest.flatten(products))
         return unit * tape.gradient(value, image)

@@ -32,6 +32,7 @@ ORDER = (
         "canvas",
         "loop",
         "runs observers",
+        "guidance",
         "sources",
         "colours",
         "evaluation",

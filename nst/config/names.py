@@ -32,11 +32,11 @@ def label(overrides: str) -> str:
 
 def _short_key(key: str) -> str:
     parent, _, last = key.lstrip("+~").rpartition(".")
-    return parent if last == "image" else last
+    return parent if last == "image" else key.lstrip("+~") if last == "regions" else last
 
 
 def _short_value(key: str, value: str) -> str:
     value = re.sub(r"\\(\W)", r"\1", value)  # undoes Hydra's escapes
-    if key.endswith("image"):
+    if key.endswith("image") or (key.endswith(("regions", "weight_map")) and "[" not in value):
         return stem(value)
     return re.sub(r"^(-?\d+)\.0$", r"\1", value.strip("[]").replace(",", "+"))

@@ -16,6 +16,7 @@ from nst.errors import InputError
 # Keys that take a path. Their value is a path, whatever characters it has.
 PATHS = (
     *("content.image", "style.image", "init.image", "network.weights"),
+    *("content.regions", "style.regions", "content.weight_map"),
     *("resume", "replay", "hydra.run.dir", "hydra.sweep.dir"),
 )
 

@@ -21,10 +21,27 @@ class ImageConf:
 
 
 @dataclass
+class ContentImageConf(ImageConf):
+    """A content image, its regions, and where it counts more."""
+
+    regions: Optional[str] = None
+    weight_map: Optional[str] = None
+
+
+@dataclass
 class StyleImageConf(ImageConf):
-    """A style image and the scale of its strokes."""
+    """A style image, the scale of its strokes, and its regions: files, or colours of a list."""
 
     scale: float = MISSING
+    regions: Any = None
+
+
+@dataclass
+class RegionsConf:
+    """How regions are applied to feature maps, and the hash of their files."""
+
+    erode: float = MISSING
+    sha256: Optional[str] = None
 
 
 @dataclass
@@ -175,9 +192,10 @@ class Config:
     seed: int = MISSING
     resume: Optional[str] = None
     replay: Optional[str] = None
-    content: ImageConf = field(default_factory=ImageConf)
+    content: ContentImageConf = field(default_factory=ContentImageConf)
     style: StyleImageConf = field(default_factory=StyleImageConf)
     color: ColorConf = field(default_factory=ColorConf)
+    regions: RegionsConf = field(default_factory=RegionsConf)
     init: InitConf = field(default_factory=InitConf)
     network: NetworkConf = field(default_factory=NetworkConf)
     loss: Dict[str, TermConf] = field(default_factory=dict)

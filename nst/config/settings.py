@@ -19,7 +19,10 @@ FEEDS = {"content": "alpha", "style": "beta"}  # the root key that sets the weig
 COMMAND = ("resume", "replay", "hydra")  # which run, and where it is written
 WATCHING = ("observer",)
 ORIGIN = ("network.url", "network.md5", "network.timeout")  # where a file comes from
-FILES = ("content.image", "style.image", "init.image", "network.weights")  # only their hashes count
+FILES = (  # only their hashes count
+    *("content.image", "style.image", "init.image", "network.weights"),
+    *("content.regions", "style.regions", "content.weight_map"),
+)
 SPEED = ("runtime.threads", "runtime.gradient_every", "runtime.tile")
 FILED = ("output",)  # changes the file, but not the picture
 WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED
@@ -59,6 +62,8 @@ def settings_of(config: Mapping[str, Value]) -> Settings:
         if key in ("content.image", "style.image", "init.image"):
             key = key.removesuffix(".image") if key != "init.image" else key
             value = stem(str(value)) if value is not None else None
+        elif key in ("content.regions", "style.regions", "content.weight_map"):
+            value = _stems(value)
         elif key == "optimizer._target_":
             key, value = "optimizer", str(config.get("optimizer.name") or _class(value)).lower()
         elif key in ("network.name", "color.mode"):
@@ -90,6 +95,10 @@ def hparams(config: DictConfig) -> dict[str, bool | int | float | str]:
         for key, value in named.items()
         if value is not None and not (key in fed and value == named[fed[key]])
     }
+
+
+def _stems(value: Value) -> Value:
+    return tuple(map(stem, value)) if isinstance(value, tuple) else value and stem(str(value))
 
 
 def _class(target: Value) -> str:

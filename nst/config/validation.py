@@ -63,6 +63,18 @@ def file_name(name: str) -> str | None:
     return None
 
 
+def files_or_colours(regions: Any) -> str | None:
+    """Checks the regions of the styles: a file, or a list of files and colours."""
+    entries = [regions] if isinstance(regions, str) else regions
+    right = isinstance(entries, Sequence) and all(
+        isinstance(part, str | int)
+        for entry in entries
+        for part in ([entry] if isinstance(entry, str | int) else entry)
+    )
+    words = "a region picture, or a list with a region picture or a colour for each style"
+    return None if right and len(entries) else words
+
+
 CHECKS: dict[str, Check] = {
     "alpha": at_least(0),
     "beta": at_least(0),
@@ -74,6 +86,7 @@ CHECKS: dict[str, Check] = {
     "color.mode": one_of(*COLOR_MODES),
     "color.method": one_of(*METHODS),
     "color.space": one_of(*SPACES),
+    "regions.erode": between(0, 1),
     "init.base": one_of("content", "style", "file"),
     "init.noise": between(0, 1),
     "network.name": one_of("auto", *CONVOLUTIONS),
@@ -130,6 +143,7 @@ def check(config: DictConfig) -> None:
             )
     check_keys(config)
     _require("output.name", config.output.name, file_name)
+    _require("style.regions", config.style.regions, files_or_colours)
     _check_terms(config)
     _check_color(config.color)
     if config.init.base == "file" and config.init.image is None:

@@ -1,13 +1,15 @@
 """Images from files and arrays to float32 sRGB and back. Free of TensorFlow."""
 
 from nst.images.io import from_array, from_memory, load, to_pil
-from nst.images.picture import Picture, Pixels, grey, visible
-from nst.images.resampling import cover, fit, resize
+from nst.images.picture import Picture, Pixels, grey, visible, visible_box
+from nst.images.regions import Regions, read_regions
+from nst.images.resampling import cover, fit, resize, resize_weights
 from nst.images.saving import encode, encode_png, read_text
 
 __all__ = [
     "Picture",
     "Pixels",
+    "Regions",
     "cover",
     "encode",
     "encode_png",
@@ -16,8 +18,11 @@ __all__ = [
     "from_memory",
     "grey",
     "load",
+    "read_regions",
     "read_text",
     "resize",
+    "resize_weights",
     "to_pil",
     "visible",
+    "visible_box",
 ]

@@ -102,14 +102,9 @@ def visible(picture: Picture) -> Picture:
     Returns:
         An opaque picture; `picture` itself where it is opaque.
     """
-    alpha = picture.alpha
+    alpha, crop = picture.alpha, visible_box(picture)
     if alpha is None:
         return picture
-    rows, columns = (np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0))
-    # A crop that thin would not be an image: better too much than nothing.
-    if min(np.ptp(rows), np.ptp(columns)) + 1 < SHORTEST_SIDE:
-        rows, columns = np.arange(alpha.shape[0]), np.arange(alpha.shape[1])
-    crop = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     alpha = alpha[crop][..., None]
     painted = picture.rgb[crop] - (1.0 - alpha)  # premultiplied, the white taken out again
     mean = painted.sum(axis=(0, 1), dtype=np.float64) / alpha.sum(dtype=np.float64)
@@ -122,6 +117,18 @@ def visible(picture: Picture) -> Picture:
         )
     rgb = np.clip(painted + (1.0 - alpha) * mean, 0.0, 1.0).astype(np.float32)
     return replace(picture, rgb=rgb, alpha=None)
+
+
+def visible_box(picture: Picture) -> tuple[slice, slice]:
+    """Returns the rows and columns to which :func:`visible` crops a picture."""
+    alpha = picture.alpha
+    if alpha is None:
+        alpha = np.ones(picture.rgb.shape[:2], np.bool_)
+    rows, columns = (np.flatnonzero(alpha.any(axis=axis)) for axis in (1, 0))
+    # A crop that thin would not be an image: better too much than nothing.
+    if min(np.ptp(rows), np.ptp(columns)) + 1 < SHORTEST_SIDE:
+        rows, columns = np.arange(alpha.shape[0]), np.arange(alpha.shape[1])
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _sha256(*arrays: Pixels | None) -> str:

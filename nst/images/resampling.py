@@ -30,6 +30,20 @@ def resize(values: Pixels, size: tuple[int, int]) -> Pixels:
     return in_range
 
 
+def resize_weights(values: Pixels, size: tuple[int, int]) -> Pixels:
+    """Resample by a triangular window: unlike Lanczos it never overshoots, and sums are kept.
+
+    Args:
+        values: `[H, W, C]`.
+        size: Height and width wanted, px.
+    """
+    if values.shape[:2] == tuple(size):
+        return values
+    channels = [Image.fromarray(np.ascontiguousarray(c)) for c in np.moveaxis(values, 2, 0)]
+    resized = [np.asarray(c.resize(size[::-1], Image.Resampling.BILINEAR)) for c in channels]
+    return np.stack(resized, axis=2)
+
+
 def fit(shape: tuple[int, int], long_side: int) -> tuple[int, int]:
     """Scale a height and a width so that the longer one is exactly `long_side`.
 

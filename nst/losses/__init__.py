@@ -2,6 +2,7 @@
 
 from nst.losses.base import AdditiveTerm, Evaluation, FeatureTerm, References, Style, Term, View
 from nst.losses.functional import (
+    RegionSums,
     Sums,
     blend,
     content_distance,
@@ -23,6 +24,7 @@ __all__ = [
     "FeatureTerm",
     "Gram",
     "References",
+    "RegionSums",
     "StatisticTerm",
     "Style",
     "Sums",

@@ -23,11 +23,14 @@ class View(NamedTuple):
         features: Its normalised feature maps, ``[1, h, w, C]`` by layer.
         regions: Weights >= 0 of the positions in each of R regions, ``[1, h, w, R]`` by layer; None
             for one region, the whole image.
+        weights: How much each position counts for the content, >= 0, ``[1, h, w, 1]`` by layer;
+            None for all alike.
     """
 
     image: tf.Tensor
     features: Features
     regions: Mapping[str, tf.Tensor] | None = None
+    weights: Mapping[str, tf.Tensor] | None = None
 
     def region_weights(self, layer: str) -> Sequence[tf.Tensor | None]:
         """Returns the position weights ``[1, h, w, 1]`` of each region; None for a whole image."""

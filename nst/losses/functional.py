@@ -25,6 +25,18 @@ class Sums(NamedTuple):
     count: tf.Tensor
 
 
+class RegionSums(NamedTuple):
+    """Sums over each region of an image, additive over its tiles.
+
+    Attributes:
+        regions: The sums over each region, of positions times their weight in it.
+        positions: Number of positions of the whole image, scalar; parts of it may be in no region.
+    """
+
+    regions: Sequence[Sums]
+    positions: tf.Tensor
+
+
 def mean(sums: Sums) -> Any:
     """Divides by the count; returns a nest like ``sums.total``, zero where nothing was summed."""
     return tf.nest.map_structure(lambda x: tf.math.divide_no_nan(x, sums.count), sums.total)
@@ -58,9 +70,19 @@ def positions(features: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tenso
     return tf.reduce_sum(tf.cast(weights, features.dtype))
 
 
-def content_sums(features: tf.Tensor, target: tf.Tensor) -> Sums:
-    """Sums the squared differences of two feature maps ``[1, h, w, C]`` over all entries."""
-    return _squares(features, target)
+def content_sums(features: tf.Tensor, target: tf.Tensor, weights: tf.Tensor | None = None) -> Sums:
+    """Sums the squared differences of two feature maps ``[1, h, w, C]`` over all entries.
+
+    Args:
+        features: ``F``.
+        target: ``P``.
+        weights: Weights of the positions, ``[1, h, w, 1]``, >= 0; None for 1 each.
+    """
+    if weights is None:
+        return _squares(features, target)
+    squares = weighted(tf.math.squared_difference(features, target), weights)
+    channels = tf.cast(tf.shape(features)[-1], features.dtype)
+    return Sums(tf.reduce_sum(squares), channels * positions(features, weights))
 
 
 def content_distance(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

@@ -10,12 +10,15 @@ import tensorflow as tf
 
 from nst.losses import functional
 from nst.losses.base import AdditiveTerm, FeatureTerm, References, View
-from nst.losses.functional import Sums, blend, mean, positions
+from nst.losses.functional import RegionSums, Sums, blend, mean, positions
 
 
 @dataclass(frozen=True)
 class Content(FeatureTerm, AdditiveTerm):
-    """The content term: compares feature maps (Gatys et al. 2015, eq. 1). Ignores regions."""
+    """The content term: compares feature maps (Gatys et al. 2015, eq. 1).
+
+    Ignores regions. Positions count by the weights of the view.
+    """
 
     def target(self, references: References) -> dict[str, tf.Tensor]:
         """Returns the content image's feature maps."""
@@ -23,7 +26,11 @@ class Content(FeatureTerm, AdditiveTerm):
 
     def sums(self, view: View, target: Any) -> dict[str, Sums]:
         """Sums the squared differences for each layer."""
-        return {k: functional.content_sums(view.features[k], target[k]) for k in self.layers}
+        weights = view.weights or {}
+        return {
+            k: functional.content_sums(view.features[k], target[k], weights.get(k))
+            for k in self.layers
+        }
 
     def compare(self, sums: Mapping[str, Sums], target: Any) -> dict[str, tf.Tensor]:
         """Returns the mean squared difference for each layer."""
@@ -35,8 +42,10 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
     """A term that compares mean statistics of features, regardless of position.
 
     A subclass defines the statistics and the distance of two means. Several styles are blended as
-    the weighted mean of their statistics. Each region is compared with the same region of the
-    styles; the distance of a layer is the mean over regions.
+    the weighted mean of their statistics, each region by the styles that have it. A region is
+    compared with the same region of the styles. The distance of a layer is the sum over regions,
+    each times its share of the image: each position pulls as hard as it would without regions, and
+    parts in no region are left to the other terms.
     """
 
     def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> Any:
@@ -62,30 +71,40 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
 
     def blended(self, sums: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
         """Computes the target from the sums over each style image and the weights of the styles."""
-        means = [{k: [mean(region) for region in s[k]] for k in self.layers} for s in sums]
-        target: dict[str, Any] = blend(means, weights)
-        return target
-
-    def sums(self, view: View, target: Any) -> dict[str, list[Sums]]:
-        """Returns the statistics of each layer, one per region."""
         return {
             layer: [
-                Sums(self.statistics(features, weights), positions(features, weights))
-                for weights in view.region_weights(layer)
+                blend(
+                    [mean(style) for style in styles],
+                    [tf.where(s.count > 0, w, 0.0) for s, w in zip(styles, weights, strict=True)],
+                )
+                for styles in zip(*(s[layer].regions for s in sums), strict=True)
             ]
+            for layer in self.layers
+        }
+
+    def sums(self, view: View, target: Any) -> dict[str, RegionSums]:
+        """Returns the statistics of each layer, by region."""
+        return {
+            layer: RegionSums(
+                [
+                    Sums(self.statistics(features, weights), positions(features, weights))
+                    for weights in view.region_weights(layer)
+                ],
+                positions(features),
+            )
             for layer, features in ((k, view.features[k]) for k in self.layers)
         }
 
-    def compare(self, sums: Mapping[str, list[Sums]], target: Any) -> dict[str, tf.Tensor]:
-        """Returns the mean distance over the regions, for each layer."""
+    def compare(self, sums: Mapping[str, RegionSums], target: Any) -> dict[str, tf.Tensor]:
+        """Returns the distances of the regions times their shares of the image, for each layer."""
         return {
-            layer: tf.reduce_mean(
+            layer: tf.add_n(
                 [
-                    self.distance(mean(region), wanted)
+                    self.distance(mean(region), wanted) * (region.count / whole)
                     for region, wanted in zip(regions, target[layer], strict=True)
                 ]
             )
-            for layer, regions in sums.items()
+            for layer, (regions, whole) in sums.items()
         }
 
 

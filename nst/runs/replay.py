@@ -89,7 +89,7 @@ def _resumable(path: Path) -> DictConfig:
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types: the file may be edited, or written by another version."""
-    for key in {"output", "color"} - set(recorded):  # older than that group
+    for key in {"output", "color", "regions"} - set(recorded):  # older than that group
         recorded[key] = compose()[key]
     plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
@@ -142,6 +142,8 @@ def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str])
             OmegaConf.update(recorded, key, OmegaConf.select(composed, key), merge=False)
         if last == "image" and "sha256" in recorded[parent]:  # the recorded hash is the old image's
             recorded[parent].sha256 = composed[parent].sha256
+        if last in ("regions", "weight_map"):
+            recorded.regions.sha256 = composed.regions.sha256
     return recorded
 
 
