@@ -104,8 +104,8 @@ def test_option_composes_and_passes_the_checks(group: str, option: str) -> None:
 def test_file_opens_with_what_it_is_about(group: str, option: str) -> None:
     lines = (CONF_DIR / group / f"{option}.yaml").read_text("utf-8").splitlines()
     package = {"loss": "loss", "observer": "observer", "experiment": "_global_"}.get(group)
-    if (group, option) in (("runtime", "parallel"), ("runtime", "slurm")):  # with a launcher
-        package = "_global_"
+    if group == "search" or (group, option) in (("runtime", "parallel"), ("runtime", "slurm")):
+        package = "_global_"  # with a sweeper or a launcher
     if package:
         assert lines.pop(0) == f"# @package {package}"
     assert re.match(r"# .{20,}", lines[0])
@@ -116,7 +116,7 @@ def test_file_opens_with_what_it_is_about(group: str, option: str) -> None:
 
 def test_groups_are_those_of_the_design() -> None:
     expected = "content style color init network loss optimizer pyramid observer runtime experiment"
-    assert groups() == sorted(expected.split())
+    assert groups() == sorted([*expected.split(), "search"])
     assert {"alpha", "beta", "seed", "size", "steps"} < set(compose())
 
 
@@ -161,7 +161,7 @@ def documented() -> dict[str, tuple[str, str]]:
     for group, option in [*((g, o) for g, o in OTHERS if g not in shared), *shared.items()]:
         for key, entry in commented(CONF_DIR / group / f"{option}.yaml").items():
             if not key.startswith(("defaults", "hydra.")):
-                found[f"{group}.{key.removeprefix('runtime.')}"] = entry
+                found[f"{group}.{key.removeprefix(f'{group}.')}"] = entry
     return found
 
 
@@ -272,6 +272,7 @@ def test_every_key_is_read_in_a_run(readers: Mapping[str, set[str]]) -> None:
     nodes = ("loss.", "optimizer.", "observer.")  # their keys are arguments: see the next test
     keys = [key for key in leaves(config) if not key.startswith(nodes) and key not in through]
     assert len(keys) > 20
+    keys.remove("search")  # of the command: a run is one of its trials
     assert [key for key in keys if not consumed(key, readers)] == []
     assert sorted(through) == ["alpha", "beta"]
 

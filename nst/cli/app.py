@@ -9,8 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+from omegaconf import DictConfig
+
 from nst.cli.arguments import overrides_of, parse_options
-from nst.cli.checks import check_run, check_sweep, check_unused
+from nst.cli.checks import check_run, check_search, check_sweep, check_unused
 from nst.cli.ending import report, say
 from nst.cli.job import task
 from nst.cli.signals import commanding
@@ -19,6 +21,7 @@ from nst.errors import COMPLETED
 from nst.files.streams import keep_streams
 from nst.runs.folder import RunFolder
 from nst.sweeps.plan import Sweep, is_sweep, of_all_jobs, plan_sweep
+from nst.sweeps.search import plan_search
 
 
 def main() -> None:
@@ -53,7 +56,7 @@ def _run_jobs(overrides: list[str], multirun: bool) -> int:
     """Checks every job, images and weights included, before the first starts; then runs them."""
     composed = compose(of_all_jobs(overrides) if multirun else overrides, hydra=True)
     if is_sweep(composed, multirun):
-        return _run_sweep(plan_sweep(composed, overrides))
+        return _run_sweep(_planned(composed, overrides))
     return _run_one(check_run(composed, overrides), overrides, composed.resume is not None)
 
 
@@ -68,8 +71,20 @@ def _run_one(folder: RunFolder, overrides: list[str], resumed: bool) -> int:
     return COMPLETED
 
 
+def _planned(composed: DictConfig, overrides: list[str]) -> Sweep:
+    if composed.search is None:
+        sweep = plan_sweep(composed, overrides)
+        check_sweep(sweep)
+        return sweep
+    search = plan_search(composed, overrides)
+    check_search(search)
+    from nst.sweeps.sweeper import register  # needs Optuna
+
+    register()
+    return search
+
+
 def _run_sweep(sweep: Sweep) -> int:
-    check_sweep(sweep)
     sweep.folder.mkdir(parents=True, exist_ok=True)
     with RunFolder(sweep.folder).locked():
         try:

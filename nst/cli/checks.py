@@ -16,6 +16,7 @@ from nst.runs.folder import STATUS, RunFolder
 from nst.runs.replay import effective
 from nst.sources import Inputs, gather, resolved
 from nst.sweeps.plan import Sweep
+from nst.sweeps.search import Search
 
 
 def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
@@ -57,6 +58,19 @@ def check_sweep(sweep: Sweep) -> None:
         config, inputs = _checked(job.config, job.overrides)
         _check_free(job.folder)
         completed_before(job.folder, config, inputs)
+
+
+def check_search(search: Search) -> None:
+    """Checks every value that a search may choose, and that its folder is new or its own."""
+    from nst.sweeps.study import check_study  # needs Optuna
+
+    _check_folder("hydra.sweep.dir", search.folder)
+    _check_free(RunFolder(search.folder))
+    for job in search.jobs:
+        _checked(job.config, job.overrides)
+    for folder in search.folders():
+        _check_free(folder)
+    check_study(search.folder, search.settings, search.fixed, search.space)
 
 
 def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig, Inputs]:

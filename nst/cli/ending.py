@@ -33,13 +33,14 @@ def report(sweep: Sweep) -> int:
     Returns:
         The exit status.
     """
-    if any(job.folder.path.is_dir() for job in sweep.jobs):
+    folders = sweep.folders()
+    if any(folder.path.is_dir() for folder in folders):
         _compare(sweep.folder)
-    states = [_state(job.folder) for job in sweep.jobs]
-    for job, state in zip(sweep.jobs, states, strict=True):
+    states = [_state(folder) for folder in folders]
+    for folder, state in zip(folders, states, strict=True):
         if state == "not run":
-            print(f"not run: {job.folder.path.name}")
-    if set(states) == {"completed"}:
+            print(f"not run: {folder.path.name}")
+    if sweep.finished(states):
         return COMPLETED
     print(f"To continue, repeat the command with hydra.sweep.dir={quoted(sweep.folder)}")
     return FAILED

@@ -109,8 +109,12 @@ def _not_utf8(error: UnicodeDecodeError, overrides: Sequence[str]) -> str:
 
 
 def _check_groups(overrides: Sequence[str]) -> None:
-    """Finds an override that gives a group something other than a name; Hydra would not name it."""
-    for override in parse(overrides):
+    """Finds overrides of groups that are wrong in a way that Hydra would not name."""
+    parsed = parse(overrides)
+    searching = {override.key_or_group for override in parsed} & {"search", "experiment"}
+    for override in parsed:
+        if override.key_or_group.startswith("search.") and not searching:
+            raise InputError(f"{override.input_line}: nothing is searched; add search=pareto")
         if override.is_delete() and not isinstance(override.value(), str | None):
             raise InputError(f"{override.input_line}: what is left out takes no value: ~KEY")
         named = override.is_delete() or isinstance(override.value(), str | list)

@@ -141,6 +141,11 @@ LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], .
         ),
     ),
     (HydraException, r"Ambiguous value[^']*'([^']*)'", _comma),
+    (
+        HydraException,
+        r"Sweep parameters '(.*)' requires",
+        lambda _, found: f"{found[1]}: a range is for a search, which needs -m",
+    ),
 )
 WORDS = {  # for the most common sentences of OmegaConf
     r"Value '(.*)' of type '.*' could not be converted to Float": r"\1 is not a number",

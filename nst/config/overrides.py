@@ -55,7 +55,7 @@ def drawn(overrides: Iterable[str]) -> list[str]:
     the same shuffle, so a stopped sweep finds its jobs again.
     """
     written = {
-        o.get_key_element(): f"{o.get_key_element()}={','.join(_values(o))}"
+        o.get_key_element(): f"{o.get_key_element()}={','.join(values_of(o))}"
         if o.is_sweep_override()
         else str(o.input_line)
         for o in parse(overrides)
@@ -66,7 +66,7 @@ def drawn(overrides: Iterable[str]) -> list[str]:
 def multiplied(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     """Lists the overrides of each job of a sweep, as Hydra's own sweeper does."""
     several = [
-        [f"{o.get_key_element()}={value}" for value in _values(o)]
+        [f"{o.get_key_element()}={value}" for value in values_of(o)]
         if o.is_sweep_override()
         else [f"{o.get_key_element()}={o.get_value_element_as_str()}"]
         for o in parse(overrides)
@@ -74,7 +74,12 @@ def multiplied(overrides: Sequence[str]) -> list[tuple[str, ...]]:
     return list(product(*several))
 
 
-def _values(override: Override) -> list[str]:
+def values_of(override: Override) -> list[str]:
+    """Lists the values of a sweep as overrides write them.
+
+    Raises:
+        InputError: It is no list.
+    """
     if not override.is_discrete_sweep() or isinstance(override.value(), Glob):
         raise InputError(f"{override.input_line}: list the values, with commas between them")
     state = random.getstate()

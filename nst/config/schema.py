@@ -172,6 +172,19 @@ class RuntimeConf:
 
 
 @dataclass
+class SearchConf:
+    """The search of a sweep."""
+
+    metrics: List[str] = MISSING
+    directions: Optional[List[str]] = None
+    sampler: str = MISSING
+    n_trials: int = MISSING
+    timeout: Optional[float] = None
+    batch: Optional[int] = None
+    seed: int = MISSING
+
+
+@dataclass
 class OutputConf:
     """The image file of the result."""
 
@@ -193,6 +206,7 @@ class Config:
     resume: Optional[str] = None
     replay: Optional[str] = None
     content: ContentImageConf = field(default_factory=ContentImageConf)
+    search: Optional[SearchConf] = None
     style: StyleImageConf = field(default_factory=StyleImageConf)
     color: ColorConf = field(default_factory=ColorConf)
     regions: RegionsConf = field(default_factory=RegionsConf)

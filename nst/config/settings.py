@@ -16,7 +16,7 @@ Settings = dict[str, Value]
 FEEDS = {"content": "alpha", "style": "beta"}  # the root key that sets the weight of a term
 
 # Keys that cannot change the picture, by kind. A group stands for all its keys.
-COMMAND = ("resume", "replay", "hydra")  # which run, and where it is written
+COMMAND = ("resume", "replay", "search", "hydra")  # which runs, and where they are written
 WATCHING = ("observer",)
 ORIGIN = ("network.url", "network.md5", "network.timeout")  # where a file comes from
 FILES = (  # only their hashes count

@@ -112,6 +112,11 @@ CHECKS: dict[str, Check] = {
     "runtime.tile": lambda x: (
         None if x == "auto" or (isinstance(x, int) and x >= 64) else "auto, null, or 64 px or more"
     ),
+    "search.sampler": one_of("tpe", "nsga2", "random", "grid"),
+    "search.n_trials": at_least(1),
+    "search.timeout": above(0),
+    "search.batch": at_least(1),
+    "search.seed": between(0, 2**32 - 1),
 }
 NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part of the key
     "weight": at_least(0),
@@ -150,6 +155,17 @@ def check(config: DictConfig) -> None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")
     if config.network.weights is not None and config.network.name == "bundled":
         raise InputError("network.weights: the bundled network has its own; use network=vgg19")
+
+
+def check_search(config: DictConfig) -> None:
+    """Checks the settings of a search, in a configuration that may lack what it searches.
+
+    Raises:
+        InputError: A value is out of range.
+    """
+    for key, test in CHECKS.items():
+        if key.startswith("search."):
+            _require(key, OmegaConf.select(config, key), test)
 
 
 def _require(key: str, value: Any, test: Check) -> None:

@@ -48,7 +48,15 @@ class Sweep:
 
     def busy(self) -> bool:
         """Returns whether any process, including this one, is running one of the jobs."""
-        return any(job.folder.busy() for job in self.jobs)
+        return any(folder.busy() for folder in self.folders())
+
+    def folders(self) -> list[RunFolder]:
+        """Lists the folders of the jobs that run, by number."""
+        return [job.folder for job in self.jobs]
+
+    def finished(self, states: Sequence[str]) -> bool:
+        """Returns whether nothing is left to continue, given the states of the jobs."""
+        return set(states) == {"completed"}
 
 
 def is_sweep(composed: DictConfig, multirun: bool) -> bool:
@@ -83,8 +91,8 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
     jobs = multiplied(values)
     naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs)}"
     folder = Path(expanduser(composed.hydra.sweep.dir))
-    planned = [_job(composed, folder, n, [*job, naming]) for n, job in enumerate(jobs)]
-    return Sweep(folder, planned, [*(_forced(o, composed) for o in values), naming])
+    planned = [job(composed, folder, n, [*each, naming]) for n, each in enumerate(jobs)]
+    return Sweep(folder, planned, [*(forced(o, composed) for o in values), naming])
 
 
 def _may_depend(key: str, swept: set[str]) -> bool:
@@ -94,7 +102,7 @@ def _may_depend(key: str, swept: set[str]) -> bool:
     return "experiment" in swept or key.partition(".")[0] in swept
 
 
-def _forced(override: str, composed: DictConfig) -> str:
+def forced(override: str, composed: DictConfig) -> str:
     """Adds ``++`` to a key that only jobs have: Hydra first composes without a job."""
     (parsed,) = parse([override])
     key, change = parsed.key_or_group, parsed.type == OverrideType.CHANGE
@@ -114,7 +122,13 @@ def _constant_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
     return [key for key, distinct in values.items() if len(distinct) == 1]
 
 
-def _job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:
+def job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:
+    """Composes a job of a sweep.
+
+    Raises:
+        HydraException: It does not compose.
+        InputError: It sets its own launcher or sweeper.
+    """
     config = compose([*overrides, f"hydra.job.num={number}"], hydra=True)
     path = folder / str(config.hydra.sweep.subdir)
     for node in ("launcher", "sweeper"):

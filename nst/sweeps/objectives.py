@@ -1,0 +1,48 @@
+"""What a search optimises: metrics by name, and which direction is better."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from nst.errors import InputError, did_you_mean
+
+# Numbers of metrics.json, and which is better.
+METRICS = {
+    "content_distance": "minimize",
+    "style_distance": "minimize",
+    "total": "minimize",
+    "seconds": "minimize",
+    "evaluations": "minimize",
+}
+
+
+def directions(search: DictConfig) -> list[str]:
+    """Returns ``minimize`` or ``maximize`` for each metric of a search."""
+    return list(search.directions or (METRICS[name] for name in search.metrics))
+
+
+def check_objectives(search: DictConfig) -> None:
+    """Checks the metrics and directions of a search.
+
+    Raises:
+        InputError: One is unknown or given twice, or their numbers differ.
+    """
+    if not search.metrics:
+        raise InputError(f"search.metrics: name at least one of {', '.join(METRICS)}")
+    for name in search.metrics:
+        if name not in METRICS:
+            raise InputError(
+                f"search.metrics: there is no metric {name}.{did_you_mean(name, METRICS)} "
+                f"Valid: {', '.join(METRICS)}"
+            )
+    if len(set(search.metrics)) < len(search.metrics):
+        raise InputError(f"search.metrics: a metric is named twice in {search.metrics}")
+    if search.directions is None:
+        return
+    if set(search.directions) - {"minimize", "maximize"}:
+        raise InputError(f"search.directions={search.directions}: write minimize or maximize")
+    if len(search.directions) != len(search.metrics):
+        raise InputError(
+            f"search.directions: {len(search.directions)} for {len(search.metrics)} metrics; "
+            f"give one for each, or null"
+        )

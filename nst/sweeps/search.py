@@ -1,0 +1,84 @@
+"""A search: a sweep whose jobs are chosen one after the other, by what the last ones gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from os.path import expanduser
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from nst.config import USER_ERRORS, explain
+from nst.config.validation import check_search
+from nst.errors import InputError
+from nst.runs.folder import STATUS, RunFolder
+from nst.sweeps.objectives import check_objectives
+from nst.sweeps.plan import Job, Sweep, forced, job
+from nst.sweeps.space import Dimension, candidates, of_trials, split, with_params
+
+
+@dataclass(frozen=True)
+class Search(Sweep):
+    """The search of a command; its jobs are not those that run, but have all extreme values.
+
+    Attributes:
+        settings: The node ``search`` of the configuration.
+        fixed: Overrides of all trials.
+        space: The settings to search.
+    """
+
+    settings: DictConfig
+    fixed: Sequence[str]
+    space: Sequence[Dimension]
+
+    def folders(self) -> list[RunFolder]:
+        """Lists the folders of the trials that have begun."""
+        begun = {int(path.parent.name.split("_")[0]): path.parent for path in self._statuses()}
+        return [RunFolder(begun[number]) for number in sorted(begun)]
+
+    def finished(self, states: Sequence[str]) -> bool:
+        """Returns whether nothing is left to continue: a trial that fails is a result too."""
+        return "completed" in states and set(states) <= {"completed", "failed"}
+
+    def _statuses(self) -> list[Path]:
+        return [p for p in self.folder.glob(f"*_*/{STATUS}") if p.parent.name[0].isdecimal()]
+
+
+def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
+    """Plans a search.
+
+    Args:
+        composed: As in :func:`nst.sweeps.plan.plan_sweep`.
+        overrides: The overrides of the command line.
+
+    Raises:
+        HydraException: Some value does not compose.
+        InputError: A setting of the search is wrong, or Optuna is missing.
+    """
+    if find_spec("optuna") is None:
+        raise InputError("search= needs a package: pip install 'nst[search]'")
+    check_search(composed)
+    check_objectives(composed.search)
+    fixed, space = split(with_params(composed, overrides))
+    constant = [o.partition("=")[0].lstrip("+~") for o in fixed]
+    unnamed = ",".join(["search", *constant])  # in the names of folders
+    naming = f"hydra.job.config.override_dirname.exclude_keys=[{unnamed}]"
+    folder = Path(expanduser(composed.hydra.sweep.dir))
+    jobs = [
+        _candidate(composed, folder, number, [*fixed, *values, naming])
+        for number, values in enumerate(candidates(space))
+    ]
+    asked = [*(forced(o, composed) for o in with_params(composed, overrides)), naming]
+    return Search(folder, jobs, asked, composed.search, of_trials(fixed), space)
+
+
+def _candidate(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:
+    try:
+        return job(composed, folder, number, overrides)
+    except USER_ERRORS as error:
+        reason = explain(error)
+        if reason.endswith("is not a whole number"):
+            reason += "; write int(interval(…))"
+        raise InputError(reason) from error

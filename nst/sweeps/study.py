@@ -1,0 +1,198 @@
+"""The study of a search: trials asked of Optuna and recorded in a file. Needs Optuna."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from omegaconf import DictConfig
+from optuna.samplers import BaseSampler, GridSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from nst.errors import InputError
+from nst.sweeps.objectives import directions
+from nst.sweeps.space import Choice, Dimension, Range, overrides_of
+
+STUDY = "study.db"  # in the folder of the sweep; SQLite survives a kill at any moment
+NAME = "nst"  # of the study in its file
+GENERATION = 10  # trials per generation of NSGA-II
+ASKED = "asked"  # attribute of the study: what it searches
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One choice of settings; its number is that of the job."""
+
+    number: int
+    overrides: Sequence[str]
+
+
+class Study:
+    """The trials of a search, those of stopped commands included.
+
+    Args:
+        folder: Of the sweep.
+        search: The node ``search`` of the configuration.
+        fixed: Overrides of all trials.
+        space: The settings to search.
+
+    Raises:
+        InputError: The folder's study is damaged, or searches something else.
+    """
+
+    def __init__(
+        self, folder: Path, search: DictConfig, fixed: Sequence[str], space: Sequence[Dimension]
+    ) -> None:
+        self._search, self._space = search, space
+        self._study = optuna.create_study(
+            storage=_storage(folder / STUDY),
+            study_name=NAME,
+            directions=directions(search),
+            load_if_exists=True,
+        )
+        with _quietly():
+            self._study.set_metric_names(list(search.metrics))
+        self._study.set_user_attr(ASKED, _asked(search, fixed, space))
+
+    def stopped(self) -> list[Trial]:
+        """Lists the trials that an earlier command has begun and not ended."""
+        begun = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        keys = {dimension.key for dimension in self._space}
+        for trial in begun:
+            if set(trial.params) != keys:  # killed while it chose: there is no job yet
+                self._study.tell(trial.number, state=TrialState.FAIL)
+        return [
+            Trial(trial.number, overrides_of(self._space, trial.params))
+            for trial in begun
+            if set(trial.params) == keys
+        ]
+
+    def ask(self, count: int) -> list[Trial]:
+        """Chooses the settings of further trials, at most ``n_trials`` in all."""
+        chosen: list[Trial] = []
+        while len(chosen) < count and len(self._study.trials) < self._most():
+            # Seeded by the number of the trial: a continued search chooses as an uninterrupted one.
+            self._study.sampler = self._sampler(len(self._study.trials))
+            trial = self._study.ask()
+            for dimension in self._space:
+                dimension.suggest(trial)
+            chosen.append(Trial(trial.number, overrides_of(self._space, trial.params)))
+        return chosen
+
+    def tell(self, trial: Trial, status: str | None, metrics: Mapping[str, Any]) -> None:
+        """Records how a trial ended; one that was interrupted stays to be continued."""
+        values = [metrics.get(name) for name in self._search.metrics]
+        if status == "completed" and all(map(_finite, values)):
+            self._study.tell(trial.number, values)
+        elif status != "interrupted":
+            self._study.tell(trial.number, state=TrialState.FAIL)
+
+    def best(self) -> list[int]:
+        """Numbers of the trials that no other beats."""
+        return sorted(trial.number for trial in self._study.best_trials)
+
+    def _most(self) -> int:
+        """Number of trials in all; a grid has no more than its cells."""
+        if self._search.sampler != "grid":
+            return int(self._search.n_trials)
+        return min(int(self._search.n_trials), math.prod(map(len, _grid(self._space).values())))
+
+    def _sampler(self, number: int) -> BaseSampler:
+        seed = (self._search.seed + number) % 2**32
+        with _quietly():
+            match self._search.sampler:
+                case "tpe":
+                    return TPESampler(seed=seed, constant_liar=True)
+                case "nsga2":
+                    return NSGAIISampler(seed=seed, population_size=GENERATION)
+                case "random":
+                    return RandomSampler(seed=seed)
+                case _:  # its seed orders the grid, and so must stay
+                    return GridSampler(_grid(self._space), seed=self._search.seed)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Leaves out that a function of Optuna may change in its next version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
+def check_study(
+    folder: Path, search: DictConfig, fixed: Sequence[str], space: Sequence[Dimension]
+) -> None:
+    """Checks that a folder has no study, or one of the same search; writes nothing.
+
+    Raises:
+        InputError: It has another, or a damaged one; or the space has no grid.
+    """
+    if search.sampler == "grid":
+        _grid(space)
+    if not (folder / STUDY).is_file():
+        return
+    try:
+        study = optuna.load_study(storage=_storage(folder / STUDY), study_name=NAME)
+        before = study.user_attrs.get(ASKED)
+    except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"hydra.sweep.dir: {folder / STUDY} is damaged: {reason}") from error
+    asked = _asked(search, fixed, space)
+    if before not in (None, asked):
+        changed = ", ".join(key for key in asked if before.get(key) != asked[key])
+        raise InputError(
+            f"hydra.sweep.dir: {folder} holds a search with other {changed}; "
+            f"repeat its command as it was, or search in another folder"
+        )
+
+
+def _storage(path: Path) -> optuna.storages.RDBStorage:
+    url = URL.create("sqlite", database=str(path.absolute()))
+    return optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
+
+
+def _asked(
+    search: DictConfig, fixed: Sequence[str], space: Sequence[Dimension]
+) -> dict[str, list[str]]:
+    """Describes a search, in JSON's types, to recognise it again."""
+    return {
+        "metrics": [f"{m} {d}" for m, d in zip(search.metrics, directions(search), strict=True)],
+        "ranges": sorted(json.dumps(asdict(dimension)) for dimension in space),
+        "settings": sorted(fixed),
+    }
+
+
+def _grid(space: Sequence[Dimension]) -> dict[str, list[Any]]:
+    """Lists the values of every setting.
+
+    Raises:
+        InputError: One has a range without steps.
+    """
+    return {dimension.key: _listed(dimension) for dimension in space}
+
+
+def _listed(dimension: Dimension) -> list[Any]:
+    match dimension:
+        case Choice(values=values):
+            return list(values)
+        case Range(low=low, high=high, step=float() | int() as step):
+            return [low + i * step for i in range(round((high - low) / step) + 1)]
+    raise InputError(
+        f"search.sampler=grid: {dimension.key} has no list of values; "
+        f"write {dimension.key}=1,2,3 or {dimension.key}=range(1,4)"
+    )
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

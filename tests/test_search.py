@@ -1,0 +1,278 @@
+"""Searches: what they may choose from, what they remember, and how they are continued."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import command_line
+import numpy as np
+import pytest
+from command_line import until
+from omegaconf import DictConfig
+from PIL import Image
+
+from nst.cli.app import run
+from nst.config import compose
+from nst.errors import InputError
+from nst.runs.folder import RunFolder
+from nst.sweeps.objectives import METRICS, check_objectives
+from nst.sweeps.search import plan_search
+from nst.sweeps.space import Choice, Range, candidates, of_trials, split
+from nst.sweeps.study import STUDY, Study, check_study
+
+# --- what is searched -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("alpha=interval(1,10)", Range("alpha", 1.0, 10.0, None, False)),
+        ("alpha=tag(log,interval(1e2,1e5))", Range("alpha", 1e2, 1e5, None, True)),
+        ("size=int(interval(32,64))", Range("size", 32, 64, None, False)),
+        ("size=range(32,64,16)", Range("size", 32, 48, 16, False)),
+        ("size=range(64,32,-16)", Range("size", 48, 64, 16, False)),
+        ("optimizer=adam,lbfgs", Choice("optimizer", ("adam", "lbfgs"))),
+        ("alpha=interval(2,2)", Choice("alpha", ("2.0",))),
+    ],
+)
+def test_hydras_grammar_gives_the_space(override: str, expected: Any) -> None:
+    assert split(["seed=1", override]) == (["seed=1"], [expected])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("alpha=interval(2,1)", "from a smaller to a larger"),
+        ("alpha=tag(log,interval(0,1))", "starts above 0"),
+        ("alpha=tag(lag,interval(1,2))", "there is no tag lag"),
+        ("alpha=tag(log,choice(1,2))", "log takes an interval"),
+        ("size=range(5,5)", "the range is empty"),
+        ("alpha=3", "nothing to search"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(override: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        split([override])
+
+
+def test_a_later_override_replaces_an_earlier_one() -> None:
+    assert split(["alpha=1,2", "alpha=interval(1,2)", "beta=1,2", "beta=3"]) == (
+        ["beta=3"],
+        [Range("alpha", 1.0, 2.0, None, False)],
+    )
+
+
+def test_the_candidates_have_every_extreme_value() -> None:
+    _, space = split(["optimizer=adam,lbfgs", "size=int(interval(32,64))"])
+    found = {override for job in candidates(space) for override in job}
+    assert found == {"optimizer=adam", "optimizer=lbfgs", "size=32", "size=44", "size=64"}
+
+
+def test_values_are_short_and_stay_inside_the_range() -> None:
+    wide, narrow = Range("alpha", 1.0, 1e5, None, True), Range("alpha", 0.0, 0.99999, None, False)
+    assert wide.text(1234.567) == "1235.0"
+    assert narrow.text(0.999985) == "0.99999"
+
+
+def test_trials_are_ordinary_jobs() -> None:
+    assert of_trials(["search=pareto", "search.n_trials=2", "hydra.verbose=true", "beta=1"]) == [
+        "beta=1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["search.metrics=[style_distanc]"], "Did you mean 'style_distance'"),
+        (["search.metrics=[]"], "name at least one"),
+        (["search.metrics=[total,total]"], "named twice"),
+        (["search.directions=[up,minimize]"], "write minimize or maximize"),
+        (["search.directions=[maximize]"], "1 for 2 metrics"),
+    ],
+)
+def test_metrics_that_make_no_sense_are_refused(settings: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        check_objectives(compose(["search=pareto", *settings]).search)
+
+
+def test_every_metric_has_a_direction() -> None:
+    assert set(METRICS.values()) <= {"minimize", "maximize"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["size=interval(32,64)"], "is not a whole number; write int(interval(…))"),
+        (["alpha=interval(1,2)", "search.sampler=tpo"], "search.sampler=tpo"),
+        (["alpha=interval(1,2)", "search.n_trials=0"], "search.n_trials=0"),
+    ],
+)
+def test_a_search_is_checked_before_it_starts(
+    overrides: list[str], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sweep = tmp_path / "sweep"
+    place = [f"hydra.sweep.dir={sweep}", "network=bundled"]
+    assert run(["-m", "search=pareto", *place, *overrides]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nst: ")
+    assert said in line
+    assert not sweep.exists()
+
+
+def test_the_settings_of_a_search_need_a_search() -> None:
+    with pytest.raises(InputError, match="nothing is searched; add search=pareto"):
+        compose(["search.n_trials=3"])
+
+
+def test_a_search_without_optuna_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nst.sweeps.search.find_spec", lambda name: None)
+    composed = compose(["search=pareto"], hydra=True)
+    with pytest.raises(InputError, match=r"pip install 'nst\[search\]'"):
+        plan_search(composed, ["search=pareto", "alpha=interval(1,2)"])
+
+
+# --- what is remembered -----------------------------------------------------------------------
+
+RANGES = ["alpha=tag(log,interval(1,1e4))", "optimizer=adam,lbfgs"]
+
+
+def settings(*overrides: str, option: str = "pareto") -> DictConfig:
+    return compose([f"search={option}", *overrides]).search
+
+
+def study(folder: Path, search: DictConfig, ranges: list[str] = RANGES) -> Study:
+    return Study(folder, search, ["seed=1"], split(ranges)[1])
+
+
+def measured(overrides: Any) -> dict[str, float]:
+    """Metrics whose best trade-offs are all values of alpha, with adam."""
+    chosen = dict(override.split("=") for override in overrides)
+    alpha, slow = float(chosen["alpha"]), chosen["optimizer"] == "lbfgs"
+    return {"content_distance": 1 / alpha + slow, "style_distance": alpha + slow, "total": alpha}
+
+
+def worked(trials: Study, count: int) -> list[Any]:
+    done = []
+    for _ in range(count):
+        (trial,) = trials.ask(1)
+        trials.tell(trial, "completed", measured(trial.overrides))
+        done.append(trial)
+    return done
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_a_continued_search_chooses_as_an_uninterrupted_one(sampler: str, tmp_path: Path) -> None:
+    search = settings(f"search.sampler={sampler}")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    whole = worked(study(tmp_path / "one", search), 13)
+    parts = worked(study(tmp_path / "two", search), 11) + worked(study(tmp_path / "two", search), 2)
+    assert parts == whole
+    assert len({tuple(trial.overrides) for trial in whole}) > 10
+
+
+def test_a_trial_without_an_end_is_continued_under_its_number(tmp_path: Path) -> None:
+    search = settings()
+    first, second = study(tmp_path, search).ask(2)
+    again = study(tmp_path, search)
+    again.tell(first, "interrupted", {})
+    assert again.stopped() == [first, second]
+    again.tell(first, "completed", measured(first.overrides))
+    again.tell(second, "failed", {})
+    assert again.stopped() == []
+    assert again.best() == [first.number]
+
+
+def test_a_kill_while_a_trial_is_chosen_leaves_no_job(tmp_path: Path) -> None:
+    search = settings()
+    study(tmp_path, search).ask(1)
+    with sqlite3.connect(tmp_path / STUDY) as db:
+        db.execute("DELETE FROM trial_params WHERE param_name = 'optimizer'")
+    again = study(tmp_path, search)
+    assert again.stopped() == []
+    assert [trial.number for trial in again.ask(1)] == [1]
+
+
+def test_a_metric_that_is_missing_makes_a_failed_trial(tmp_path: Path) -> None:
+    trials = study(tmp_path, settings())
+    for metrics in ({"content_distance": 1.0}, {"content_distance": 1.0, "style_distance": None}):
+        (trial,) = trials.ask(1)
+        trials.tell(trial, "completed", metrics)
+    assert trials.best() == []
+
+
+def test_there_are_no_more_trials_than_asked_for(tmp_path: Path) -> None:
+    assert len(study(tmp_path, settings("search.n_trials=3")).ask(5)) == 3
+
+
+def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:
+    trials = study(tmp_path, settings("search.sampler=grid"), ["alpha=1,2,3", "beta=range(0,2)"])
+    found = {tuple(trial.overrides) for trial in trials.ask(10)}
+    assert found == {(f"alpha={a}", f"beta={b}") for a in (1, 2, 3) for b in (0, 1)}
+
+
+def test_the_best_are_those_that_no_other_beats(tmp_path: Path) -> None:
+    single = study(tmp_path, settings("search.directions=[maximize]", option="best"))
+    done = worked(single, 4)
+    highest = max(done, key=lambda trial: measured(trial.overrides)["total"])
+    assert single.best() == [highest.number]
+
+
+@pytest.mark.parametrize(
+    ("search", "fixed", "ranges", "said"),
+    [
+        (settings("search.metrics=[total,seconds]"), ["seed=1"], RANGES, "other metrics"),
+        (settings(), ["seed=2"], RANGES, "other settings"),
+        (settings(), ["seed=1"], ["alpha=interval(1,2)"], "other ranges"),
+    ],
+)
+def test_a_folder_with_another_search_is_refused(
+    search: DictConfig, fixed: list[str], ranges: list[str], said: str, tmp_path: Path
+) -> None:
+    study(tmp_path, settings())
+    check_study(tmp_path, settings("search.n_trials=99"), ["seed=1"], split(RANGES)[1])
+    with pytest.raises(InputError, match=said):
+        check_study(tmp_path, search, fixed, split(ranges)[1])
+
+
+def test_a_damaged_study_is_reported(tmp_path: Path) -> None:
+    (tmp_path / STUDY).write_bytes(b"no database" * 100)
+    with pytest.raises(InputError, match="is damaged"):
+        check_study(tmp_path, settings(), ["seed=1"], split(RANGES)[1])
+
+
+# --- through the command line -----------------------------------------------------------------
+
+
+def test_a_killed_search_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("photo.png", "painting.png")):
+        values = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(values).save(name)
+    command = [
+        *("-m", "search=pareto", "alpha=tag(log,interval(1,1e4))", "search.n_trials=4"),
+        *("content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"),
+        *("pyramid=single", "optimizer=adam", "steps=40", "observer=[metrics,checkpoints]"),
+        *("observer.checkpoints.every=5", "hydra.sweep.dir=sweep"),
+    ]
+    begun = command_line.begin(*command, cwd=tmp_path)
+    try:
+        while not list(tmp_path.glob("sweep/1_*/checkpoints/latest.npz")):
+            until(begun)
+    finally:
+        begun.kill()
+        begun.communicate()
+    before = {path.name for path in Path("sweep").glob("[0-9]*_*")}
+    stamp = next(Path("sweep").glob("0_*/metrics.json")).stat().st_mtime_ns
+
+    monkeypatch.setattr("sys.argv", ["nst"])
+    assert run(command) == 0
+    folders = sorted(Path("sweep").glob("[0-9]*_*"))
+    assert [path.name.split("_")[0] for path in folders] == ["0", "1", "2", "3"]
+    assert before <= {path.name for path in folders}
+    assert next(Path("sweep").glob("0_*/metrics.json")).stat().st_mtime_ns == stamp
+    assert {RunFolder(path).status["status"] for path in folders} == {"completed"}
+    assert [len(RunFolder(path).history()) for path in folders] == [41] * 4
+    assert "alpha" in Path("sweep/comparison/report.html").read_text("utf-8")
