@@ -28,7 +28,7 @@ PACKAGE, MODULE = "hydra_plugins", "hydra_plugins.nst"
 NAME = f"{MODULE}.Searcher"  # in conf/hydra/sweeper/search.yaml
 
 
-class Searcher(Sweeper):
+class Searcher(Sweeper):  # type: ignore[misc]  # Hydra has no types
     """Runs the trials of a study with any launcher.
 
     Args:
@@ -65,7 +65,7 @@ class Searcher(Sweeper):
         log.info("best: %s", ", ".join(map(str, study.best())) or "none")
 
     def _launch(self, jobs: Sequence[Sequence[str]], first: int) -> Sequence[JobReturn]:
-        results = self._launcher.launch(jobs, initial_job_idx=first)
+        results: Sequence[JobReturn] = self._launcher.launch(jobs, initial_job_idx=first)
         for result in results:
             _ = result.return_value  # raises what the job has raised
         return results
