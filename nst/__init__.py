@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ __all__ = ["stylize"]
 
 def stylize(
     content: AnyPicture | None = None,
-    style: AnyPicture | None = None,
+    style: AnyPicture | Sequence[AnyPicture] | None = None,
     *,
     init: AnyPicture | None = None,
     overrides: Sequence[str] = (),
@@ -37,7 +37,8 @@ def stylize(
 
     Args:
         content: A picture; None for the default of ``conf/``.
-        style: A picture; None for the default of ``conf/``.
+        style: A picture, or a list of up to 16 to mix (``overrides=["style.weights=[0.7,0.3]"]``);
+            None for the default of ``conf/``.
         init: A picture to start from; None for the start set by the configuration.
         overrides: As on the command line, for example ``["alpha=1e3", "optimizer=lbfgs"]``.
         folder: The run folder; None records nothing.
@@ -87,14 +88,25 @@ def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
     from nst.errors import InputError
 
     given = {}
-    for name, picture in pictures.items():
-        if picture is None or isinstance(picture, str | os.PathLike):
+    for key, picture in _by_key(pictures):
+        if isinstance(picture, str | os.PathLike):
             continue
         try:
-            given[f"{name}.image"] = images.from_memory(picture)
+            given[key] = images.from_memory(picture)
         except InputError as error:
-            raise InputError(f"{name}: {error}") from error
+            raise InputError(f"{key.replace('.image', '')}: {error}") from error
     return given
+
+
+def _by_key(pictures: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """List the pictures, each of several styles by itself, with their keys for ``gather``."""
+    from nst.sources import style_keys
+
+    for name, picture in pictures.items():
+        if name == "style" and isinstance(picture, list | tuple):
+            yield from zip(style_keys(len(picture)), picture, strict=True)
+        elif picture is not None:
+            yield f"{name}.image", picture
 
 
 def _configured(
@@ -108,15 +120,17 @@ def _configured(
     if isinstance(overrides, str):
         raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
     config = effective(compose(overrides), overrides)
-    for name, picture in pictures.items():
-        if picture is None:
+    for name in pictures:
+        if pictures[name] is None:
             continue
-        key = f"{name}.image"
-        node, known = config[name], given.get(key)
-        node.image = os.fspath(picture) if known is None else f"memory:{known.source}"
+        names = [
+            f"memory:{given[key].source}" if key in given else os.fspath(picture)
+            for key, picture in _by_key({name: pictures[name]})
+        ]
+        config[name].image = names[0] if len(names) == 1 else names
         if name == "init":
-            node.base = "file"
+            config[name].base = "file"
         else:
-            node.sha256 = None
+            config[name].sha256 = None
     check(config)
     return config

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from nst import images
-from nst.config.names import stem
+from nst.config.names import listed, stem
 from nst.config.validation import LONG_SIDE
 from nst.errors import InputError, did_you_mean
 from nst.features import weights
@@ -37,7 +37,7 @@ class StyleSource:
 
     Attributes:
         picture: The image.
-        weight: Its weight among the styles; only ratios matter.
+        weight: Its share of the styles, above 0; the shares add up to 1.
         scale: Long side of the style image over that of the result.
     """
 
@@ -52,7 +52,8 @@ class Inputs:
 
     Attributes:
         content: The content image.
-        styles: The style images, at least one.
+        styles: The style images that have a weight above 0, at least one.
+        style_hashes: Of every style image that the configuration names.
         base: The image from which the initial image is made.
         network: The source of the encoder's weights.
         guidance: The regions of content and styles, and where the content counts.
@@ -60,6 +61,7 @@ class Inputs:
 
     content: images.Picture
     styles: tuple[StyleSource, ...]
+    style_hashes: tuple[str, ...]
     base: images.Picture
     network: weights.Source
     guidance: Guidance = field(default_factory=Guidance)
@@ -78,14 +80,17 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
     """
     given = given or {}
     content = _picture("content.image", config.content.image, config.content.sha256, given)
-    style = _picture("style.image", config.style.image, config.style.sha256, given)
-    guides = _guidance(config, given, content, {stem(config.style.image): style})
-    style = images.visible(style)
-    base = {"content": content, "style": style}.get(config.init.base)
+    named = _styles(config.style, given)
+    guides = _guidance(config, given, content, named)
+    styles = tuple(
+        replace(style, picture=images.visible(style.picture)) for style in named if style.weight > 0
+    )
+    base = {"content": content, "style": styles[0].picture}.get(config.init.base)
     network = config.network
     return Inputs(
         content,
-        (StyleSource(style, 1.0, config.style.scale),),
+        styles,
+        tuple(style.picture.sha256 for style in named),
         base or _picture("init.image", config.init.image, None, given),
         weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
         guides,
@@ -96,9 +101,9 @@ def _guidance(
     config: Any,
     given: Mapping[str, images.Picture],
     content: images.Picture,
-    styles: Mapping[str, images.Picture],
+    named: Sequence[StyleSource],
 ) -> Guidance:
-    """Loads the region pictures and the weight map."""
+    """Loads the region pictures of styles with a weight, and the weight map."""
 
     def picture(key: str, name: str | None) -> images.Picture | None:
         return None if name is None else _picture(key, name, None, given)
@@ -114,12 +119,19 @@ def _guidance(
             )
         return _picture("style.regions", texts[0], None, given)
 
-    regions = config.style.regions
+    regions = None if config.style.regions is None else _each(config.style.regions)
+    if regions is not None and len(regions) != len(named):
+        raise InputError(
+            f"style.regions: {len(regions)} for {len(named)} style images; give one for each"
+        )
+    used = [index for index, style in enumerate(named) if style.weight > 0]
+    stems = [stem(name) for name in map(str, listed(config.style.image))]
+    calls = [f"{s} {i + 1}" if stems.count(s) > 1 else s for i, s in enumerate(stems)]
     found = guidance(
         content,
-        styles,
+        {calls[index]: named[index].picture for index in used},
         picture("content.regions", config.content.regions),
-        None if regions is None else [of_style(entry) for entry in _each(regions)],
+        None if regions is None else [of_style(regions[index]) for index in used],
         picture("content.weight_map", config.content.weight_map),
     )
     if config.regions.sha256 not in (None, found.sha256):
@@ -145,11 +157,10 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     plain = DictConfig(OmegaConf.to_container(config, resolve=True))
     plain.resume = plain.replay = None
     plain.size = _long_side(plain.size, max(inputs.content.rgb.shape[:2]))
-    for node, picture in (
-        (plain.content, inputs.content),
-        (plain.style, inputs.styles[0].picture),  # the configuration has one style
-    ):
-        node.image, node.sha256 = _recorded_name(node.image), picture.sha256
+    plain.content.image = _recorded_name(plain.content.image)
+    plain.content.sha256 = inputs.content.sha256
+    plain.style.image = _one_or_all([_recorded_name(str(n)) for n in listed(plain.style.image)])
+    plain.style.sha256 = _one_or_all(inputs.style_hashes)
     for key in ("regions", "weight_map"):
         if plain.content[key] is not None:
             plain.content[key] = _recorded_name(plain.content[key])
@@ -238,8 +249,33 @@ def _recorded_name(name: str) -> str:
     return name if name.startswith((*WEB, ASSET, MEMORY)) else str(locate_image(name))
 
 
-# Two, those of one run: the next job of a sweep usually shares at least one.
-@lru_cache(maxsize=2)
+def _one_or_all(items: Sequence[str]) -> str | list[str]:
+    return items[0] if len(items) == 1 else list(items)
+
+
+def _styles(config: Any, given: Mapping[str, images.Picture]) -> list[StyleSource]:
+    """Loads every style image; weights become shares, so that only their ratios matter."""
+    names = listed(config.image)
+    weights = listed(1.0 if config.weights is None else config.weights, len(names))
+    hashes, scales = (listed(value, len(names)) for value in (config.sha256, config.scale))
+    keys = style_keys(len(names))
+    pictures = [
+        _picture(key, str(name), sha256, given)
+        for key, name, sha256 in zip(keys, names, hashes, strict=True)
+    ]
+    return [
+        StyleSource(picture, weight / sum(weights), scale)
+        for picture, weight, scale in zip(pictures, weights, scales, strict=True)
+    ]
+
+
+def style_keys(count: int) -> list[str]:
+    """Names the style images for messages, and for pictures in memory."""
+    return ["style.image"] if count == 1 else [f"style.image[{n}]" for n in range(count)]
+
+
+# Those of a run with two styles: the next job of a sweep usually shares most.
+@lru_cache(maxsize=3)
 def _load(path: Path, changed: int) -> images.Picture:
     return images.load(path)
 
@@ -254,7 +290,7 @@ def _picture(
         picture = _load(path, _changed(path))
     except InputError as error:
         raise InputError(f"{key}: {error}") from error
-    if sha256 is not None and picture.sha256 != sha256.lower():
+    if sha256 is not None and picture.sha256 != str(sha256).lower():
         raise InputError(f"{key}: {name} has the sha256 {picture.sha256}, expected {sha256}")
     return picture
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser  # Hydra has no public one
 
 from nst import __version__
+from nst.config.mixing import mixed
 from nst.config.overrides import quoted, with_paths_quoted
 from nst.errors import InputError, did_you_mean
 
@@ -49,4 +50,4 @@ def overrides_of(parsed: argparse.Namespace) -> list[str]:
             raise InputError(f"--config-dir: there is no folder {parsed.config_dir}")
         folder = quoted(f"file://{Path(parsed.config_dir).absolute()}")
         overrides.append(f"hydra.searchpath=[{folder}]")
-    return overrides
+    return mixed(overrides)

@@ -17,11 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from nst.cli.ending import say
 from nst.cli.signals import in_worker, working
 from nst.config import CONF_DIR
+from nst.config.names import listed
 from nst.config.overrides import PATHS
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
-from nst.sources import ASSET, WEB, Inputs, gather, resolved
+from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +89,16 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
 def _meant(config: DictConfig, here: Path) -> DictConfig:
     """Returns the configuration of the command; paths are relative to where it was started."""
     for key in PATHS:
-        name = None if key.startswith("hydra") else OmegaConf.select(config, key)
-        if name and Path.cwd() != here and not name.startswith((*WEB, ASSET, "~")):
-            OmegaConf.update(config, key, str(here / name))
+        value = None if key.startswith("hydra") else OmegaConf.select(config, key)
+        if value and Path.cwd() != here:
+            names = [_from(here, name) for name in listed(value)]
+            OmegaConf.update(config, key, names if OmegaConf.is_list(value) else names[0])
     return effective(config, HydraConfig.get().overrides.task)
+
+
+def _from(here: Path, name: Any) -> Any:
+    """Finds a file where the command was started; names that are no such file stay."""
+    return str(here / name) if isinstance(name, str) and (here / name).exists() else name
 
 
 def _beside(folder: Path, here: Path) -> str:

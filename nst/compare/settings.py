@@ -12,9 +12,11 @@ from omegaconf import OmegaConf
 
 from nst.compare.load import RunRecord
 from nst.config import option, options
+from nst.config.names import listed
 from nst.config.settings import FEEDS, Settings, Value, flat, settings_of
 
 IMAGES = ("content", "style")
+TASK = (*IMAGES, "style.weights")  # distances compare only between runs that share these
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
 OPTION_GROUPS = ("optimizer", "network", "color")  # whose keys come with the option that is chosen
 
@@ -92,7 +94,7 @@ def _add_hashes(role: str, runs: Sequence[RunRecord], settings: Sequence[Setting
             by_name.setdefault(own.get(role), set()).add(sha256)
     for own, sha256 in zip(settings, hashes, strict=True):
         if sha256 and len(by_name[own.get(role)]) > 1:
-            own[role] = f"{own[role]} ({str(sha256)[:6]})"
+            own[role] = f"{own[role]} ({' '.join(str(each)[:6] for each in listed(sha256))})"
 
 
 def _name_options(group: str, settings: Sequence[Settings]) -> None:

@@ -6,12 +6,13 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 from PIL import Image
 
 from nst.compare.load import RunRecord
-from nst.config.settings import Value
+from nst.config.names import listed
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
 from nst.images import Picture, load, to_pil
@@ -51,13 +52,13 @@ class Gallery:
     Attributes:
         results: Of the runs.
         contents: The content images; runs with the same one share a thumbnail.
-        styles: Likewise.
+        styles: Likewise, the one or several of each run by their names in its configuration.
         notes: Why a result is missing.
     """
 
     results: Mapping[Path, Thumbnail]
     contents: Mapping[Path, Thumbnail]
-    styles: Mapping[Path, Thumbnail]
+    styles: Mapping[Path, Mapping[str, Thumbnail]]
     notes: Mapping[Path, str]
 
 
@@ -72,7 +73,8 @@ def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
             except InputError as error:
                 notes[run.folder] = str(error)
     contents, styles = (_sources(runs, role, budget) for role in ("content", "style"))
-    return Gallery(results, contents, styles, notes)
+    one = {folder: next(iter(found.values())) for folder, found in contents.items()}
+    return Gallery(results, one, styles, notes)
 
 
 def shrink(picture: Picture, most_bytes: int) -> Thumbnail:
@@ -115,17 +117,17 @@ def _within(image: Image.Image, most_bytes: int) -> tuple[Image.Image, bytes]:
         side = round(0.8 * side)
 
 
-def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, Thumbnail]:
-    """Finds the content or style image of each run, if it is still the one that was used."""
-    found: dict[Path, Thumbnail] = {}
-    thumbnails: dict[Value, tuple[Thumbnail, str] | None] = {}
+def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, dict[str, Thumbnail]]:
+    """Finds the content or style images of each run, as far as they are still those it used."""
+    found: dict[Path, dict[str, Thumbnail]] = {}
+    source = lru_cache(maxsize=None)(partial(_source, budget=budget))
     for run in runs:
-        name, used = run.config.get(f"{role}.image"), run.config.get(f"{role}.sha256")
-        if name not in thumbnails:
-            thumbnails[name] = _source(str(name), budget) if name else None
-        source = thumbnails[name]
-        if source is not None and used in (None, source[1]):
-            found[run.folder] = source[0]
+        names = [str(name) for name in listed(run.config.get(f"{role}.image")) if name]
+        hashes = listed(run.config.get(f"{role}.sha256"), len(names))
+        for name, used in zip(names, hashes, strict=False):  # a damaged record has any number
+            shown = source(name)
+            if shown is not None and used in (None, shown[1]):
+                found.setdefault(run.folder, {})[name] = shown[0]
     return found
 
 

@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from nst.config import schema
+from nst.config.mixing import mixed, register
 from nst.config.names import label, stem
 from nst.config.overrides import parse
 from nst.errors import InputError
@@ -39,13 +40,15 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
     Raises:
         HydraException: An override, a key or a type is wrong.
         YAMLError: A file of the user is not valid YAML.
-        InputError: A file of the user is not UTF-8, or a group is given a value.
+        InputError: A file of the user is not UTF-8, a group is given a value, or a mix no names.
     """
     _check_groups(overrides)
+    rewritten = mixed(overrides)
+    register(rewritten, compose, anew=rewritten != list(overrides))
     with _own_hydra(), initialize_config_dir(str(CONF_DIR), job_name="nst", version_base="1.3"):
         try:
             config: DictConfig = hydra_compose(
-                "config", overrides=list(overrides), return_hydra_config=hydra
+                "config", overrides=rewritten, return_hydra_config=hydra
             )
         except UnicodeDecodeError as error:
             raise InputError(_not_utf8(error, overrides)) from error

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Any
+
+from omegaconf import ListConfig
 
 MAX_LENGTH = 60  # characters; with number and time it stays far below every file system's limit
+
+
+def listed(value: Any, count: int = 1) -> list[Any]:
+    """Returns the items of a list; any other value ``count`` times."""
+    return list(value) if isinstance(value, list | tuple | ListConfig) else [value] * count
 
 
 def slug(text: str) -> str:
@@ -13,9 +22,13 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII).strip("._-")[:MAX_LENGTH] or "run"
 
 
-def stem(image: str) -> str:
-    """Names an image by its file's stem: ``a/night sky.jpg`` → ``night_sky``."""
-    return slug(PurePosixPath(str(image).split("?")[0].replace("\\", "/")).stem)[:24]
+def stem(image: str | Sequence[str]) -> str:
+    """Names an image by its file's stem, ``a/night sky.jpg`` → ``night_sky``; several with +."""
+    return slug("+".join(_stem(str(name)) for name in listed(image)))
+
+
+def _stem(name: str) -> str:
+    return slug(PurePosixPath(name.split("?")[0].replace("\\", "/")).stem)[:24]
 
 
 def label(overrides: str) -> str:
@@ -37,6 +50,7 @@ def _short_key(key: str) -> str:
 
 def _short_value(key: str, value: str) -> str:
     value = re.sub(r"\\(\W)", r"\1", value)  # undoes Hydra's escapes
-    if key.endswith("image") or (key.endswith(("regions", "weight_map")) and "[" not in value):
-        return stem(value)
+    if key.endswith(("image", "regions", "weight_map")):
+        several = value.startswith("[") and value.endswith("]")
+        return stem(value[1:-1].split(",") if several else value)
     return re.sub(r"^(-?\d+)\.0$", r"\1", value.strip("[]").replace(",", "+"))

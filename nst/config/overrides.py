@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 from itertools import product
 from os.path import exists, expanduser
@@ -19,6 +20,8 @@ PATHS = (
     *("content.regions", "style.regions", "content.weight_map"),
     *("resume", "replay", "hydra.run.dir", "hydra.sweep.dir"),
 )
+
+LISTS = ("style.image", "style.regions")  # of them, those that take a list of paths
 
 
 def parse(overrides: Iterable[str]) -> list[Override]:
@@ -42,10 +45,31 @@ def with_paths_quoted(override: str) -> str:
     key, _, value = override.partition("=")
     if key.lstrip("+") not in PATHS or value in ("", "null"):
         return override
+    if key.lstrip("+") in LISTS and "[" in value and not exists(expanduser(value)):
+        return f"{key}={_with_lists_quoted(value)}"
     paths = _paths(value)
     if _parses(value) and all(_is_bare(path) or not exists(expanduser(path)) for path in paths):
         return override
     return f"{key}={','.join(_bare(path) for path in paths)}"
+
+
+def _with_lists_quoted(value: str) -> str:
+    """Quotes the paths in ``[a b.jpg,花.png]``, or in several such lists with commas between."""
+    parts = re.split(r",(?=\[)|(?<=\]),", value)
+    if any(p.startswith("[") != p.endswith("]") or re.search(r"^\[\[|\]\]$", p) for p in parts):
+        return value  # lists within lists, as the check of the configuration says
+    return ",".join(
+        f"[{','.join(map(_item, _paths(part[1:-1])))}]"
+        if re.fullmatch(r"\[.+\]", part)
+        else _item(part)
+        for part in parts
+    )
+
+
+def _item(path: str) -> str:
+    """Quotes a path in a list, unless it is quoted or may follow a blank after the comma."""
+    path = path if exists(expanduser(path)) else path.strip()
+    return path if _parses(path) and not exists(expanduser(path)) else _bare(path)
 
 
 def drawn(overrides: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from omegaconf import MISSING
 
 @dataclass
 class ImageConf:
-    """A content or style image: a path, ``asset:`` name or https address, and its hash if known."""
+    """The content image: a path, ``asset:`` name or https address, and its hash if known."""
 
     image: str = MISSING
     sha256: Optional[str] = None
@@ -29,11 +29,14 @@ class ContentImageConf(ImageConf):
 
 
 @dataclass
-class StyleImageConf(ImageConf):
-    """A style image, the scale of its strokes, and its regions: files, or colours of a list."""
+class StyleConf:
+    """The style image, or several to mix: a list has one item for each."""
 
-    scale: float = MISSING
-    regions: Any = None
+    image: Any = MISSING  # a path, or a list of them: OmegaConf has no unions with lists
+    sha256: Any = None
+    weights: Optional[List[float]] = None
+    scale: Any = MISSING
+    regions: Any = None  # files, or colours of a list
 
 
 @dataclass
@@ -207,7 +210,7 @@ class Config:
     replay: Optional[str] = None
     content: ContentImageConf = field(default_factory=ContentImageConf)
     search: Optional[SearchConf] = None
-    style: StyleImageConf = field(default_factory=StyleImageConf)
+    style: StyleConf = field(default_factory=StyleConf)
     color: ColorConf = field(default_factory=ColorConf)
     regions: RegionsConf = field(default_factory=RegionsConf)
     init: InitConf = field(default_factory=InitConf)

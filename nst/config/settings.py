@@ -61,9 +61,11 @@ def settings_of(config: Mapping[str, Value]) -> Settings:
             continue
         if key in ("content.image", "style.image", "init.image"):
             key = key.removesuffix(".image") if key != "init.image" else key
-            value = stem(str(value)) if value is not None else None
+            value = stem(value if isinstance(value, tuple) else str(value)) if value else None
         elif key in ("content.regions", "style.regions", "content.weight_map"):
             value = _stems(value)
+        elif key == "style.scale" and isinstance(value, tuple):
+            key = "style.scales"  # a column of numbers takes no list
         elif key == "optimizer._target_":
             key, value = "optimizer", str(config.get("optimizer.name") or _class(value)).lower()
         elif key in ("network.name", "color.mode"):

@@ -10,11 +10,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from nst.config.names import listed
 from nst.errors import InputError, did_you_mean
 from nst.features.weights import CONVOLUTIONS, layer_channels
 from nst.images.recolour import METHODS, SPACES
 
 LONG_SIDE = (16, 16000)  # of the result, px
+MOST_STYLES = 16
 COLOR_MODES = ("none", "luminance", "match", "match_after")
 
 Check = Callable[[Any], str | None]  # returns what a value must be, or None if it is valid
@@ -33,6 +35,11 @@ def above(low: float) -> Check:
 def at_least(low: float) -> Check:
     """Returns a check for a finite number of at least low."""
     return lambda x: None if low <= x < math.inf else f"a number of {low:g} or more"
+
+
+def each(test: Check) -> Check:
+    """Returns a check for a value, or every item of a list of them."""
+    return lambda x: next(filter(None, map(test, listed(x))), None)
 
 
 def one_of(*names: str) -> Check:
@@ -82,7 +89,7 @@ CHECKS: dict[str, Check] = {
     "margin": between(0, 256),
     "steps": at_least(1),
     "seed": between(0, 2**32 - 1),
-    "style.scale": between(0.1, 4),
+    "style.scale": each(between(0.1, 4)),
     "color.mode": one_of(*COLOR_MODES),
     "color.method": one_of(*METHODS),
     "color.space": one_of(*SPACES),
@@ -148,6 +155,7 @@ def check(config: DictConfig) -> None:
             )
     check_keys(config)
     _require("output.name", config.output.name, file_name)
+    _check_styles(config.style)
     _require("style.regions", config.style.regions, files_or_colours)
     _check_terms(config)
     _check_color(config.color)
@@ -199,6 +207,30 @@ def _typed_nodes(config: DictConfig, path: str = "") -> Iterator[tuple[str, Dict
         node = config._get_node(key)
         if isinstance(node, DictConfig) and not node._is_none():
             yield from _typed_nodes(node, f"{path}{key}.")
+
+
+def _check_styles(style: DictConfig) -> None:
+    for key in ("image", "scale"):
+        if style[key] is None:
+            raise InputError(f"style.{key}: it needs a value")
+    images = listed(style.image)
+    for image in images:
+        if not isinstance(image, str | int | float):  # a file may be called 1.5
+            raise InputError(f"style.image: {image} is not a path; mix several with [a.jpg,b.jpg]")
+    if not 1 <= len(images) <= MOST_STYLES:
+        raise InputError(f"style.image: {len(images)} images; 1 to {MOST_STYLES} can be mixed")
+    for key in ("weights", "scale", "sha256"):
+        given = listed(style[key], len(images))
+        if len(given) != len(images):
+            raise InputError(
+                f"style.{key}: a list of {len(given)}, but style.image names {len(images)}; "
+                f"give one for each{', or null for equal weights' if key == 'weights' else ''}"
+            )
+    weights = listed(style.weights, 0)
+    if any(not 0 <= weight < math.inf for weight in weights):
+        raise InputError(f"style.weights: {weights} must all be 0 or more")
+    if weights and not any(weights):
+        raise InputError("style.weights: every weight is 0; give at least one style a weight")
 
 
 def _check_terms(config: DictConfig) -> None:

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from nst.config import compose, groups, without_hydra
+from nst.config.mixing import mixed
 from nst.config.overrides import drawn, multiplied, parse
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
@@ -87,7 +88,7 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
         InputError: A job sets its own launcher or sweeper.
     """
     params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
-    values = drawn([*params, *overrides])
+    values = drawn(mixed([*params, *overrides]))
     jobs = multiplied(values)
     naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs)}"
     folder = Path(expanduser(composed.hydra.sweep.dir))

@@ -12,7 +12,7 @@ from PIL import Image
 from nst.compare.captions import exemplar
 from nst.compare.figures.labels import Points
 from nst.compare.load import RunRecord
-from nst.compare.settings import IMAGES, label
+from nst.compare.settings import TASK, label
 from nst.compare.statistics import Combination, by_combination, without_seed
 from nst.compare.thumbnails import Gallery
 
@@ -74,7 +74,7 @@ def _mark(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> M
     words = _lines(label(runs[0], keys if len(runs) == 1 else without_seed(keys)))
     return Mark(
         places=np.array([_place(run) for run in runs]),
-        task=tuple(runs[0].settings.get(key) for key in IMAGES if key in keys),
+        task=tuple(runs[0].settings.get(key) for key in TASK if key in keys),
         label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
         picture=gallery.results[example.folder].cell if example else None,
     )

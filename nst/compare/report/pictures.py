@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
@@ -14,6 +14,7 @@ from nst.compare.load import RunRecord
 from nst.compare.report.markup import escape, image, link
 from nst.compare.statistics import METRICS, number
 from nst.compare.thumbnails import Thumbnail, jpeg
+from nst.config.names import stem
 
 
 def contents(comparison: Comparison) -> list[Thumbnail]:
@@ -23,15 +24,21 @@ def contents(comparison: Comparison) -> list[Thumbnail]:
 
 def source_images(comparison: Comparison) -> str:
     """Shows the content and style images of all runs."""
-    images = {"content": comparison.gallery.contents, "style": comparison.gallery.styles}
     figures: dict[Thumbnail, str] = {}
-    for run, role in product(comparison.runs, images):
-        thumbnail = images[role].get(run.folder)
-        if thumbnail is not None and thumbnail not in figures:
-            words = f"{role}: {run.settings[role]}"
+    for words, thumbnail in chain.from_iterable(_sources(r, comparison) for r in comparison.runs):
+        if thumbnail not in figures:
             caption = f"<figcaption>{escape(words)}</figcaption>"
             figures[thumbnail] = f"<figure>{image(jpeg(thumbnail.cell), words)}{caption}</figure>"
     return f'<div class="inputs">{"".join(figures.values())}</div>' if figures else ""
+
+
+def _sources(run: RunRecord, comparison: Comparison) -> Iterator[tuple[str, Thumbnail]]:
+    """Yields the images that a run was made from, each with its caption."""
+    if content := comparison.gallery.contents.get(run.folder):
+        yield f"content: {run.settings['content']}", content
+    for name, style in comparison.gallery.styles.get(run.folder, {}).items():
+        mix = isinstance(run.config["style.image"], tuple)
+        yield f"style: {stem(name) if mix else run.settings['style']}", style
 
 
 def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
