@@ -185,7 +185,7 @@ class Loop:
             final = self.optimizer.finish(objective)
         measure = self.step % self._gradient_every == 0
         record = self._record(
-            self.step, objective, self.optimizer.result, self._painted, final, measure
+            self.step, objective, self.optimizer.result, self.optimizer.result, final, measure
         )
         yield replace(record, last=True)
 
@@ -227,15 +227,14 @@ class Loop:
         progress = self.scale_step / self.scales[self.scale].steps
         evaluation = self.optimizer.step(objective, progress)
         self.step, self.scale_step = step + 1, self.scale_step + 1
-        # Cropped after the step, which needs the most memory.
-        return self._record(step, objective, iterate, self._canvas.cut(result), evaluation, measure)
+        return self._record(step, objective, iterate, result, evaluation, measure)
 
     def _record(
         self,
         step: int,
         objective: AnyObjective,
         iterate: tf.Tensor,
-        painted: tf.Tensor,
+        result: tf.Tensor,
         evaluation: Evaluation,
         measure: bool,
     ) -> Record:
@@ -251,5 +250,5 @@ class Loop:
             weights=objective.weights,
             parts=tf.nest.map_structure(float, evaluation.parts),
             gradient=gradient,
-            finish=lambda: self._finish(painted),
+            finish=lambda: self._finish(self._canvas.cut(result)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,14 @@ from nst.evaluation import evaluate
 from nst.images import Pixels
 from nst.loop import Loop, Record
 from nst.observers import Observers, RunContext
+from nst.pace import forecast
 from nst.runs import checkpoint
 from nst.runs.folder import CHECKPOINT, RunFolder, result_name
 from nst.runs.provenance import provenance
 from nst.runs.recording import Recording
 from nst.studio import Studio, paint, prepare
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def transfer(
     """
     with runtime.configured(config.runtime.threads, config.runtime.deterministic):
         studio = prepare(config, given)
+        log.info(forecast(studio))
         loop = paint(studio)
         if folder is None:
             metrics = _run(studio, loop, watch)
@@ -70,6 +75,16 @@ def transfer(
             metrics = _run_recorded(studio, loop, RunFolder(folder), watch)
         image = loop.result.numpy()[0]
     return Result(images.to_pil(image, _alpha(studio, image)), metrics, studio.config)
+
+
+def described(config: DictConfig) -> str:
+    """Returns the forecast of a run, without running it.
+
+    Raises:
+        InputError: As for :func:`transfer`.
+    """
+    with runtime.configured(config.runtime.threads, config.runtime.deterministic):
+        return forecast(prepare(config))
 
 
 def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ ORDER = (
         "colours",
         "evaluation",
         "studio",
+        "pace",
         "transfer",
     ),
     *("sweeps", "compare", "cli", "run tensorboard"),

@@ -8,13 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import paint
 
-from nst import stylize
+from nst.cli.app import run
+from nst.config.composition import compose
 from nst.errors import InputError
 from nst.forecast import Plan, check, pairs_kept
+from nst.loop import Scale
 from nst.losses import Content, FeatureTerm, Gram, Term, TotalVariation, weigh
 from nst.objective import Objective, used_layers
+from nst.optimizers import LBFGS
+from nst.pace import duration
+from nst.studio import prepare
 from nst.tiling import TiledObjective, not_additive, tiles
 
 TERMS: dict[str, Term] = {
@@ -68,7 +72,7 @@ def relative(found: tf.Tensor, expected: tf.Tensor) -> float:
 def test_the_deepest_layer_and_grey_images_need_nothing_else(bundled, picture) -> None:
     content, style, image = (picture(90, 150, seed) for seed in (1, 2, 3))
     terms = {"style": Gram(["block5_conv1"])}
-    whole, tiled = both(bundled, content, style, 16, terms, grey=True)
+    whole, tiled = both(bundled, content, style, 64, terms, grey=True)
     assert relative(tiled(image).gradient, whole(image).gradient) < 1e-5
     assert float(tiled(image).total) == pytest.approx(float(whole(image).total), rel=1e-6)
 
@@ -89,13 +93,30 @@ def test_a_term_that_is_no_sum_is_refused(bundled, picture) -> None:
         both(bundled, picture(32, 32), picture(32, 32), 32, {"style": matching})
 
 
-def test_the_picture_in_tiles_is_that_of_the_whole(tmp_path) -> None:
-    run = ["network=bundled", "size=150", "steps=12", "pyramid.min_size=75", "optimizer=adam"]
-    pictures = [
-        np.asarray(stylize(paint(80, 100, 1), paint(60, 60, 2), overrides=[*run, tile]), np.int16)
-        for tile in ("runtime.tile=null", "runtime.tile=64")
-    ]
-    assert np.abs(pictures[0] - pictures[1]).max() <= 1, "other rounding, the same picture"
+def test_the_picture_in_tiles_is_that_of_the_whole(bundled, picture) -> None:
+    content, style = picture(60, 80, 1), picture(57, 44, 2)
+    pictures = []
+    for objective in both(bundled, content, style, 32):
+        optimizer = LBFGS(history=5, bounded=True)
+        optimizer.begin(content)
+        for _ in range(14):
+            optimizer.step(objective)
+        pictures.append(optimizer.result)
+    assert float(tf.reduce_max(tf.abs(pictures[0] - content))) > 0.1
+    # Some steps later L-BFGS amplifies any other rounding: after 50 it is 2 %, at the same loss.
+    assert relative(*pictures) < 1e-4
+
+
+def test_a_run_has_tiles_where_they_are_asked_for() -> None:
+    overrides = ["network=bundled", "size=96", "content=harbour", "style=starry"]
+    whole, tiled = (
+        prepare(compose([*overrides, f"runtime.tile={tile}"])).objectives(72, 96)
+        for tile in ("auto", 64)
+    )
+    assert isinstance(whole, Objective)
+    assert isinstance(tiled, TiledObjective)
+    image = tf.fill([1, 88, 112, 3], 0.5)
+    assert float(tiled(image).total) == pytest.approx(float(whole(image).total), rel=1e-6)
 
 
 PLAN = Plan(6016, 8016, "bundled", ("block5_conv1", "block4_conv2"), ("block4_conv2",), 2, 10**6)
@@ -126,3 +147,23 @@ def test_large_images_keep_fewer_curvature_pairs_but_two() -> None:
     pairs = [pairs_kept(10, 1.25e9, 12 * side * side * 3 // 4) for side in (512, 2048, 4096, 16000)]
     assert pairs == [10, 10, 4, 2]
     assert pairs_kept(1, 1.0, 10**9) == 1
+
+
+def test_a_forecast_says_what_is_coming_and_writes_nothing(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["network=bundled", "size=64", "pyramid.min_size=32", "runtime.tile=64", "margin=8"]
+    assert run(["--forecast", *small]) == 0
+    assert re.fullmatch(
+        r"64x48 px in 3 scales from 32x24, 300 steps: about 0\.\d GB of memory, \d+ s; "
+        r"tiles of 64 px\n",
+        capsys.readouterr().out,
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_forecast_counts_pixels_steps_and_tiles() -> None:
+    scales = [Scale(100, 100, 10), Scale(1000, 1000, 4)]
+    whole = duration(scales, PLAN, 0, 1e-6)
+    assert whole == pytest.approx(1e-6 * (1e4 * 16 + 1e6 * 10) + 0.6)
+    tiled = duration(scales, replace(PLAN, tile=500), 0, 1e-6)
+    assert 1.3 < (tiled - 0.6) / (whole - 0.6) < 1.7

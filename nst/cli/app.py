@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from nst.cli.arguments import overrides_of, parse_options
 from nst.cli.checks import check_run, check_search, check_sweep, check_unused
 from nst.cli.ending import report, say
-from nst.cli.job import task
+from nst.cli.job import forecast, task
 from nst.cli.signals import commanding
 from nst.config import compose, quoted
 from nst.errors import COMPLETED
@@ -44,6 +44,9 @@ def run(arguments: Sequence[str]) -> int:
             overrides = overrides_of(options)
             compose(of_all_jobs(overrides))  # its errors take one line, Hydra's do not
             _hand_over([a for a in arguments if a not in options.overrides] + overrides)
+            return COMPLETED
+        if options.forecast:
+            print(forecast(overrides_of(options)))
             return COMPLETED
         return _run_jobs(overrides_of(options), options.multirun)
     except SystemExit as end:

@@ -13,7 +13,7 @@ from nst.config.mixing import mixed
 from nst.config.overrides import quoted, with_paths_quoted
 from nst.errors import InputError, did_you_mean
 
-OPTIONS = ("--help", "--multirun", "--cfg", "--package", "--resolve", "--config-dir")
+OPTIONS = ("--help", "--forecast", "--multirun", "--cfg", "--package", "--resolve", "--config-dir")
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -26,6 +26,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.exit_on_error = False
     (version,) = (action for action in parser._actions if action.dest == "version")
     version.version = f"nst {__version__}"  # type: ignore[attr-defined]
+    parser.add_argument("--forecast", action="store_true")
     try:
         parsed, unknown = parser.parse_known_intermixed_args(list(arguments))
     except argparse.ArgumentError as error:

@@ -41,6 +41,7 @@ def page() -> str:
             "Examples",
             *(f"  python -m nst.run {words}\n      {what}" for words, what in EXAMPLES.items()),
             "",
+            "--forecast beside them says what memory and time a run would take, and runs nothing.",
             "More: --cfg job shows the whole configuration, --cfg job -p loss a part of it; conf/",
             "explains every key. A value with spaces or commas needs quotes inside quotes:",
             "\"style.image='a b.jpg'\".",

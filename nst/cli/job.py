@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst.cli.ending import say
 from nst.cli.signals import in_worker, working
-from nst.config import CONF_DIR
+from nst.config import CONF_DIR, check, compose
 from nst.config.names import listed
 from nst.config.overrides import PATHS
 from nst.runs.folder import RunFolder
@@ -60,6 +61,17 @@ def task(config: DictConfig) -> float:
     return float(metrics["content_distance"] + metrics["style_distance"])
 
 
+def forecast(overrides: Sequence[str]) -> str:
+    """Says what a run would take, without running it."""
+    config = effective(compose(overrides), overrides)
+    check(config)
+    with working():
+        _import_libraries()
+        from nst.transfer import described
+
+        return described(config)
+
+
 def completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> dict[str, Any]:
     """Returns the metrics of the same job from its folder; empty if it has not completed.
 
@@ -75,15 +87,19 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
     if sweeping and (metrics := completed_before(folder, config, gather(config))):
         log.info("already completed, not run again")
         return metrics
+    _import_libraries()
+    from nst.transfer import transfer
+
+    return transfer(config, folder.path).metrics
+
+
+def _import_libraries() -> None:
     from nst.runtime import import_tensorflow
 
     import_tensorflow()
     import keras
 
     keras.config.set_floatx("float32")  # the user's keras.json is not a setting of the run
-    from nst.transfer import transfer
-
-    return transfer(config, folder.path).metrics
 
 
 def _meant(config: DictConfig, here: Path) -> DictConfig:

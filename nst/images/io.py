@@ -21,6 +21,7 @@ from nst.images.heic import open_heic
 from nst.images.picture import MOST_PIXELS, Picture, Pixels, check_size, composed
 
 MOST_BYTES = 600_000_000  # 100 Mpx of three 16-bit channels, uncompressed
+_ROWS = 256  # that are rounded at a time
 _MOST_PASSES = 20 * MOST_PIXELS  # of a JPEG: its scans times its pixels
 
 
@@ -117,7 +118,11 @@ def to_pil(rgb: Pixels, alpha: Pixels | None = None) -> Image.Image:
     values = rgb if alpha is None else np.dstack([rgb, alpha])
     if not np.isfinite(values).all():
         raise ValueError("the image holds values that are not finite (NaN or infinity)")
-    return Image.fromarray(np.clip(np.rint(values * 255.0), 0, 255).astype(np.uint8))
+    rounded = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _ROWS):  # not at once: three copies of a large picture
+        rows = values[top : top + _ROWS]
+        rounded[top : top + _ROWS] = np.clip(np.rint(rows * 255.0), 0, 255)
+    return Image.fromarray(rounded)
 
 
 def _from_bytes(data: bytes, name: str) -> Picture:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nst.images import Pixels
+from nst.images import Pixels, fit, resize
 from nst.loop import Record, Scale
 from nst.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
+
+SHOWN = 1024  # longest side of snapshots and of pictures in TensorBoard, px
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class RunContext:
     def steps(self) -> int:
         """Total number of planned updates."""
         return sum(scale.steps for scale in self.scales)
+
+
+def at_most(image: Pixels, long_side: int = SHOWN) -> Pixels:
+    """Shrinks an image ``[H, W, 3]`` to be looked at: many large ones would fill a disk."""
+    return resize(image, fit(image.shape[:2], min(long_side, max(image.shape[:2]))))
 
 
 class Observer:

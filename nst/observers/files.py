@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from nst.files.atomic import write_atomic
 from nst.loop import Record
-from nst.observers.base import Observer, RunContext
+from nst.observers.base import Observer, RunContext, at_most
 from nst.runs.folder import HISTORY, to_json
 
 
@@ -63,7 +63,7 @@ def as_line(record: Record) -> dict[str, Any]:
 
 
 class Snapshots(Observer):
-    """Writes the image as ``snapshots/<step>.png``.
+    """Writes the image as ``snapshots/<step>.png``, at most 1024 px large.
 
     Args:
         every: Number of steps between files, >= 1.
@@ -80,7 +80,7 @@ class Snapshots(Observer):
     def step(self, record: Record) -> None:
         """Write a file."""
         if due(record, self._every):
-            data = self._run.encode(record.image.numpy()[0])
+            data = self._run.encode(at_most(record.image.numpy()[0]))
             write_atomic(self._folder / f"{record.step:06d}.png", data)
 
 

@@ -14,9 +14,8 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import summary_v2 as hparams  # api needs tf.keras
 
-from nst.images import Pixels, fit, resize
 from nst.loop import Record
-from nst.observers.base import Observer, RunContext
+from nst.observers.base import SHOWN, Observer, RunContext, at_most
 from nst.observers.files import due
 
 FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
@@ -39,12 +38,12 @@ class TensorBoard(Observer):
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run.folder.path))
         finest = run.scales[-1]
-        long_side = max(finest.height, finest.width)
+        long_side = min(SHOWN, max(finest.height, finest.width))
         with self._writer.as_default(run.first_step):
-            tf.summary.image("source/content", _at_most(run.content, long_side)[None])
+            tf.summary.image("source/content", at_most(run.content, long_side)[None])
             for number, style in enumerate(run.styles, start=1):
                 name = "style" if len(run.styles) == 1 else f"style_{number}"
-                tf.summary.image(f"source/{name}", _at_most(style, long_side)[None])
+                tf.summary.image(f"source/{name}", at_most(style, long_side)[None])
             # Fenced, else Markdown makes it one paragraph.
             tf.summary.text("config", f"```yaml\n{run.config}\n```")
             # Runs with the same trial_id share a row, and jobs of two sweeps may share a name.
@@ -62,7 +61,7 @@ class TensorBoard(Observer):
                     tf.summary.scalar(tag, value)
                 self._write_speed(record)
             if due(record, self._images_every):
-                tf.summary.image("result", record.image)
+                tf.summary.image("result", at_most(record.image.numpy()[0])[None])
                 self._writer.flush()
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
@@ -78,11 +77,6 @@ class TensorBoard(Observer):
             steps, seconds = record.step - self._last[0], record.seconds - self._last[1]
             tf.summary.scalar("time/step_seconds", seconds / steps)
         self._last = record.step, record.seconds
-
-
-def _at_most(image: Pixels, long_side: int) -> Pixels:
-    """Shrink to the size of the run: photographs at full size would take 100 MB per run."""
-    return resize(image, fit(image.shape[:2], min(long_side, max(image.shape[:2]))))
 
 
 def layout(record: Record) -> bytes:
