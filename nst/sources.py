@@ -57,6 +57,7 @@ class Inputs:
         base: The image from which the initial image is made.
         network: The source of the encoder's weights.
         guidance: The regions of content and styles, and where the content counts.
+        judge: That of a second network, which only measures the result; None for none.
     """
 
     content: images.Picture
@@ -65,6 +66,7 @@ class Inputs:
     base: images.Picture
     network: weights.Source
     guidance: Guidance = field(default_factory=Guidance)
+    judge: weights.Source | None = None
 
 
 def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> Inputs:
@@ -94,6 +96,7 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
         base or _picture("init.image", config.init.image, None, given),
         weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
         guides,
+        _judge(config.evaluation.network, config.evaluation.weights),
     )
 
 
@@ -152,6 +155,18 @@ def _colours(texts: list[str]) -> bool:
     return all(is_colour(text) and not os.path.exists(text) for text in texts)
 
 
+def _judge(network: str, path: str | None) -> weights.Source | None:
+    if network == "bundled":
+        return None
+    try:
+        return weights.locate(network, path or str(weights.cached(network)), None, None, 0)
+    except InputError as error:
+        raise InputError(
+            f"evaluation.network={network} needs its ImageNet weights: name the file with "
+            f"evaluation.weights=PATH ({error})"
+        ) from error
+
+
 def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     """Replaces interpolations, relative paths and ``auto`` by their values."""
     plain = DictConfig(OmegaConf.to_container(config, resolve=True))
@@ -174,6 +189,8 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
         plain.init.image = _recorded_name(plain.init.image)
     if plain.network.weights is not None:
         plain.network.weights = str(inputs.network.path)
+    if inputs.judge is not None:
+        plain.evaluation.weights = str(inputs.judge.path)
     plain.network.name = inputs.network.network
     if plain.runtime.precision == "auto":
         plain.runtime.precision = "bfloat16" if native_bfloat16() else "float32"

@@ -90,8 +90,9 @@ def described(config: DictConfig) -> str:
 def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[str, Any]:
     for record in loop.run():
         watch(record)
-    styles = [(style.picture.rgb, style.weight) for style in studio.inputs.styles]
-    distances = evaluate(loop.result.numpy()[0], studio.inputs.content.rgb, styles)
+    inputs = studio.inputs
+    styles = [(style.picture.rgb, style.weight) for style in inputs.styles]
+    distances = evaluate(loop.result.numpy()[0], inputs.content.rgb, styles, inputs.judge)
     return distances | _cost(record, loop.optimizer.stopped)
 
 

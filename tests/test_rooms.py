@@ -19,6 +19,7 @@ ORDER = (
         "runtime",
         "files",
         "images",
+        "metrics",
         "features",
         "forecast",
         "config",

@@ -197,6 +197,14 @@ class OutputConf:
 
 
 @dataclass
+class EvaluationConf:
+    """The network that judges the result besides the bundled one."""
+
+    network: str = MISSING
+    weights: Optional[str] = None
+
+
+@dataclass
 class Config:
     """The root of the configuration."""
 
@@ -220,6 +228,7 @@ class Config:
     pyramid: PyramidConf = field(default_factory=PyramidConf)
     observer: Dict[str, ObserverConf] = field(default_factory=dict)
     runtime: RuntimeConf = field(default_factory=RuntimeConf)
+    evaluation: EvaluationConf = field(default_factory=EvaluationConf)
     output: OutputConf = field(default_factory=OutputConf)
 
 

@@ -25,8 +25,9 @@ FILES = (  # only their hashes count
 )
 SPEED = ("runtime.threads", "runtime.gradient_every", "runtime.tile")
 FILED = ("output",)  # changes the file, but not the picture
-WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED
-ASIDE = COMMAND + WATCHING + ORIGIN + FILED  # not settings to compare runs by
+JUDGING = ("evaluation",)  # measures the picture when it is done
+WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED + JUDGING
+ASIDE = COMMAND + WATCHING + ORIGIN + FILED + JUDGING  # not settings to compare runs by
 
 
 def influential(config: DictConfig) -> dict[str, Any]:

@@ -111,6 +111,7 @@ CHECKS: dict[str, Check] = {
     "pyramid.min_size": at_least(16),
     "pyramid.factor": above(1),
     "pyramid.exponent": between(-4, 4),
+    "evaluation.network": one_of("bundled", "vgg16", "vgg19"),
     "output.format": one_of("png", "jpg", "webp", "tiff"),
     "output.quality": between(1, 100),
     "runtime.precision": one_of("auto", "float32", "bfloat16", "float16"),
@@ -163,6 +164,10 @@ def check(config: DictConfig) -> None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")
     if config.network.weights is not None and config.network.name == "bundled":
         raise InputError("network.weights: the bundled network has its own; use network=vgg19")
+    if config.evaluation.weights is not None and config.evaluation.network == "bundled":
+        raise InputError(
+            "evaluation.weights: the bundled network has its own; add evaluation.network=vgg19"
+        )
 
 
 def check_search(config: DictConfig) -> None:

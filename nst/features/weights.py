@@ -121,6 +121,11 @@ def keras_home() -> Path:
     return Path(os.environ.get("KERAS_HOME", base / ".keras"))
 
 
+def cached(network: str) -> Path:
+    """Returns where Keras keeps the ImageNet weights of a network, once it has fetched them."""
+    return keras_home() / "models" / f"{network}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+
 def load(source: Source) -> list[Layer]:
     """Reads the layers of a network, first to last.
 

@@ -15,10 +15,12 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import summary_v2 as hparams  # api needs tf.keras
 
 from nst.loop import Record
+from nst.metrics.table import METRICS
 from nst.observers.base import SHOWN, Observer, RunContext, at_most
 from nst.observers.files import due
 
 FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
+FURTHER = tuple(name for name in METRICS if name not in FINAL)  # sorted after all others
 
 
 class TensorBoard(Observer):
@@ -67,9 +69,10 @@ class TensorBoard(Observer):
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Write the final metrics, shown in the hparams table, and close the file."""
         with self._writer.as_default(self._run.steps):
-            for name in FINAL:
+            for name in (*FINAL, *FURTHER):
                 if name in metrics:
-                    tf.summary.scalar(f"final/{name}", float(metrics[name]))
+                    tag, description = _tagged(name)
+                    tf.summary.scalar(tag, float(metrics[name]), description=description)
         self._writer.close()
 
     def _write_speed(self, record: Record) -> None:
@@ -77,6 +80,16 @@ class TensorBoard(Observer):
             steps, seconds = record.step - self._last[0], record.seconds - self._last[1]
             tf.summary.scalar("time/step_seconds", seconds / steps)
         self._last = record.step, record.seconds
+
+
+def _tagged(name: str) -> tuple[str, str]:
+    """Names a final metric; the table shows nothing but the tag, so that says what is unusual."""
+    if name not in METRICS:
+        return f"final/{name}", ""
+    metric = METRICS[name]
+    suffix = "" if metric.better == "lower" else f" ({metric.direction})"
+    tag = f"final/{name}" if name in FINAL else f"metrics/{name}{suffix}"
+    return tag, f"{metric.direction}: {metric.meaning}"
 
 
 def layout(record: Record) -> bytes:
