@@ -14,13 +14,15 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from nst.cli.app import run
+from nst.compare.figures import search
 from nst.config import compose
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
+from nst.sweeps.findings import Findings, findings
 from nst.sweeps.objectives import METRICS, check_objectives
 from nst.sweeps.search import plan_search
-from nst.sweeps.space import Choice, Range, candidates, of_trials, split
-from nst.sweeps.study import STUDY, Study, check_study
+from nst.sweeps.space import STUDY, Choice, Range, candidates, of_trials, split
+from nst.sweeps.study import Study, check_study
 
 # --- what is searched -------------------------------------------------------------------------
 
@@ -142,8 +144,8 @@ def settings(*overrides: str, option: str = "pareto") -> DictConfig:
     return compose([f"search={option}", *overrides]).search
 
 
-def study(folder: Path, search: DictConfig, ranges: list[str] = RANGES) -> Study:
-    return Study(folder, search, ["seed=1"], split(ranges)[1])
+def study(folder: Path, chosen: DictConfig, ranges: list[str] = RANGES) -> Study:
+    return Study(folder, chosen, ["seed=1"], split(ranges)[1])
 
 
 def measured(overrides: Any) -> dict[str, float]:
@@ -164,19 +166,19 @@ def worked(trials: Study, count: int) -> list[Any]:
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
 def test_a_continued_search_chooses_as_an_uninterrupted_one(sampler: str, tmp_path: Path) -> None:
-    search = settings(f"search.sampler={sampler}")
+    chosen = settings(f"search.sampler={sampler}")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    whole = worked(study(tmp_path / "one", search), 13)
-    parts = worked(study(tmp_path / "two", search), 11) + worked(study(tmp_path / "two", search), 2)
+    whole = worked(study(tmp_path / "one", chosen), 13)
+    parts = worked(study(tmp_path / "two", chosen), 11) + worked(study(tmp_path / "two", chosen), 2)
     assert parts == whole
     assert len({tuple(trial.overrides) for trial in whole}) > 10
 
 
 def test_a_trial_without_an_end_is_continued_under_its_number(tmp_path: Path) -> None:
-    search = settings()
-    first, second = study(tmp_path, search).ask(2)
-    again = study(tmp_path, search)
+    chosen = settings()
+    first, second = study(tmp_path, chosen).ask(2)
+    again = study(tmp_path, chosen)
     again.tell(first, "interrupted", {})
     assert again.stopped() == [first, second]
     again.tell(first, "completed", measured(first.overrides))
@@ -186,11 +188,11 @@ def test_a_trial_without_an_end_is_continued_under_its_number(tmp_path: Path) ->
 
 
 def test_a_kill_while_a_trial_is_chosen_leaves_no_job(tmp_path: Path) -> None:
-    search = settings()
-    study(tmp_path, search).ask(1)
+    chosen = settings()
+    study(tmp_path, chosen).ask(1)
     with sqlite3.connect(tmp_path / STUDY) as db:
         db.execute("DELETE FROM trial_params WHERE param_name = 'optimizer'")
-    again = study(tmp_path, search)
+    again = study(tmp_path, chosen)
     assert again.stopped() == []
     assert [trial.number for trial in again.ask(1)] == [1]
 
@@ -221,7 +223,7 @@ def test_the_best_are_those_that_no_other_beats(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "fixed", "ranges", "said"),
+    ("chosen", "fixed", "ranges", "said"),
     [
         (settings("search.metrics=[total,seconds]"), ["seed=1"], RANGES, "other metrics"),
         (settings(), ["seed=2"], RANGES, "other settings"),
@@ -229,18 +231,67 @@ def test_the_best_are_those_that_no_other_beats(tmp_path: Path) -> None:
     ],
 )
 def test_a_folder_with_another_search_is_refused(
-    search: DictConfig, fixed: list[str], ranges: list[str], said: str, tmp_path: Path
+    chosen: DictConfig, fixed: list[str], ranges: list[str], said: str, tmp_path: Path
 ) -> None:
     study(tmp_path, settings())
     check_study(tmp_path, settings("search.n_trials=99"), ["seed=1"], split(RANGES)[1])
     with pytest.raises(InputError, match=said):
-        check_study(tmp_path, search, fixed, split(ranges)[1])
+        check_study(tmp_path, chosen, fixed, split(ranges)[1])
 
 
 def test_a_damaged_study_is_reported(tmp_path: Path) -> None:
     (tmp_path / STUDY).write_bytes(b"no database" * 100)
     with pytest.raises(InputError, match="is damaged"):
         check_study(tmp_path, settings(), ["seed=1"], split(RANGES)[1])
+
+
+# --- what is shown ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    folder = tmp_path_factory.mktemp("found")
+    worked(study(folder, settings("search.sampler=random")), 15)
+    read = findings(folder)
+    assert read is not None
+    return read
+
+
+def test_findings_hold_every_completed_trial(found: Findings) -> None:
+    assert found.metrics == {"content_distance": False, "style_distance": False}
+    assert found.keys == {"alpha": True, "optimizer": False}
+    assert [trial.number for trial in found.trials] == list(range(15))
+    for shares in found.importances.values():
+        assert set(shares) == {"alpha", "optimizer"}
+        assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_what_decides_the_metric_is_the_most_important(tmp_path: Path) -> None:
+    trials = study(tmp_path, settings("search.sampler=random", option="best"))
+    worked(trials, 15)  # total is alpha, whatever the optimizer
+    read = findings(tmp_path)
+    assert read is not None
+    assert read.importances["total"]["alpha"] > 0.6
+
+
+@pytest.mark.parametrize("draw", [search.progress, search.importances, search.parallel])
+def test_figures_are_svg_in_the_colours_of_the_page(draw: Any, found: Findings) -> None:
+    svg = draw(found)
+    assert svg.startswith("<svg")
+    assert "currentColor" in svg
+
+
+def test_a_metric_alone_has_a_best_value_in_place_of_a_front(tmp_path: Path) -> None:
+    worked(study(tmp_path, settings(option="best")), 2)
+    read = findings(tmp_path)
+    assert read is not None
+    assert "best so far" in search.progress(read)
+    assert search.importances(read) == "", "two trials say nothing of importance"
+
+
+def test_the_hypervolume_is_the_area_between_front_and_corner() -> None:
+    places = [(0.0, 2.0), (1.0, 1.0), (2.0, 2.0)]  # the last one is beaten by both
+    assert search.hypervolume(places, (3.0, 4.0)) == 3 * 2 + 2 * 1
 
 
 # --- through the command line -----------------------------------------------------------------
@@ -275,4 +326,4 @@ def test_a_killed_search_is_continued(tmp_path: Path, monkeypatch: pytest.Monkey
     assert next(Path("sweep").glob("0_*/metrics.json")).stat().st_mtime_ns == stamp
     assert {RunFolder(path).status["status"] for path in folders} == {"completed"}
     assert [len(RunFolder(path).history()) for path in folders] == [41] * 4
-    assert "alpha" in Path("sweep/comparison/report.html").read_text("utf-8")
+    assert ">Search</h2>" in Path("sweep/comparison/report.html").read_text("utf-8")

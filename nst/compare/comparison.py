@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nst.compare.folders import find, names
 from nst.compare.load import RunRecord, read
@@ -13,7 +16,13 @@ from nst.compare.settings import differing, label, ordered, with_settings
 from nst.compare.statistics import Effect, effects
 from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
-from nst.errors import printable
+from nst.errors import InputError, printable
+from nst.sweeps.space import STUDY
+
+if TYPE_CHECKING:
+    from nst.sweeps.findings import Findings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +33,13 @@ class Comparison:
         runs: With their settings, in the order of the folders.
         keys: Settings that differ, in the order of the configuration, ``seed`` last.
         gallery: All pictures.
+        found: What the search found whose trials the runs are; None for other runs.
     """
 
     runs: Sequence[RunRecord]
     keys: Sequence[str]
     gallery: Gallery
+    found: Findings | None = None
 
     @property
     def title(self) -> str:
@@ -45,8 +56,8 @@ class Comparison:
 
     @cached_property
     def effects(self) -> list[Effect]:
-        """Main effects of the differing keys."""
-        return effects(self.runs, self.keys)
+        """Main effects of the differing keys; a search has too few runs of any one value."""
+        return [] if self.found else effects(self.runs, self.keys)
 
     def label(self, run: RunRecord) -> str:
         """Names a run by its differing settings, and by its folder where others share them."""
@@ -72,7 +83,21 @@ def gather(folders: Sequence[Path]) -> Comparison:
     runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
     gallery = load_gallery(runs)
     runs = with_settings([_without_picture(run, gallery.notes.get(run.folder)) for run in runs])
-    return Comparison(runs, differing(runs), gallery)
+    return Comparison(runs, differing(runs), gallery, _found(found))
+
+
+def _found(folders: Sequence[Path]) -> Findings | None:
+    """Reads the search of which all folders are trials; None without Optuna."""
+    parents = {folder.parent for folder in folders}
+    if len(parents) > 1 or not (min(parents) / STUDY).is_file() or find_spec("optuna") is None:
+        return None
+    from nst.sweeps.findings import findings  # takes a second
+
+    try:
+        return findings(parents.pop())
+    except InputError as error:  # the runs are there all the same
+        log.warning("%s", error)
+        return None
 
 
 def _without_picture(run: RunRecord, fault: str | None) -> RunRecord:

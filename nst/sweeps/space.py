@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from nst.config.overrides import parse, values_of
 from nst.errors import InputError
 
+STUDY = "study.db"  # in the folder of the sweep; SQLite survives a kill at any moment
 EXAMPLE = "'alpha=tag(log,interval(1e2,1e5))'"
 
 

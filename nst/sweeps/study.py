@@ -20,9 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nst.errors import InputError
 from nst.sweeps.objectives import directions
-from nst.sweeps.space import Choice, Dimension, Range, overrides_of
+from nst.sweeps.space import STUDY, Choice, Dimension, Range, overrides_of
 
-STUDY = "study.db"  # in the folder of the sweep; SQLite survives a kill at any moment
 NAME = "nst"  # of the study in its file
 GENERATION = 10  # trials per generation of NSGA-II
 ASKED = "asked"  # attribute of the study: what it searches
@@ -61,7 +60,7 @@ class Study:
             directions=directions(search),
             load_if_exists=True,
         )
-        with _quietly():
+        with quietly():
             self._study.set_metric_names(list(search.metrics))
         self._study.set_user_attr(ASKED, _asked(search, fixed, space))
 
@@ -110,7 +109,7 @@ class Study:
 
     def _sampler(self, number: int) -> BaseSampler:
         seed = (self._search.seed + number) % 2**32
-        with _quietly():
+        with quietly():
             match self._search.sampler:
                 case "tpe":
                     return TPESampler(seed=seed, constant_liar=True)
@@ -123,9 +122,10 @@ class Study:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Leaves out that a function of Optuna may change in its next version."""
+def quietly() -> Iterator[None]:
+    """Leaves out what Optuna says of functions that may change, or of how it takes values."""
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         yield
 
@@ -142,12 +142,7 @@ def check_study(
         _grid(space)
     if not (folder / STUDY).is_file():
         return
-    try:
-        study = optuna.load_study(storage=_storage(folder / STUDY), study_name=NAME)
-        before = study.user_attrs.get(ASKED)
-    except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"hydra.sweep.dir: {folder / STUDY} is damaged: {reason}") from error
+    before = opened(folder).user_attrs.get(ASKED)
     asked = _asked(search, fixed, space)
     if before not in (None, asked):
         changed = ", ".join(key for key in asked if before.get(key) != asked[key])
@@ -155,6 +150,19 @@ def check_study(
             f"hydra.sweep.dir: {folder} holds a search with other {changed}; "
             f"repeat its command as it was, or search in another folder"
         )
+
+
+def opened(folder: Path) -> optuna.Study:
+    """Opens the study in a folder.
+
+    Raises:
+        InputError: It is damaged.
+    """
+    try:
+        return optuna.load_study(storage=_storage(folder / STUDY), study_name=NAME)
+    except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder / STUDY} is damaged: {reason}") from error
 
 
 def _storage(path: Path) -> optuna.storages.RDBStorage:

@@ -53,13 +53,13 @@ def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
     if not runs:
         return ""
     terms = dict.fromkeys(key for run in runs for key in run.history[-1] if key.startswith(RAW))
-    panels = {f"{term.removeprefix(RAW)}, unweighted": term for term in terms}
-    panels["total, as optimised"] = "total"
-    figure, grid = _panels(math.ceil(len(panels) / 2), 2, (5.2, 2.9), below=0.5)
+    plots = {f"{term.removeprefix(RAW)}, unweighted": term for term in terms}
+    plots["total, as optimised"] = "total"
+    figure, grid = panels(math.ceil(len(plots) / 2), 2, (5.2, 2.9), below=0.5)
     styles = _styles(runs, keys)
-    for axes in grid.flat[len(panels) :]:
+    for axes in grid.flat[len(plots) :]:
         axes.remove()
-    for axes, (title, term) in zip(grid.flat, panels.items(), strict=False):
+    for axes, (title, term) in zip(grid.flat, plots.items(), strict=False):
         for index, run in enumerate(runs):
             x, y = ([record.get(key, math.nan) for record in run.history] for key in (axis, term))
             colour, dash = styles[index]
@@ -73,7 +73,7 @@ def curves(runs: Sequence[RunRecord], keys: Sequence[str], axis: str) -> str:
     return re.sub(
         r'<g id="curve-(\d+)">',
         lambda m: f'<g class="curve"><title>{html.escape(titles[int(m[1])])}</title>',
-        _svg(figure),
+        svg(figure),
     )
 
 
@@ -83,7 +83,7 @@ def main_effects(effects: Sequence[Effect]) -> str:
     if not effects:
         return ""
     metrics = [metric for metric in list(METRICS)[:3] if all(metric in e.points for e in effects)]
-    figure, grid = _panels(len(effects), len(metrics))
+    figure, grid = panels(len(effects), len(metrics))
     for row, effect in zip(grid, effects, strict=True):
         for axes, metric in zip(row, metrics, strict=True):
             places = range(len(effect.values))
@@ -100,20 +100,27 @@ def main_effects(effects: Sequence[Effect]) -> str:
             axes.grid(alpha=0.25)
             axes.set_xlabel(short(effect.key))
             axes.set_title(METRICS[metric], size=11)
-    return _svg(figure)
+    return svg(figure)
 
 
-def _panels(
-    rows: int, columns: int, panel: tuple[float, float] = (3.5, 2.9), below: float = 0.0
+def panels(
+    rows: int,
+    columns: int,
+    panel: tuple[float, float] = (3.5, 2.9),
+    below: float = 0.0,
+    beside: float = 0.65,
 ) -> tuple[Figure, Any]:
-    """Makes a grid of axes, each in a panel of the given inches, with room below the grid."""
+    """Makes a grid of axes, each in a panel of the given inches, with room below and beside."""
     # Computed here: the layout engines measure every text several times, which takes seconds.
     width, height = panel[0] * columns, panel[1] * rows + below
     figure = Figure((width, height))
-    edges = {"left": 0.65 / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
+    edges = {"left": beside / width, "right": 1 - 0.15 / width, "top": 1 - 0.35 / height}
     edges["bottom"] = (0.6 + below) / height
     grid = figure.subplots(
-        rows, columns, squeeze=False, gridspec_kw={**edges, "wspace": 0.25, "hspace": 0.5}
+        rows,
+        columns,
+        squeeze=False,
+        gridspec_kw={**edges, "wspace": 0.25 * beside / 0.65, "hspace": 0.5},
     )
     return figure, grid
 
@@ -157,7 +164,7 @@ def _legend(figure: Figure, runs: Sequence[RunRecord], keys: Sequence[str]) -> N
         figure.legend(entries.values(), entries, loc="lower center", ncols=8, frameon=False)
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
     """Writes SVG for use inside a page: no header, no date, no fixed size."""
     undated = {"Date": None, "Creator": None}
     svg = render(figure, format="svg", transparent=True, metadata=undated).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nst.compare.comparison import Comparison
+from nst.compare.figures import search
 from nst.compare.figures.curves import curves, main_effects
 from nst.compare.layout import axes_of
 from nst.compare.load import RunRecord
@@ -89,6 +90,22 @@ def _footing(effect: Effect) -> str:
     return (
         '<p class="alarm">Its values were never tried with the same other settings: the apparent '
         "effect may be that of another setting.</p>"
+    )
+
+
+def search_figures(comparison: Comparison) -> str:
+    """Shows what a search found; empty for runs of no search."""
+    found = comparison.found
+    if found is None:
+        return ""
+    share = "share in whether a trial is among the best tenth, by PED-ANOVA"
+    figures = {
+        "Progress": search.progress(found),
+        f"Importance of the settings: {share}": search.importances(found),
+        "Every trial, through its settings and metrics; blue: on the front": search.parallel(found),
+    }
+    return "".join(
+        f"<h3>{title}</h3><div class='card'>{svg}</div>" for title, svg in figures.items() if svg
     )
 
 

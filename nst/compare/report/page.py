@@ -15,6 +15,7 @@ from nst.compare.report.numbers import (
     effect_tables,
     loss_curves,
     runs_table,
+    search_figures,
     settings_table,
 )
 from nst.compare.report.pictures import contents, run_sections, sheet_pages, source_images
@@ -36,6 +37,7 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
     sections = {
         "sheet": ("Contact sheet", sheet_pages(comparison, pages)),
         "front": ("Content distance against style distance", _front(front)),
+        "search": ("Search", search_figures(comparison)),
         "table": ("All runs", runs_table(comparison)),
         "settings": ("Combinations, averaged over seeds", settings_table(comparison)),
         "effects": ("Effect of each setting", effect_tables(comparison.effects)),
