@@ -18,7 +18,8 @@ from nst.errors import InputError
 from nst.features.encoder import Geometry
 from nst.features.propagation import propagated
 from nst.guidance import Guidance, called, guidance
-from nst.images import from_array, from_memory, read_regions
+from nst.images import from_array, from_memory, load, read_regions
+from nst.regions.cli import main
 from nst.studio import Studio, prepare
 from nst.studio import paint as painting
 
@@ -271,3 +272,26 @@ def test_tiles_give_the_same_with_regions_and_weights(tmp_path) -> None:
     assert float(tiled.total) == pytest.approx(float(whole.total), rel=1e-5)
     largest = np.abs(whole.gradient).max()
     np.testing.assert_allclose(tiled.gradient, whole.gradient, atol=1e-4 * largest)
+
+
+# --- making a region picture --------------------------------------------------------------------
+
+
+def test_a_region_picture_is_made_and_read_again(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    sky = np.tile(np.linspace(0.7, 0.9, 60, dtype=np.float32)[:, None, None], (1, 90, 3))
+    sky = sky * np.float32([0.5, 0.7, 1])
+    ground = paint(60, 90, 1) * np.float32([0.7, 0.5, 0.3])
+    lower = (np.arange(60) >= 32)[:, None, None]
+    Image.fromarray((255 * np.where(lower, ground, sky).clip(0, 1)).astype(np.uint8)).save("a.png")
+    assert main(["a.png", "--colours", "2"]) == 0
+    said = capsys.readouterr().out
+    regions = read_regions(load("a_regions.png"))
+    assert regions.shares == pytest.approx([32 / 60, 28 / 60], abs=0.05)
+    assert regions.weights[:20, :, 0].min() == 1
+    name = called(regions.colours)[0].split()[0]
+    assert f"'style.regions=[{name}]'" in said
+    assert main(["a.png"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["a.png", "--colours=99"]) == 2
+    assert "2 to 16 regions" in capsys.readouterr().err

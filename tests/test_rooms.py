@@ -41,7 +41,7 @@ ORDER = (
         "pace",
         "transfer",
     ),
-    *("sweeps", "compare", "cli", "run tensorboard"),
+    *("sweeps", "compare", "regions", "cli", "run tensorboard"),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms.split()}
 

@@ -60,13 +60,13 @@ def read_regions(picture: Picture) -> Regions:
     if len(colours) > MOST_REGIONS:
         raise InputError(
             f"{picture.source} has more than {MOST_REGIONS} colours; a region picture has one for "
-            f"each region (`nst regions PHOTO` makes one)"
+            f"each region (`python -m nst.regions PHOTO` makes one)"
         )
     distances = np.linalg.norm(rgb[..., None, :] - colours, axis=-1)
     if np.mean((distances <= APART).any(-1)) < FEWEST_KNOWN:
         raise InputError(
             f"{picture.source} is not a region picture: it has no flat areas of colour "
-            f"(`nst regions PHOTO` makes one)"
+            f"(`python -m nst.regions PHOTO` makes one)"
         )
     return Regions(colours, _weights(rgb, colours, distances))
 

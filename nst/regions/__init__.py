@@ -1,0 +1,1 @@
+"""``python -m nst.regions``: makes a region picture from a photograph."""
