@@ -89,9 +89,7 @@ def _resumable(path: Path) -> DictConfig:
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types: the file may be edited, or written by another version."""
-    for key in {"output", "color", "regions", "evaluation"} - set(
-        recorded
-    ):  # older
+    for key in {"output", "color", "regions", "evaluation"} - set(recorded):  # older
         recorded[key] = compose()[key]
     plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
