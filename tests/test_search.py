@@ -89,6 +89,8 @@ def test_trials_are_ordinary_jobs() -> None:
     [
         (["search.metrics=[style_distanc]"], "Did you mean 'style_distance'"),
         (["search.metrics=[]"], "name at least one"),
+        (["search.metrics=[grain]"], "no metric grain"),
+        (["search.metrics=[style_distance_vgg16]"], "needs evaluation.network=vgg16"),
         (["search.metrics=[total,total]"], "named twice"),
         (["search.directions=[up,minimize]"], "write minimize or maximize"),
         (["search.directions=[maximize]"], "1 for 2 metrics"),
@@ -96,11 +98,12 @@ def test_trials_are_ordinary_jobs() -> None:
 )
 def test_metrics_that_make_no_sense_are_refused(settings: list[str], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        check_objectives(compose(["search=pareto", *settings]).search)
+        check_objectives(compose(["search=pareto", *settings]).search, None)
 
 
 def test_every_metric_has_a_direction() -> None:
     assert set(METRICS.values()) <= {"minimize", "maximize"}
+    assert (METRICS["style_distance"], METRICS["structure"]) == ("minimize", "maximize")
 
 
 @pytest.mark.parametrize(

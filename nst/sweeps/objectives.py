@@ -5,15 +5,12 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from nst.errors import InputError, did_you_mean
+from nst.metrics.table import METRICS as TABLE
 
-# Numbers of metrics.json, and which is better.
-METRICS = {
-    "content_distance": "minimize",
-    "style_distance": "minimize",
-    "total": "minimize",
-    "seconds": "minimize",
-    "evaluations": "minimize",
-}
+WAYS = {"lower": "minimize", "higher": "maximize"}
+# Numbers of metrics.json, and which is better; one that is best at 1 has no direction.
+METRICS = {name: WAYS[metric.better] for name, metric in TABLE.items() if metric.better in WAYS}
+METRICS["total"] = "minimize"
 
 
 def directions(search: DictConfig) -> list[str]:
@@ -21,8 +18,12 @@ def directions(search: DictConfig) -> list[str]:
     return list(search.directions or (METRICS[name] for name in search.metrics))
 
 
-def check_objectives(search: DictConfig) -> None:
+def check_objectives(search: DictConfig, judge: str | None) -> None:
     """Checks the metrics and directions of a search.
+
+    Args:
+        search: The node ``search`` of the configuration.
+        judge: The second network that results are measured on, if any.
 
     Raises:
         InputError: One is unknown or given twice, or their numbers differ.
@@ -35,6 +36,9 @@ def check_objectives(search: DictConfig) -> None:
                 f"search.metrics: there is no metric {name}.{did_you_mean(name, METRICS)} "
                 f"Valid: {', '.join(METRICS)}"
             )
+        network = name.rpartition("_")[2]
+        if network.startswith("vgg") and network != judge:
+            raise InputError(f"search.metrics: {name} needs evaluation.network={network}")
     if len(set(search.metrics)) < len(search.metrics):
         raise InputError(f"search.metrics: a metric is named twice in {search.metrics}")
     if search.directions is None:

@@ -60,7 +60,7 @@ def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
     if find_spec("optuna") is None:
         raise InputError("search= needs a package: pip install 'nst[search]'")
     check_search(composed)
-    check_objectives(composed.search)
+    check_objectives(composed.search, composed.evaluation.network)
     fixed, space = split(with_params(composed, overrides))
     constant = [o.partition("=")[0].lstrip("+~") for o in fixed]
     unnamed = ",".join(["search", *constant])  # in the names of folders

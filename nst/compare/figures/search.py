@@ -16,7 +16,7 @@ from nst.compare.figures.curves import PAGE_STYLE, panels, svg
 from nst.compare.figures.look import PALETTE
 from nst.compare.figures.marks import pareto
 from nst.compare.settings import short, shown
-from nst.compare.statistics import METRICS
+from nst.metrics.table import METRICS
 
 if TYPE_CHECKING:
     from nst.sweeps.findings import Findings  # needs Optuna
@@ -36,7 +36,7 @@ def progress(found: Findings) -> str:
         return ""
     numbers = [trial.number for trial in found.trials]
     figure, ((left, right),) = panels(1, 2, (5.2, 3.4))
-    names = [METRICS.get(name, name) for name in found.metrics]
+    names = [named(name) for name in found.metrics]
     values = np.array([trial.values for trial in found.trials])
     if len(names) == 1:
         right.remove()
@@ -81,7 +81,7 @@ def importances(found: Findings) -> str:
         order = sorted(shares, key=lambda key: shares[key])
         axes.barh([short(key) for key in order], [shares[k] for k in order], color=PALETTE[0])
         axes.set_xlim(0, 1)
-        axes.set_title(METRICS.get(metric, metric), size=11)
+        axes.set_title(named(metric), size=11)
     return svg(figure)
 
 
@@ -93,7 +93,7 @@ def parallel(found: Findings) -> str:
         for key, log in found.keys.items()
     ]
     for index, name in enumerate(found.metrics):
-        columns.append(([t.values[index] for t in found.trials], METRICS.get(name, name), False))
+        columns.append(([t.values[index] for t in found.trials], named(name), False))
     figure, ((axes,),) = panels(1, 1, (max(5.2, 1.7 * len(columns)), 4.0))
     heights = np.array([_heights(values, log) for values, _, log in columns])
     best = set(_undominated(np.array([t.values for t in found.trials]) * _signs(found)))
@@ -112,6 +112,11 @@ def parallel(found: Findings) -> str:
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
     return svg(figure)
+
+
+def named(metric: str) -> str:
+    """Returns the name of a metric for people."""
+    return METRICS[metric].label if metric in METRICS else metric
 
 
 def _name(axes: Axes, x: str, y: str, title: str) -> None:
