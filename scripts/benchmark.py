@@ -141,7 +141,7 @@ def torch_step(network: str, layout: str) -> Work:
 
     def features(image: torch.Tensor) -> dict[str, torch.Tensor]:
         x, found = image.flip(1) * 255 - mean, {}
-        for name, kernel, bias, _ in stack:
+        for name, kernel, bias, *_ in stack:
             if kernel is None:
                 x = functional.max_pool2d(x, 2, ceil_mode=True)
             else:
@@ -380,7 +380,7 @@ def save_vgg19(path: Path) -> None:
     import keras
 
     model = keras.applications.VGG19(include_top=False, weights=None)
-    for name, kernel, bias, _ in layers("vgg19"):
+    for name, kernel, bias, *_ in layers("vgg19"):
         if kernel is not None:
             model.get_layer(name).set_weights([kernel, bias])
     model.save_weights(path)

@@ -366,13 +366,13 @@ assert far_shifted > far_blurred
 # and with the mean colour of its training set taken away. We must give it what it is used to.
 
 # %%
-layers = weights.load(inputs.network)  # a list of (name, kernel, bias, lift), first to last
+layers = weights.load(inputs.network)  # a list of (name, kernel, bias, lift, gain), first to last
 encoder = Encoder(layers, pooling="avg", padding="replicate")  # the package's VGG
 
 bgr = content[..., ::-1] * 255.0 - tf.constant(BGR_MEAN)
 bordered = tf.pad(bgr, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")  # repeats the edge pixels
 
-name, kernel, bias, _ = layers[0]
+name, kernel, bias, *_ = layers[0]
 print(name, "has a kernel of shape", kernel.shape, "and a bias of shape", bias.shape)
 
 row, column = 60, 80
@@ -607,7 +607,8 @@ plt.show()
 # The small network was trained as a student of VGG16: a matrix $L$, $C \times T$, predicts the $T$
 # channels of its teacher from its own $C$ (`layer.lift`). What we want are distances between the
 # *teacher's* feature maps, each channel rescaled to a mean of 1 as above. With these factors in $L$,
-# that is the distance of $F L$ and $F' L$. But $F L$ has up to four times the channels of $F$. A
+# that is the distance of $F L$ and $F' L$, times a number: a prediction varies less than what it
+# predicts, and `layer.gain`, measured once for each layer, makes up for it. But $F L$ has up to four times the channels of $F$. A
 # square matrix gives the same distances without them. For any difference $d$ of two maps,
 # $\lVert d L \rVert^2 = d\, L L^\top d^\top$, so all that counts is $L L^\top$:
 #
@@ -645,7 +646,7 @@ for layer in (layer for layer in layers if layer.name in [*BLOCKS, CONTENT]):
     if layer.lift is None:  # VGG19 is nobody's student
         continue
     mean = tf.add_n([tf.reduce_mean(maps[layer.name], (0, 1, 2)) for maps in seen]) / len(seen)
-    L = layer.lift / floored(mean[None] @ layer.lift)
+    L = layer.gain * layer.lift / floored(mean[None] @ layer.lift)
     pair = [encoder(image, [layer.name])[layer.name] for image in (content, blurred)]
     by_L, by_R = ([tf.tensordot(maps, matrix, 1) for maps in pair] for matrix in (L, R[layer.name]))
     distances = [mean_square(a - b) for a, b in (by_L, by_R)]
@@ -1588,7 +1589,7 @@ def paint(content, style, start, steps, alpha=ALPHA, beta=BETA, rate=0.01):
 
     def see(image):  # parts 2 to 4: the features that content means, the Gram matrices of style
         x, maps = image[..., ::-1] * 255.0 - BGR_MEAN, {}
-        for name, kernel, b, _ in layers:
+        for name, kernel, b, *_ in layers:
             if kernel is None:
                 x = nn.avg_pool2d(x, 2, 2, "SAME")
             else:

@@ -60,7 +60,7 @@ def keras_model(layers: list[Layer]) -> keras.Model:
             )
             x = convolution(x)
     model = keras.Model(inputs, x)
-    for name, kernel, bias, _ in layers:
+    for name, kernel, bias, *_ in layers:
         if kernel is not None:
             model.get_layer(name).set_weights([kernel, bias])
     return model
@@ -114,7 +114,7 @@ def test_the_border_is_repeated_or_zero(bundled_layers, picture) -> None:
     centred = image[..., ::-1] * 255.0 - BGR_MEAN
     for padding, mode in (("replicate", "edge"), ("zeros", "constant")):
         expected, x = {}, centred
-        for name, kernel, bias, _ in bundled_layers[:2]:
+        for name, kernel, bias, *_ in bundled_layers[:2]:
             padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], mode)
             x = tf.nn.relu(tf.nn.conv2d(padded, kernel, 1, "VALID") + bias).numpy()
             expected[name] = x
@@ -174,7 +174,7 @@ def test_normalising_is_rescaling_every_filter(bundled_layers, plain, picture) -
     images = [picture(32, 48, seed=1), picture(48, 32, seed=2)]
     norms = {k: v.numpy() for k, v in plain.norms(images, CONVOLUTIONS).items()}
     rescaled, below = [], np.ones(3)
-    for name, kernel, bias, _ in bundled_layers:
+    for name, kernel, bias, *_ in bundled_layers:
         if kernel is None:
             rescaled.append(Layer(name))
             continue
@@ -192,13 +192,14 @@ def test_distances_are_those_of_the_teachers_channels(
 ) -> None:
     first, second = picture(32, 48, seed=1), picture(32, 48, seed=2)
     norms = bundled.norms([first, second] if calibrated else [], ALL)
-    lifts = {layer.name: layer.lift for layer in bundled_layers}
+    taught = {layer.name: layer for layer in bundled_layers}
     for layer in ALL:
         maps = [bundled(x, [layer])[layer] for x in (first, second)]
-        lifted = [f.numpy() @ lifts[layer] for f in maps]
+        lifted = [f.numpy() @ taught[layer].lift for f in maps]
         if calibrated:
             means = np.mean(lifted, (0, 1, 2, 3))
             lifted = [f / np.maximum(means, FLOOR * means.mean()) for f in lifted]
+        lifted = [taught[layer].gain * f for f in lifted]
         ours = [normalised(f, norms[layer]) for f in maps]
         assert ours[0].shape == maps[0].shape
         for distance in (content_distance, gram):
@@ -218,7 +219,7 @@ def test_a_network_without_calibration_is_raw(plain, picture) -> None:
 
 @pytest.mark.parametrize("dead", [slice(0, 1), slice(None)], ids=["a filter", "a layer"])
 def test_dead_filters_do_not_give_nan(dead, bundled_layers, picture) -> None:
-    name, kernel, bias, _ = bundled_layers[0]
+    name, kernel, bias, *_ = bundled_layers[0]
     bias = bias.copy()
     bias[dead] = -1e6
     encoder = Encoder([Layer(name, kernel, bias)])
@@ -250,7 +251,7 @@ def test_the_first_convolution_sees_pixels_in_float32(bundled_layers, picture) -
 
 
 def test_float16_does_not_overflow_in_gram_matrices(bundled_layers, picture) -> None:
-    first, (name, kernel, bias, _) = bundled_layers[:2]
+    first, (name, kernel, bias, *_) = bundled_layers[:2]
     loud = [first, Layer(name, 30 * kernel, 30 * bias)]  # activations of hundreds, as VGG19's are
     half, full = (
         gram_sums(Encoder(loud, precision=precision)(picture(64, 64), [name])[name])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from nst.features import winograd
@@ -81,7 +80,7 @@ class Encoder:
         self._padding = _choose("padding", padding, PADDINGS)
         dtypes = [tf.float32] + [chosen] * (len(layers) - 1)
         self.geometry = geometry(layers)
-        self._lifts = {layer.name: layer.lift for layer in layers if layer.lift is not None}
+        self._taught = {layer.name: layer for layer in layers if layer.lift is not None}
         self._layers = {
             layer.name: self._function(layer, dtype)
             for dtype, layer in zip(dtypes, layers, strict=True)
@@ -125,7 +124,8 @@ class Encoder:
         equals rescaling the filters so that each has a mean activation of 1, since ReLU and pooling
         commute with positive factors (Gatys et al., 2016, section 2). For a distilled network, the
         matrix by which distances become those of its teacher's channels, as it predicts them, each
-        rescaled in this way. :func:`nst.features.normalisation.normalised` applies either.
+        rescaled in this way, times the layer's gain.
+        :func:`nst.features.normalisation.normalised` applies either.
 
         Args:
             images: RGB in [0, 1], ``[1, H, W, 3]`` each; none for the raw network.
@@ -143,12 +143,13 @@ class Encoder:
             / sum(shares)
             for layer in (layers if images else ())
         }
-        return {layer: self._norm(self._lifts.get(layer), means.get(layer)) for layer in layers}
+        return {layer: self._norm(self._taught.get(layer), means.get(layer)) for layer in layers}
 
-    def _norm(self, lift: np.ndarray | None, mean: tf.Tensor | None) -> tf.Tensor:
-        if lift is None:
+    def _norm(self, taught: Layer | None, mean: tf.Tensor | None) -> tf.Tensor:
+        if taught is None:
             return tf.constant(1.0) if mean is None else floored(mean)
-        return readout(lift if mean is None else lift / floored(mean[None] @ lift))
+        lift = taught.lift
+        return taught.gain * readout(lift if mean is None else lift / floored(mean[None] @ lift))
 
     def _preprocess(self, image: tf.Tensor) -> tf.Tensor:
         return tf.reverse(image, [-1]) * 255.0 - tf.constant(BGR_MEAN)

@@ -38,12 +38,15 @@ class Layer(NamedTuple):
         kernel: ``[3, 3, B, C]``.
         bias: ``[C]``.
         lift: ``[C, T]``, of a distilled network: predicts its teacher's T channels from its own C.
+        gain: Of a distilled network: a prediction varies less than what it predicts. With feature
+            maps multiplied by the gain, distances are as large as the teacher's.
     """
 
     name: str
     kernel: np.ndarray | None = None
     bias: np.ndarray | None = None
     lift: np.ndarray | None = None
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -178,12 +181,13 @@ def _source(network: str, path: Path) -> Source:
 
 
 def _layers(network: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Layer]:
-    """Reads a distilled network, in order; a pooling keeps the lift of what it pools."""
-    lift = None
+    """Reads a distilled network, in order; a pooling keeps lift and gain of what it pools."""
+    lift, gain = None, 1.0
     for name in layer_channels(network):
         if name.endswith("_pool"):
-            yield Layer(name, lift=lift)
+            yield Layer(name, lift=lift, gain=gain)
         else:
             parts = (f"{name}/{part}" for part in ("kernel", "bias", "lift"))
             kernel, bias, lift = (arrays[part].astype(np.float32) for part in parts)
-            yield Layer(name, kernel, bias, lift)
+            gain = float(arrays[f"{name}/gain"])
+            yield Layer(name, kernel, bias, lift, gain)

@@ -1,0 +1,110 @@
+"""Measure how much smaller the bundled network's distances are than its teacher's.
+
+A student predicts its teacher's channels by least squares, so its predictions vary less than what
+they predict, the less the deeper the layer. Its distances come out too small: content distances by
+up to 4 at block4_conv2, and alpha would mean something else than on the teacher. One number per
+layer, the gain, makes up for it. Pictures are painted with the student; at each, distances from
+content and style are measured on both networks. A gain scales content distances by its square and
+Gram distances by its fourth power, and both ratios cannot be met by one number. The first layer of
+each block, where styles are usually compared, gets the gain of its Gram distances, the others that
+of content distances.
+
+    python scripts/measure_gains.py --pictures FOLDER
+
+writes the gains into the file of the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from distillation import pictures
+from train_features import HELD_OUT, LAYERS, located, save
+
+import nst
+from nst.canvas import batch
+from nst.features import weights
+from nst.features.encoder import Encoder
+from nst.features.normalisation import normalised
+from nst.images import Pixels, fit, resize
+from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
+
+SIZE, STEPS, PAIRS = 384, 200, 8  # px, steps of a picture, pictures
+DEEPEST = "block5_conv2"  # block5_conv3 predicts next to nothing: it gets the gain of this layer
+
+
+def main() -> None:
+    """Measures, prints a table and writes the gains."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--teacher", choices=["vgg16", "vgg19"], default="vgg16")
+    parser.add_argument("--weights", type=Path, help="the teacher's, if Keras has not fetched them")
+    parser.add_argument("--pictures", type=Path, nargs="+", required=True, help="folders")
+    options = parser.parse_args()
+
+    source = weights.locate("bundled", None, None, None, 0)
+    networks = [Encoder(weights.load(located(options)), "avg"), _plain(weights.load(source))]
+    kept_out = pictures.load(options.pictures)[::HELD_OUT]
+    chosen = np.random.default_rng(0).permutation(len(kept_out))[: 2 * PAIRS]
+    ratios = []
+    for a, b in chosen.reshape(PAIRS, 2):
+        content, style = (resize(kept_out[i] / np.float32(255), _size(kept_out[i])) for i in (a, b))
+        ratios.append(_ratios(networks, content, style))
+        print(".", end="", flush=True)
+    gains = _gains(np.exp(np.mean(np.log(ratios), 0)))
+    with np.load(source.path) as arrays:
+        save({**arrays, **{f"{k}/gain": np.float16(v) for k, v in gains.items()}}, source.path)
+
+
+def _ratios(networks: Sequence[Encoder], content: Pixels, style: Pixels) -> np.ndarray:
+    """Returns the teacher's distances over the student's, ``[layers, 2]``: content and Gram."""
+    picture = nst.stylize(
+        content, style, overrides=["network=bundled", f"size={SIZE}", f"steps={STEPS}"]
+    )
+    painted = resize(np.asarray(picture, np.float32) / 255, content.shape[:2])
+    teacher, student = (_distances(n, content, style, painted) for n in networks)
+    return teacher / student
+
+
+def _distances(network: Encoder, *images: Pixels) -> np.ndarray:
+    content, style, painted = map(batch, images)
+    norms = network.norms([content, style], LAYERS)
+    rows = []
+    for layer in LAYERS:
+        kept, wanted, maps = (
+            normalised(network(image, [layer])[layer], norms[layer])
+            for image in (content, style, painted)
+        )
+        grams = [gram_matrix(gram_sums(f)) for f in (kept, wanted, maps)]
+        # At the start and at the end of a run: the geometric mean of both.
+        ends = [gram_distance(grams[i], grams[1]) for i in (0, 2)]
+        rows.append([content_distance(maps, kept), tf.sqrt(ends[0] * ends[1])])
+    return np.array(rows, np.float64)
+
+
+def _gains(ratios: np.ndarray) -> dict[str, float]:
+    gains = {
+        layer: max(1.0, float(gram**0.25 if layer.endswith("conv1") else content**0.5))
+        for layer, (content, gram) in zip(LAYERS, ratios, strict=True)
+    }
+    gains[LAYERS[-1]] = gains[DEEPEST]
+    print()
+    for layer, (content, gram) in zip(LAYERS, ratios, strict=True):
+        print(f"{layer}  content {content:6.2f}  Gram {gram:6.2f}  gain {gains[layer]:.3f}")
+    return gains
+
+
+def _plain(layers: Sequence[weights.Layer]) -> Encoder:
+    """Returns the student without the gains that it has so far."""
+    return Encoder([layer._replace(gain=1.0) for layer in layers], "avg")
+
+
+def _size(picture: np.ndarray) -> tuple[int, int]:
+    return fit(picture.shape[:2], SIZE)
+
+
+if __name__ == "__main__":
+    main()
