@@ -297,6 +297,19 @@ def test_the_hypervolume_is_the_area_between_front_and_corner() -> None:
     assert search.hypervolume(places, (3.0, 4.0)) == 3 * 2 + 2 * 1
 
 
+# --- typing it --------------------------------------------------------------------------------
+
+
+def test_bash_completes_the_options_of_a_group(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["nst"])
+    monkeypatch.setenv("COMP_LINE", "nst search=par")
+    monkeypatch.setenv("COMP_POINT", "14")
+    assert run(["-sc", "query=bash"]) == 0
+    assert capsys.readouterr().out.split() == ["search=pareto"]
+
+
 # --- through the command line -----------------------------------------------------------------
 
 

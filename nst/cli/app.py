@@ -40,7 +40,10 @@ def run(arguments: Sequence[str]) -> int:
 
             print(page())
             return COMPLETED
-        if options.cfg or options.info or options.hydra_help or options.shell_completion:
+        if options.shell_completion:
+            _hand_over(arguments)  # its words, such as install=bash, are no settings
+            return COMPLETED
+        if options.cfg or options.info or options.hydra_help:
             overrides = overrides_of(options)
             compose(of_all_jobs(overrides))  # its errors take one line, Hydra's do not
             _hand_over([a for a in arguments if a not in options.overrides] + overrides)
