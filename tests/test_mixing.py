@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from nst import stylize
 from nst.compare.comparison import gather as compared
+from nst.compare.layout import pages
 from nst.compare.report.pictures import source_images
 from nst.config import USER_ERRORS, check, compose, explain, quoted
 from nst.config.names import label, stem
@@ -186,6 +187,8 @@ def test_a_sweep_over_the_mix_is_recorded_replayed_and_compared(
 
     found = compared([tmp_path / "sweep"])
     assert list(found.keys) == ["style.weights"]
+    (page,) = pages(found.runs, found.keys)
+    assert [len(cells) for _, cells in page.rows] == [2], "side by side"
     assert [len(found.gallery.styles[folder]) for folder in folders] == [2, 2]
     assert source_images(found).count("<figure>") == 3
     report = (tmp_path / "sweep" / "comparison" / "report.html").read_text("utf-8")

@@ -89,6 +89,8 @@ def _list(title: str, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Pa
         groups.setdefault(label(run, axes), []).append(run)
     cells = iter([Cell(caption, tuple(group)) for caption, group in groups.items()])
     width = max(1, min(5, math.ceil(math.sqrt(1.3 * len(groups)))))
+    if list(axes) == ["style.weights"] and len(groups) <= MOST_COLUMNS:
+        width = len(groups)  # from one style to the other in a row
     lists = []
     while batch := list(islice(cells, width * MOST_ROWS)):
         blank = [None] * (-len(batch) % width)
