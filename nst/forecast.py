@@ -2,7 +2,7 @@
 
 What fills the memory of a large run are images: the iterate, its gradient, what the optimizer keeps
 of earlier steps, and the feature maps of one evaluation. Their number is known in advance; the
-factors here were measured on a processor (``scripts/benchmark.py --only memory``).
+factors here were measured on a processor, with the bundled network.
 """
 
 from __future__ import annotations

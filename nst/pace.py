@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from nst import images
 from nst.canvas import batch
 from nst.forecast import HALO, Plan
-from nst.loop import Scale, plan
+from nst.scales import Scale, plan
 from nst.sources import planned
 from nst.studio import Studio
 
@@ -33,7 +33,9 @@ def forecast(studio: Studio) -> str:
     chosen = []
     if planned_memory.tile is not None:
         chosen.append(f"tiles of {planned_memory.tile} px")
-    if planned_memory.pairs is not None and planned_memory.pairs < config.optimizer.history:
+    if planned_memory.pairs is not None and planned_memory.pairs < min(
+        last.steps, config.optimizer.history
+    ):
         chosen.append(
             f"at the end {planned_memory.pairs} of {config.optimizer.history} curvature pairs"
         )

@@ -25,6 +25,7 @@ from nst.forecast import IMAGE, SHARE, Plan, pairs_kept
 from nst.forecast import check as check_memory
 from nst.guidance import Colours, Guidance, guidance, is_colour
 from nst.runtime import memory_available, memory_limit, native_bfloat16
+from nst.scales import plan
 
 ASSET = "asset:"  # bundled with the package, the same on every machine
 MEMORY = "memory:"  # passed to nst.stylize() by a program; only the hash is recorded
@@ -81,8 +82,12 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
         InputError: A file is missing or damaged, or does not match its hash.
     """
     given = given or {}
-    content = _picture("content.image", config.content.image, config.content.sha256, given)
-    named = _styles(config.style, given)
+    source = config.content.image, config.content.sha256, given
+    enough = config.size
+    if not isinstance(enough, int):  # a share of the content's size, all of which is decoded
+        enough = _long_side(enough, max(_picture("content.image", *source).rgb.shape[:2]))
+    content = _picture("content.image", *source, enough)
+    named = _styles(config.style, given, enough)
     guides = _guidance(config, given, content, named)
     styles = tuple(
         replace(style, picture=images.visible(style.picture)) for style in named if style.weight > 0
@@ -93,7 +98,7 @@ def gather(config: Any, given: Mapping[str, images.Picture] | None = None) -> In
         content,
         styles,
         tuple(style.picture.sha256 for style in named),
-        base or _picture("init.image", config.init.image, None, given),
+        base or _picture("init.image", config.init.image, None, given, enough),
         weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
         guides,
         _judge(config.evaluation.network, config.evaluation.weights),
@@ -209,10 +214,11 @@ def planned(config: DictConfig, inputs: Inputs) -> Plan:
     layers = {name: tuple(term.get("layers") or ()) for name, term in config.loss.items()}
     optimizer = config.optimizer
     most, memory = optimizer.get("history"), 1e9 * optimizer.get("memory", math.inf)
-    pairs = None if most is None else pairs_kept(most, memory, IMAGE * height * width)
+    steps = plan(shape, config.steps, **config.pyramid)[-1].steps
+    pairs = None if most is None else min(steps, pairs_kept(most, memory, IMAGE * height * width))
     pictures = [inputs.content, *(style.picture for style in inputs.styles)]
     tile = config.runtime.get("tile")
-    plan = Plan(
+    found = Plan(
         height,
         width,
         config.network.name,
@@ -223,9 +229,9 @@ def planned(config: DictConfig, inputs: Inputs) -> Plan:
         None if tile == "auto" else tile,
     )
     if tile == "auto":
-        plan = plan.tiled(SHARE * memory_available())
-    check_memory(plan, memory_limit(), config.size)
-    return plan
+        found = found.tiled(SHARE * memory_available())
+    check_memory(found, memory_limit(), config.size)
+    return found
 
 
 def locate_image(name: str) -> Path:
@@ -270,15 +276,18 @@ def _one_or_all(items: Sequence[str]) -> str | list[str]:
     return items[0] if len(items) == 1 else list(items)
 
 
-def _styles(config: Any, given: Mapping[str, images.Picture]) -> list[StyleSource]:
-    """Loads every style image; weights become shares, so that only their ratios matter."""
+def _styles(config: Any, given: Mapping[str, images.Picture], size: int) -> list[StyleSource]:
+    """Loads every style image for a picture of a size, px.
+
+    Weights become shares, so that only their ratios matter.
+    """
     names = listed(config.image)
     weights = listed(1.0 if config.weights is None else config.weights, len(names))
     hashes, scales = (listed(value, len(names)) for value in (config.sha256, config.scale))
     keys = style_keys(len(names))
     pictures = [
-        _picture(key, str(name), sha256, given)
-        for key, name, sha256 in zip(keys, names, hashes, strict=True)
+        _picture(key, str(name), sha256, given, math.ceil(size * scale))
+        for key, name, sha256, scale in zip(keys, names, hashes, scales, strict=True)
     ]
     return [
         StyleSource(picture, weight / sum(weights), scale)
@@ -293,18 +302,22 @@ def style_keys(count: int) -> list[str]:
 
 # Those of a run with two styles: the next job of a sweep usually shares most.
 @lru_cache(maxsize=3)
-def _load(path: Path, changed: int) -> images.Picture:
-    return images.load(path)
+def _load(path: Path, changed: int, enough: int | None) -> images.Picture:
+    return images.load(path, enough)
 
 
 def _picture(
-    key: str, name: str, sha256: str | None, given: Mapping[str, images.Picture]
+    key: str,
+    name: str,
+    sha256: str | None,
+    given: Mapping[str, images.Picture],
+    enough: int | None = None,
 ) -> images.Picture:
     if name.startswith(MEMORY) and key in given:
         return given[key]
     try:
         path = locate_image(name)
-        picture = _load(path, _changed(path))
+        picture = _load(path, _changed(path), enough)
     except InputError as error:
         raise InputError(f"{key}: {error}") from error
     if sha256 is not None and picture.sha256 != str(sha256).lower():

@@ -754,3 +754,18 @@ def test_text_of_a_file_without(tmp_path: Path) -> None:
 def test_what_cannot_be_saved(rgb: images.Pixels, alpha: images.Pixels | None) -> None:
     with pytest.raises(ValueError, match=r"must be|finite"):
         images.encode_png(rgb, alpha)
+
+
+def test_a_large_jpeg_is_decoded_no_larger_than_needed(tmp_path) -> None:
+    from PIL import Image
+
+    ramp = np.linspace(0, 255, 800).astype(np.uint8)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.broadcast_to(ramp[None, :, None], (600, 800, 3)).copy()).save(path)
+    whole = images.load(path)
+    assert whole.rgb.shape == images.load(path, 201).rgb.shape == (600, 800, 3)
+    small = images.load(path, 100)
+    assert small.rgb.shape == (150, 200, 3)
+    assert small.sha256 == whole.sha256, "the file is the same"
+    wanted = images.resize(whole.rgb, (75, 100))
+    assert np.abs(images.resize(small.rgb, (75, 100)) - wanted).max() < 2 / 255

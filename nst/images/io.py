@@ -19,19 +19,23 @@ from nst.images.decode import to_srgb
 from nst.images.formats import FORMATS, explained, is_heic
 from nst.images.heic import open_heic
 from nst.images.picture import MOST_PIXELS, Picture, Pixels, check_size, composed
+from nst.images.resampling import fit
 
 MOST_BYTES = 600_000_000  # 100 Mpx of three 16-bit channels, uncompressed
 _ROWS = 256  # that are rounded at a time
 _MOST_PASSES = 20 * MOST_PIXELS  # of a JPEG: its scans times its pixels
 
 
-def load(path: str | Path) -> Picture:
+def load(path: str | Path, enough: int | None = None) -> Picture:
     """Read an image file: jpg, png, webp, tiff, bmp, gif, avif, jp2, heic (the first frame).
 
     EXIF orientation and the colour profile are applied.
 
     Args:
         path: The file; `~` is the home folder.
+        enough: Long side that is wanted later, px. A JPEG at least four times as large is decoded
+            to a half, a quarter or an eighth of its size, not below twice the wanted one: the
+            memory and time of pixels that nobody sees are saved.
 
     Returns:
         The picture, upright, in sRGB.
@@ -41,7 +45,7 @@ def load(path: str | Path) -> Picture:
             smaller than 16 px a side or larger than 100 Mpx.
     """
     path = Path(os.path.expanduser(path))
-    return _from_bytes(read(path, MOST_BYTES), str(path))
+    return _from_bytes(read(path, MOST_BYTES), str(path), enough)
 
 
 def from_memory(image: object) -> Picture:
@@ -125,13 +129,13 @@ def to_pil(rgb: Pixels, alpha: Pixels | None = None) -> Image.Image:
     return Image.fromarray(rounded)
 
 
-def _from_bytes(data: bytes, name: str) -> Picture:
+def _from_bytes(data: bytes, name: str, enough: int | None = None) -> Picture:
     with explained(name, data):
-        pixels = _decoded(data, name)
+        pixels = _decoded(data, name, enough)
     return composed(*pixels, name, hashlib.sha256(data).hexdigest())
 
 
-def _decoded(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+def _decoded(data: bytes, name: str, enough: int | None) -> tuple[Pixels, Pixels | None]:
     if is_heic(data):
         return to_srgb(open_heic(data, name), name)
     try:
@@ -147,6 +151,8 @@ def _decoded(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
         _check_passes(data, image, name)
         if tiff.misread(data, image):
             return tiff.decode(data, name)
+        if enough is not None and image.format in ("JPEG", "MPO"):
+            image.draft(None, fit(image.size, 2 * enough))
         return to_srgb(image, name)
 
 
