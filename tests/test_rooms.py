@@ -22,9 +22,9 @@ ORDER = (
         "metrics",
         "features",
         "forecast",
+        "scales",
         "config",
         "losses",
-        "optimizers",
     ),
     *(
         "optimizers",
