@@ -570,7 +570,12 @@ def test_pictures_keep_to_the_budget() -> None:
 
 def test_many_runs_in_one_table(printed: str) -> None:
     lines = printed.splitlines()
-    assert re.split(r"  +", lines[0].strip())[:4] == ["state", "alpha", "style", "content distance"]
+    assert re.split(r"  +", lines[0].strip())[:4] == [
+        "state",
+        "alpha",
+        "style",
+        "content distance (↓ better)",
+    ]
     assert lines[5].startswith("stopped at step 4")
     assert lines[5].rstrip().endswith("4_alpha=10000_style=night")
 
@@ -605,8 +610,12 @@ def test_two_runs_side_by_side(
     assert main([str(first), str(second)]) == 0
     printed = capsys.readouterr().out
     assert re.search(r"^alpha +1 +2 *$", printed, re.MULTILINE)
-    assert re.search(r"^content distance +0\.250 +0\.750 +\+200 % *$", printed, re.MULTILINE)
-    assert re.search(r"^style distance +0\.500 +0\.125 +-75 % *$", printed, re.MULTILINE)
+    assert re.search(
+        r"^content distance \(↓ better\) +0\.250 +0\.750 +\+200 % *$", printed, re.MULTILINE
+    )
+    assert re.search(
+        r"^style distance \(↓ better\) +0\.500 +0\.125 +-75 % *$", printed, re.MULTILINE
+    )
     assert re.search(r"^steps +4 +4 *$", printed, re.MULTILINE)
     assert "b[red]" in printed  # no markup of the terminal's
     (report,) = tmp_path.glob("outputs/comparisons/*/report.html")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +34,14 @@ def test_every_metric_is_in_the_evaluation_and_in_the_table() -> None:
     assert set(measured) >= FURTHER
     assert set(METRICS) >= FURTHER
     assert {key for key in measured if not key.endswith("by_layer")} <= set(METRICS)
+
+
+def test_the_readme_has_the_table() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    for key in FURTHER:
+        metric = METRICS[key]
+        row = f"| `{key}` | {metric.range} | {metric.direction} | {metric.meaning} |"
+        assert row in readme
 
 
 @pytest.mark.parametrize("size", [(16, 16), (16, 97), (33, 17)], ids=str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
     try:
         parsed = _parser().parse_args(arguments)
-        _compare([Path(os.path.expanduser(folder)) for folder in parsed.folders], parsed.out)
+        _compare(parsed)
     except InputError as error:
         print(f"nst: {error}", file=sys.stderr)
         return WRONG_INPUT
@@ -42,18 +43,40 @@ def _parser() -> Parser:
         help="where to write (default: comparison/ in the sweep; for several folders "
         "outputs/comparisons/<date>_<time>/)",
     )
+    parser.add_argument(
+        "--by",
+        metavar="METRIC",
+        help="rank the runs by it, for example structure or style_distance",
+    )
+    parser.add_argument(
+        "--blind",
+        action="store_true",
+        help="write blind.html instead: a page on which people compare two pictures at a time",
+    )
+    parser.add_argument(
+        "--votes",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="what that page saved: adds a score per run",
+    )
     return parser
 
 
-def _compare(folders: Sequence[Path], out: Path | None) -> None:
+def _compare(parsed: Namespace) -> None:
     # Imported here so that --help need not wait for them.
     from rich.console import Console
 
     from nst.compare.comparison import gather
     from nst.compare.table import show
-    from nst.compare.write import target, write
+    from nst.compare.write import target, write, write_blind
 
-    chosen, comparison = target(folders, out), gather(folders)
+    folders, votes = _expanded(parsed.folders), _expanded(parsed.votes)
+    chosen, comparison = target(folders, parsed.out), gather(folders, parsed.by, votes)
+    if parsed.blind:
+        _say(printable(f"Blind comparison: {write_blind(comparison, chosen)}"))
+        return
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
@@ -61,6 +84,10 @@ def _compare(folders: Sequence[Path], out: Path | None) -> None:
         show(comparison, console)
     _say(captured.get())
     _say(printable(f"Report: {write(comparison, chosen)}"))
+
+
+def _expanded(paths: Sequence[Path]) -> list[Path]:
+    return [Path(os.path.expanduser(path)) for path in paths]
 
 
 def _say(text: str) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nst.compare.blind.preferences import Strength
+from nst.compare.blind.votes import read_votes, scores
 from nst.compare.folders import find, names
 from nst.compare.load import RunRecord, read
-from nst.compare.settings import differing, label, ordered, with_settings
-from nst.compare.statistics import Effect, effects
+from nst.compare.settings import IMAGES, differing, label, ordered, with_settings
+from nst.compare.statistics import Effect, effects, measured
 from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
-from nst.errors import InputError, printable
+from nst.errors import InputError, did_you_mean, printable
+from nst.metrics.table import EVERY
 from nst.sweeps.space import STUDY
 
 if TYPE_CHECKING:
@@ -34,17 +38,35 @@ class Comparison:
         keys: Settings that differ, in the order of the configuration, ``seed`` last.
         gallery: All pictures.
         found: What the search found whose trials the runs are; None for other runs.
+        by: The metric that ranks the runs, or None for the order of the folders.
+        votes: By question and run folder, the scores of a blind comparison.
     """
 
     runs: Sequence[RunRecord]
     keys: Sequence[str]
     gallery: Gallery
     found: Findings | None = None
+    by: str | None = None
+    votes: Mapping[str, Mapping[Path, Strength]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """Heading of the comparison."""
         return "One run" if len(self.runs) == 1 else f"Comparison of {len(self.runs)} runs"
+
+    @cached_property
+    def ranked(self) -> list[RunRecord]:
+        """The runs from best to worst by :attr:`by`, each task by itself; without it, as given."""
+        if self.by is None:
+            return list(self.runs)
+        name, tasks = self.by, list(dict.fromkeys(map(task, self.runs)))
+
+        def place(run: RunRecord) -> tuple[int, float]:
+            known = name in run.metrics
+            bad = EVERY[name].badness(run.metrics[name]) if known else math.inf
+            return tasks.index(task(run)), bad
+
+        return sorted(self.runs, key=place)
 
     @property
     def values(self) -> dict[str, list[Value]]:
@@ -70,20 +92,53 @@ class Comparison:
         return self.runs.index(run) + 1
 
 
-def gather(folders: Sequence[Path]) -> Comparison:
+def task(run: RunRecord) -> tuple[Value, ...]:
+    """Content and style of a run: only runs of the same task compare."""
+    return tuple(run.settings.get(role) for role in IMAGES)
+
+
+def gather(
+    folders: Sequence[Path], by: str | None = None, votes: Sequence[Path] = ()
+) -> Comparison:
     """Reads the runs in folders.
 
     Args:
         folders: Of runs, or of sweeps.
+        by: A metric to rank them by.
+        votes: Files that the page of a blind comparison saved.
 
     Raises:
-        InputError: A folder does not exist, is a file, or holds no run.
+        InputError: A folder does not exist, is a file, or holds no run; no run has the metric; or
+            a file holds no votes.
     """
+    answers = [vote for path in votes for vote in read_votes(path)]
     found = find(folders)
     runs = [read(folder, name) for folder, name in zip(found, names(found), strict=True)]
     gallery = load_gallery(runs)
     runs = with_settings([_without_picture(run, gallery.notes.get(run.folder)) for run in runs])
-    return Comparison(runs, differing(runs), gallery, _found(found))
+    voted, unknown = scores(runs, answers)
+    if unknown:
+        log.warning("%d of %d votes are about pictures of other runs", unknown, len(answers))
+    runs = [_with_votes(run, voted) for run in runs]
+    _check_metric(by, runs)
+    return Comparison(runs, differing(runs), gallery, _found(found), by, voted)
+
+
+def _with_votes(run: RunRecord, voted: Mapping[str, Mapping[Path, Strength]]) -> RunRecord:
+    own = {
+        f"votes_{question}": fitted[run.folder].score
+        for question, fitted in voted.items()
+        if run.folder in fitted
+    }
+    return replace(run, metrics={**run.metrics, **own})
+
+
+def _check_metric(by: str | None, runs: Sequence[RunRecord]) -> None:
+    names = measured(runs)
+    if by is not None and by not in names:
+        raise InputError(
+            f"--by={by}: no run has that metric.{did_you_mean(by, names)} Valid: {', '.join(names)}"
+        )
 
 
 def _found(folders: Sequence[Path]) -> Findings | None:

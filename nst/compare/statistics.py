@@ -10,13 +10,8 @@ from statistics import fmean, stdev, variance
 from nst.compare.load import RunRecord
 from nst.compare.settings import ordered, short, shown
 from nst.config.settings import Value
+from nst.metrics.table import EVERY
 
-METRICS = {
-    "content_distance": "content distance",
-    "style_distance": "style distance",
-    "seconds": "seconds",
-    "evaluations": "evaluations",
-}
 LARGE = 1e9  # from here on with an exponent
 Combination = tuple[Value, ...]  # of the differing keys' values, the seed left out
 Groups = dict[Combination, list[RunRecord]]
@@ -70,6 +65,12 @@ def number(value: float) -> str:
     return f"{value:.{max(0, min(6, 2 - math.floor(math.log10(abs(value)))))}f}"
 
 
+def measured(runs: Iterable[RunRecord]) -> list[str]:
+    """Lists the metrics of the table that any run has: older recordings lack some."""
+    found = {name for run in runs for name in run.metrics}
+    return [name for name in EVERY if name in found]
+
+
 def spread(values: Iterable[float]) -> Spread:
     """Summarises a sample of at least one value."""
     sample = list(values)
@@ -110,7 +111,7 @@ def _effect(index: int, key: str, groups: Groups) -> Effect:
     shared = set.intersection(*partners) if partners else set()
     kept = [_with_value(groups, index, value, shared) for value in values]
     runs = [run for chosen in kept for group in chosen.values() for run in group]
-    metrics = [metric for metric in METRICS if all(metric in run.metrics for run in runs)]
+    metrics = [metric for metric in EVERY if all(metric in run.metrics for run in runs)]
     points = {
         metric: [[_mean(group, metric) for group in chosen.values()] for chosen in kept]
         for metric in metrics
@@ -171,7 +172,7 @@ def _verdict(
     low, high = means.index(min(means)), means.index(max(means))
     difference, (deviation, freedom) = means[high] - means[low], noise
     words = (
-        f"{METRICS[metric]}: from {number(means[low])} at {short(key)}={shown(values[low])} "
+        f"{EVERY[metric].label}: from {number(means[low])} at {short(key)}={shown(values[low])} "
         f"to {number(means[high])} at {shown(values[high])}"
     )
     if freedom < 2:

@@ -14,7 +14,10 @@ from nst.compare.captions import state
 from nst.compare.comparison import Comparison
 from nst.compare.load import RunRecord
 from nst.compare.settings import short, shown
-from nst.compare.statistics import METRICS, number
+from nst.compare.statistics import measured, number
+from nst.metrics.table import EVERY, heading
+
+BRIEF = ("content_distance", "style_distance", "seconds", "evaluations")  # as a terminal is narrow
 
 
 def csv_text(comparison: Comparison) -> str:
@@ -37,11 +40,19 @@ def show(comparison: Comparison, console: Console) -> None:
 
 def overview(comparison: Comparison) -> Table:
     """Lists the runs with their state, differing settings and metrics."""
-    table = _table(["state", *map(short, comparison.keys), *METRICS.values(), "folder"])
-    for run in comparison.runs:
+    names = brief(comparison)
+    headings = [heading(name) for name in names]
+    table = _table(["state", *map(short, comparison.keys), *headings, "folder"])
+    for run in comparison.ranked:
         settings = [shown(run.settings.get(key)) for key in comparison.keys]
-        _row(table, [state(run), *settings, *(_metric(run, name) for name in METRICS), run.name])
+        _row(table, [state(run), *settings, *(_metric(run, name) for name in names), run.name])
     return table
+
+
+def brief(comparison: Comparison) -> list[str]:
+    """Lists the metrics that the terminal shows: a few, what ranks the runs, and votes."""
+    voted = [f"votes_{question}" for question in comparison.votes]
+    return list(dict.fromkeys([*BRIEF, *([comparison.by] if comparison.by else []), *voted]))
 
 
 def side_by_side(comparison: Comparison) -> Table:
@@ -52,12 +63,12 @@ def side_by_side(comparison: Comparison) -> Table:
         _row(table, [key, *(shown(run.settings.get(key)) for run in comparison.runs)])
     _row(table, [""])
     _row(table, ["state", state(first), state(second)])
-    for name in (*METRICS, "steps", "total"):
+    for name in (*measured(comparison.runs), "steps", "total"):
         if name in first.metrics or name in second.metrics:
             values = [_metric(run, name) for run in comparison.runs]
             # Totals of different weights do not compare.
-            change = _change(first, second, name) if name in METRICS else ""
-            _row(table, [METRICS.get(name, name), *values, change])
+            change = _change(first, second, name) if name in EVERY else ""
+            _row(table, [heading(name), *values, change])
     return table
 
 
@@ -79,8 +90,8 @@ def _metric(run: RunRecord, name: str) -> str:
 
 def _table(headings: Sequence[str]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        table.add_column(Text(heading), overflow="fold")
+    for text in headings:
+        table.add_column(Text(text), overflow="fold")
     return table
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from nst.compare.blind import page as blind_page
 from nst.compare.comparison import Comparison, gather
 from nst.compare.figures import pareto, sheet
 from nst.compare.folders import is_run
@@ -23,6 +24,7 @@ from nst.files.atomic import write_atomic
 
 FOLDER = "comparison"
 REPORT, TABLE, FRONT, SHEET = "report.html", "runs.csv", "front.png", "sheet.png"
+BLIND = "blind.html"
 
 
 def compare(folders: Sequence[str | Path], out: str | Path | None = None) -> Path:
@@ -90,6 +92,26 @@ def write(comparison: Comparison, out: Path) -> Path:
             f"cannot write into {out}: {error.strerror}; --out=DIR takes another folder"
         ) from error
     return out / REPORT
+
+
+def write_blind(comparison: Comparison, out: Path) -> Path:
+    """Writes the page of a blind comparison.
+
+    Returns:
+        Its path.
+
+    Raises:
+        InputError: No two runs compare, or it cannot be written.
+    """
+    page = blind_page.build(comparison)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomic(out / BLIND, page.encode())
+    except OSError as error:
+        raise InputError(
+            f"cannot write into {out}: {error.strerror}; --out=DIR takes another folder"
+        ) from error
+    return out / BLIND
 
 
 def sheet_name(page: int) -> str:

@@ -122,3 +122,24 @@ METRICS: dict[str, Metric] = {
     **_on("vgg16"),
     **_on("vgg19"),
 }
+
+# Of a blind comparison, which comes after the run: in no metrics.json.
+VOTES: dict[str, Metric] = {
+    f"votes_{question}": Metric(
+        f"votes: {label}",
+        "higher",
+        "any number",
+        f'people\'s answers to "{words}"; 0: average, 1.1: beats an average run in 3 of 4',
+    )
+    for question, label, words in (
+        ("style", "style", "which has more of the style?"),
+        ("content", "content", "which keeps more of the content?"),
+        ("hang", "to hang", "which would you hang on a wall?"),
+    )
+}
+EVERY = METRICS | VOTES
+
+
+def heading(name: str) -> str:
+    """Names any number of ``metrics.json``, those without a direction by their key."""
+    return EVERY[name].heading if name in EVERY else name

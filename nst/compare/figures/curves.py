@@ -17,8 +17,9 @@ from matplotlib.ticker import LogLocator
 from nst.compare.figures.look import PALETTE, colour, render
 from nst.compare.load import RunRecord
 from nst.compare.settings import label, ordered, short, shown
-from nst.compare.statistics import METRICS, Effect
+from nst.compare.statistics import Effect
 from nst.config.settings import Value
+from nst.metrics.table import EVERY
 
 DASHES = ("-", "--", ":", "-.")
 FOREGROUND = "#123456"  # placeholder for the text colour of the page
@@ -82,7 +83,7 @@ def main_effects(effects: Sequence[Effect]) -> str:
     """Draws, per key and metric, every combination (grey) and the mean over them (blue)."""
     if not effects:
         return ""
-    metrics = [metric for metric in list(METRICS)[:3] if all(metric in e.points for e in effects)]
+    metrics = [metric for metric in list(EVERY)[:3] if all(metric in e.points for e in effects)]
     figure, grid = panels(len(effects), len(metrics))
     for row, effect in zip(grid, effects, strict=True):
         for axes, metric in zip(row, metrics, strict=True):
@@ -99,7 +100,7 @@ def main_effects(effects: Sequence[Effect]) -> str:
             axes.margins(x=0.15)
             axes.grid(alpha=0.25)
             axes.set_xlabel(short(effect.key))
-            axes.set_title(METRICS[metric], size=11)
+            axes.set_title(EVERY[metric].heading, size=11)
     return svg(figure)
 
 

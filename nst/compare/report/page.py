@@ -11,12 +11,14 @@ from nst.compare.comparison import Comparison
 from nst.compare.layout import Page
 from nst.compare.report.markup import escape, image
 from nst.compare.report.numbers import (
+    agreement_table,
     differences,
     effect_tables,
     loss_curves,
     runs_table,
     search_figures,
     settings_table,
+    votes_table,
 )
 from nst.compare.report.pictures import contents, run_sections, sheet_pages, source_images
 from nst.compare.settings import short, shown
@@ -39,8 +41,10 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
         "front": ("Content distance against style distance", _front(front)),
         "search": ("Search", search_figures(comparison)),
         "table": ("All runs", runs_table(comparison)),
+        "votes": ("Votes of a blind comparison", votes_table(comparison)),
         "settings": ("Combinations, averaged over seeds", settings_table(comparison)),
         "effects": ("Effect of each setting", effect_tables(comparison.effects)),
+        "agreement": ("Agreement of the metrics", agreement_table(comparison)),
         "curves": ("Loss curves", loss_curves(comparison)),
         "differences": ("Differences between configurations", differences(comparison)),
         "runs": ("Runs, before and after", run_sections(comparison, out)),

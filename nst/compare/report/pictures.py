@@ -12,9 +12,10 @@ from nst.compare.comparison import Comparison
 from nst.compare.layout import Cell, Page
 from nst.compare.load import RunRecord
 from nst.compare.report.markup import escape, image, link
-from nst.compare.statistics import METRICS, number
+from nst.compare.statistics import measured, number
 from nst.compare.thumbnails import Thumbnail, jpeg
 from nst.config.names import stem
+from nst.metrics.table import EVERY
 
 
 def contents(comparison: Comparison) -> list[Thumbnail]:
@@ -123,7 +124,7 @@ def _before_after(run: RunRecord, comparison: Comparison, content: int | None) -
 
 
 def _facts(run: RunRecord, comparison: Comparison, out: Path) -> str:
-    facts = {name: number(run.metrics[key]) for key, name in METRICS.items() if key in run.metrics}
+    facts = {EVERY[key].heading: number(run.metrics[key]) for key in measured([run])}
     thumbnail = comparison.gallery.results.get(run.folder)
     folder = Path(os.path.relpath(run.folder, out)).as_posix()
     if thumbnail and run.picture:

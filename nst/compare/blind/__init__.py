@@ -1,0 +1,1 @@
+"""The blind comparison: a page on which people judge pictures, and what their votes amount to."""
