@@ -96,6 +96,34 @@ class FeatureTermConf(TermConf):
 
 
 @dataclass
+class CentralMomentsConf(FeatureTermConf):
+    """A term that compares moments up to an order."""
+
+    orders: int = MISSING
+
+
+@dataclass
+class ShiftedConf(FeatureTermConf):
+    """A term that compares positions at some distances."""
+
+    shifts: List[int] = MISSING
+
+
+@dataclass
+class HistogramConf(FeatureTermConf):
+    """A term that compares a sample of the positions."""
+
+    samples: int = MISSING
+
+
+@dataclass
+class SlicedWassersteinConf(HistogramConf):
+    """A term that compares a sample of the positions on random lines."""
+
+    directions: int = MISSING
+
+
+@dataclass
 class OptimizerConf:
     """Base schema of the optimizers."""
 
@@ -239,6 +267,10 @@ def register() -> None:
     nodes = (
         TermConf,
         FeatureTermConf,
+        CentralMomentsConf,
+        ShiftedConf,
+        HistogramConf,
+        SlicedWassersteinConf,
         FirstOrderConf,
         LBFGSConf,
         EveryConf,

@@ -14,23 +14,34 @@ from nst.losses.functional import (
     total_variation,
     weighted,
 )
+from nst.losses.moments import CentralMoments, Covariance, MeanStd, Wasserstein
+from nst.losses.products import CrossLayer, Shifted
+from nst.losses.sliced import Histogram, SlicedWasserstein
 from nst.losses.terms import Content, Gram, StatisticTerm, TotalVariation
 from nst.losses.weighting import Weights, weigh
 
 __all__ = [
     "AdditiveTerm",
+    "CentralMoments",
     "Content",
+    "Covariance",
+    "CrossLayer",
     "Evaluation",
     "FeatureTerm",
     "Gram",
+    "Histogram",
+    "MeanStd",
     "References",
     "RegionSums",
+    "Shifted",
+    "SlicedWasserstein",
     "StatisticTerm",
     "Style",
     "Sums",
     "Term",
     "TotalVariation",
     "View",
+    "Wasserstein",
     "Weights",
     "blend",
     "content_distance",

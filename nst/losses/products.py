@@ -1,0 +1,117 @@
+"""Style terms that compare products of features across layers or across positions. Additive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from nst.losses.base import View
+from nst.losses.functional import RegionSums, Sums, gram_distance, positions, weighted
+from nst.losses.terms import StatisticTerm
+
+
+@dataclass(frozen=True)
+class Shifted(StatisticTerm):
+    """Compares products of features at two positions (Berger and Memisevic 2017, eq. 4).
+
+    The Gram matrix says which features occur together at one place. ``mean(F(x) F(x + δ)ᵀ)`` says
+    which ones occur at a distance δ of each other, across and down: stripes, bricks, symmetries.
+
+    Attributes:
+        shifts: The distances, positions of the layer's feature map, >= 1.
+    """
+
+    shifts: Sequence[int] = (2,)
+
+    def __post_init__(self) -> None:
+        """Checks the options."""
+        super().__post_init__()
+        if not self.shifts or min(self.shifts) < 1:
+            raise ValueError(f"shifts must be 1 or more, received {list(self.shifts)}")
+
+    @property
+    def window(self) -> int:  # type: ignore[override]
+        """The positions that one product spans."""
+        return 1 + max(self.shifts)
+
+    def statistics(
+        self, features: tf.Tensor, weights: tf.Tensor | None
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Sums the products for each shift, across and down, each with its number of pairs."""
+        found = []
+        for shift in self.shifts:
+            for axis in (1, 2):
+                near, far = _pair(features, shift, axis)
+                near_weights = None if weights is None else _pair(weights, shift, axis)[0]
+                rows = [tf.reshape(x, [-1, features.shape[-1]]) for x in (near, far)]
+                rows[0] = tf.reshape(weighted(near, near_weights), tf.shape(rows[0]))
+                products = tf.matmul(rows[0], rows[1], transpose_a=True)
+                found.append((products, positions(near, near_weights)))
+        return found
+
+    def distance(self, means: Any, target: Any) -> tf.Tensor:
+        """Returns the mean squared difference of the products, over all shifts."""
+        # Sums and counts of pairs were both divided by the number of positions: their ratio stays.
+        pairs = [[tf.math.divide_no_nan(*pair) for pair in side] for side in (means, target)]
+        distances = [gram_distance(a, b) for a, b in zip(*pairs, strict=True)]
+        return tf.add_n(distances) / len(distances)
+
+
+@dataclass(frozen=True)
+class CrossLayer(StatisticTerm):
+    """Compares products of the features of neighbouring layers (Yeh et al. 2020, section 3).
+
+    ``mean(F_l F_{l+1}ᵀ)`` over positions of the coarser layer, the finer averaged down to it, which
+    equals the product with the coarser one enlarged to the finer. Departure: the chain begins with
+    the first layer's product with itself, so that each layer has its part.
+    """
+
+    def sums(self, view: View, target: Any) -> dict[str, RegionSums]:
+        """Returns the sums of products of each layer with the one before it, by region."""
+        found = {}
+        for fine, coarse in zip((self.layers[0], *self.layers), self.layers, strict=False):
+            upper = view.features[coarse]
+            lower = _averaged(view.features[fine], _block(coarse) - _block(fine))
+            found[coarse] = RegionSums(
+                [
+                    Sums(_products(lower, upper, weights), positions(upper, weights))
+                    for weights in view.region_weights(coarse)
+                ],
+                positions(upper),
+            )
+        return found
+
+    def distance(self, means: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """Returns the mean squared difference of the products."""
+        return gram_distance(means, target)
+
+
+def _pair(x: tf.Tensor, shift: int, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns a map without its end and without its beginning, along an axis."""
+    if axis == 1:
+        return x[:, :-shift], x[:, shift:]
+    return x[:, :, :-shift], x[:, :, shift:]
+
+
+def _products(a: tf.Tensor, b: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    rows = tf.reshape(weighted(a, weights), [-1, a.shape[-1]])
+    return tf.matmul(rows, tf.reshape(b, [-1, b.shape[-1]]), transpose_a=True)
+
+
+def _averaged(features: tf.Tensor, halvings: int) -> tf.Tensor:
+    if halvings < 0:
+        raise ValueError("layers: name them from fine to coarse")
+    for _ in range(halvings):  # as the network's poolings do, odd sizes included
+        features = tf.nn.avg_pool2d(features, 2, 2, "SAME")
+    return features
+
+
+def _block(layer: str) -> int:
+    found = re.match(r"block(\d+)_conv", layer)
+    if found is None:
+        raise ValueError(f"layers: {layer} is no convolution")
+    return int(found[1])

@@ -1,0 +1,173 @@
+"""What every style term promises, whichever statistic it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nst.features.encoder import Encoder
+from nst.losses import (
+    CentralMoments,
+    Covariance,
+    CrossLayer,
+    Gram,
+    Histogram,
+    MeanStd,
+    References,
+    Shifted,
+    SlicedWasserstein,
+    Style,
+    Term,
+    View,
+    Wasserstein,
+    weigh,
+)
+from nst.losses.moments import Moments, central_moments, trace_of_root
+from nst.losses.sliced import at_ranks
+from nst.objective import Objective, compiled_step
+
+LAYERS = ("block1_conv1", "block2_conv1")
+TERMS: dict[str, Term] = {
+    "gram": Gram(LAYERS),
+    "mean_std": MeanStd(LAYERS),
+    "covariance": Covariance(LAYERS),
+    "wasserstein": Wasserstein(LAYERS),
+    "cmd": CentralMoments(LAYERS),
+    "shifted": Shifted(LAYERS, shifts=[1, 2]),
+    "cross_layer": CrossLayer(LAYERS),
+    "sliced": SlicedWasserstein(LAYERS, directions=4),
+    "histogram": Histogram(LAYERS),
+}
+ORDERED = {"shifted", "cross_layer"}  # see where features are, relative to each other
+SEED = tf.constant([1, 2], tf.int64)
+
+
+def view(height: int, width: int, seed: int, dtype: str = "float64", gain: float = 1.0) -> View:
+    random = np.random.default_rng(seed)
+    shapes = {LAYERS[0]: (height, width, 3), LAYERS[1]: (-(-height // 2), -(-width // 2), 4)}
+    features = {k: gain * np.abs(random.normal(size=(1, *s))) for k, s in shapes.items()}
+    return View(
+        tf.zeros([1, height, width, 3]), {k: tf.constant(f, dtype) for k, f in features.items()}
+    )
+
+
+def distance(
+    term: Term, seen: View, *styles: View, weights: tuple[float, ...] = (1.0,)
+) -> tf.Tensor:
+    weighted = [
+        Style(s, tf.constant(w, s.features[LAYERS[0]].dtype))
+        for s, w in zip(styles, weights, strict=True)
+    ]
+    target = term.refresh(term.target(References(seen, weighted)), seen, SEED)
+    return tf.add_n([tf.cast(d, tf.float64) for d in term.distances(seen, target).values()])
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_it_is_zero_at_the_style_and_above_elsewhere(name: str) -> None:
+    style = view(9, 7, 1)
+    assert abs(float(distance(TERMS[name], style, style))) < 1e-6
+    assert float(distance(TERMS[name], view(9, 7, 2, gain=2.0), style)) > 1e-3
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_its_gradient_is_that_of_finite_differences(name: str) -> None:
+    term, seen, style = TERMS[name], view(6, 5, 1), view(7, 6, 2)
+    target = term.refresh(
+        term.target(References(seen, [Style(style, tf.constant(1.0, tf.float64))])), seen, SEED
+    )
+
+    def loss(features: dict[str, tf.Tensor]) -> tf.Tensor:
+        found = term.distances(seen._replace(features=features), target).values()
+        return tf.add_n([tf.cast(d, tf.float64) for d in found])
+
+    variables = dict(seen.features)
+    with tf.GradientTape() as tape:
+        tape.watch(variables)
+        value = loss(variables)
+    gradient = tape.gradient(value, variables)
+    for layer, x in variables.items():
+        step = np.random.default_rng(3).normal(size=x.shape) * 1e-6
+        ends = [float(loss({**variables, layer: x + sign * step})) for sign in (1, -1)]
+        expected = float(tf.reduce_sum(gradient[layer] * step))
+        assert (ends[0] - ends[1]) / 2 == pytest.approx(expected, rel=2e-3, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_whether_it_sees_the_order_of_positions(name: str) -> None:
+    seen, style = view(8, 8, 1), view(8, 8, 2)
+    order = np.random.default_rng(0).permutation(64)
+    features = {
+        LAYERS[0]: tf.reshape(
+            tf.gather(tf.reshape(seen.features[LAYERS[0]], [64, 3]), order), [1, 8, 8, 3]
+        ),
+        LAYERS[1]: seen.features[LAYERS[1]],
+    }
+    values = [
+        float(distance(TERMS[name], v, style)) for v in (seen, seen._replace(features=features))
+    ]
+    assert (values[0] == pytest.approx(values[1], rel=1e-9)) == (name not in ORDERED)
+
+
+@pytest.mark.parametrize("name", set(TERMS) - {"sliced", "histogram"})
+def test_a_mix_of_a_style_with_itself_is_the_style(name: str) -> None:
+    seen, style = view(8, 6, 1), view(9, 5, 2)
+    alone = float(distance(TERMS[name], seen, style))
+    assert float(distance(TERMS[name], seen, style, style, weights=(0.2, 0.8))) == pytest.approx(
+        alone
+    )
+
+
+@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (16, 5)])
+def test_small_images_and_flat_styles_give_finite_values_and_gradients(
+    name: str, shape: tuple[int, int]
+) -> None:
+    seen, flat = view(*shape, 1, "float32"), view(6, 6, 2, "float32", gain=0.0)
+    with tf.GradientTape() as tape:
+        tape.watch(seen.features)
+        value = distance(TERMS[name], seen, flat)
+    gradients = [g for g in tape.gradient(value, seen.features).values() if g is not None]
+    assert all(np.isfinite(g).all() for g in [value, *gradients])
+
+
+def test_all_compile_into_one_step_for_any_size(
+    bundled: Encoder, picture: Callable[..., tf.Tensor]
+) -> None:
+    norms = bundled.norms([picture(32, 32, seed=1)], LAYERS)
+    weights = {name: weigh(term, 1.0) for name, term in TERMS.items()}
+    for height, width in ((16, 24), (21, 17)):
+        content, style = picture(height, width, seed=1), picture(18, 20, seed=2)
+        objective = Objective(bundled, TERMS, weights, norms, content, [(style, 1.0)])
+        evaluation = objective.refreshed(content, (0, 1))(content)
+        assert np.isfinite(evaluation.gradient).all()
+    assert compiled_step(bundled, tuple(TERMS.items())).traces == 1
+
+
+def test_sliced_draws_other_lines_for_each_step() -> None:
+    term, seen, style = TERMS["sliced"], view(8, 8, 1), view(8, 8, 2)
+    target = term.target(References(seen, [Style(style, tf.constant(1.0, tf.float64))]))
+    drawn = [term.refresh(target, seen, tf.constant([1, n], tf.int64)) for n in (1, 2, 1)]
+    lines = [d[LAYERS[0]].directions.numpy() for d in drawn]
+    assert (lines[0] == lines[2]).all()
+    assert not np.allclose(lines[0], lines[1])
+
+
+def test_by_hand() -> None:
+    """Two Gaussians on the axes, (0, diag 1, 4) and (3, diag 4, 4): (9 + 9 + 1 + 0) / 2."""
+    moments = [
+        Moments(
+            tf.constant([m, m], tf.float64),
+            tf.constant([[a + m * m, m * m], [m * m, 4 + m * m]], tf.float64),
+        )
+        for m, a in ((0.0, 1.0), (3.0, 4.0))
+    ]
+    assert float(Wasserstein(LAYERS).distance(*moments)) == pytest.approx(9.5, rel=2e-3)
+    assert float(Covariance(LAYERS).distance(*moments)) == pytest.approx(9 / 4)
+    assert float(trace_of_root(tf.constant([[2.0, 1.0], [1.0, 2.0]]))) == pytest.approx(1 + 3**0.5)
+    powers = [tf.constant([0.0, 1.0]), tf.constant([0.5, 2.0])]  # means of x and x²
+    assert [c.numpy().tolist() for c in central_moments(powers)] == [[0.0, 1.0], [0.5, 1.0]]
+    ranks = at_ranks(tf.constant([[4.0], [0.0], [2.0]]), 6).numpy().ravel()
+    np.testing.assert_allclose(ranks, [0, 0.5, 1.5, 2.5, 3.5, 4], atol=1e-6)
