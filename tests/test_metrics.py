@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from conftest import paint
 
+from nst.config.composition import compose
+from nst.config.settings import influential
+from nst.errors import InputError
 from nst.evaluation import evaluate
+from nst.features.weights import locate
 from nst.metrics.artefacts import border, clipping, grain
 from nst.metrics.color import color_distance, oklab
 from nst.metrics.distributions import bases, blended, quantiles, squared_distance
@@ -17,12 +21,15 @@ from nst.metrics.filters import BINOMIAL, blur
 from nst.metrics.patches import patch_distance
 from nst.metrics.structure import edge_score, structure
 from nst.metrics.table import METRICS, Metric
+from nst.sources import gather
 
 CONTENT, STYLE = paint(48, 64, 1), paint(40, 56, 2)
 FURTHER = {
     *("patch_distance", "color_distance_style", "color_distance_content"),
     *("structure", "edges", "grain", "border", "clipping"),
 }
+
+JUDGED = ["evaluation.network=vgg16", "evaluation.weights=a.h5"]
 
 
 def flat(*colour: float) -> np.ndarray:
@@ -34,6 +41,26 @@ def test_every_metric_is_in_the_evaluation_and_in_the_table() -> None:
     assert set(measured) >= FURTHER
     assert set(METRICS) >= FURTHER
     assert {key for key in measured if not key.endswith("by_layer")} <= set(METRICS)
+
+
+def test_a_second_judge_measures_both_distances_under_its_own_name() -> None:
+    bundled = locate("bundled", None, None, None, 0)
+    measured = evaluate(CONTENT, CONTENT, [(STYLE, 1.0)], bundled)
+    assert measured["style_distance_bundled"] == measured["style_distance"]
+    assert "content_distance_bundled_by_layer" in measured
+
+
+def test_a_judge_without_weights_is_one_error_before_the_work(tmp_path: Path) -> None:
+    config = compose(
+        ["network=bundled", "evaluation.network=vgg16", f"evaluation.weights={tmp_path / 'no.h5'}"]
+    )
+    with pytest.raises(InputError, match=r"evaluation\.network=vgg16 needs .*evaluation\.weights"):
+        gather(config)
+
+
+def test_the_judge_is_no_part_of_what_makes_a_picture() -> None:
+    plain, judged = (compose(["network=bundled", *more]) for more in ([], JUDGED))
+    assert influential(plain) == influential(judged)
 
 
 def test_the_readme_has_the_table() -> None:
