@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst import images
 from nst.config.names import listed, stem
+from nst.config.overrides import PICTURES, is_several
 from nst.config.validation import LONG_SIDE
 from nst.errors import InputError, did_you_mean
 from nst.features import weights
@@ -30,6 +31,19 @@ from nst.scales import plan
 ASSET = "asset:"  # bundled with the package, the same on every machine
 MEMORY = "memory:"  # passed to nst.stylize() by a program; only the hash is recorded
 WEB = ("https://", "http://")
+
+
+class PictureError(InputError):
+    """A picture cannot be used.
+
+    Attributes:
+        key: The setting that names it.
+    """
+
+    def __init__(self, key: str, reason: object) -> None:
+        """Names the key in the message."""
+        super().__init__(f"{key}: {reason}")
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -319,10 +333,17 @@ def _picture(
         path = locate_image(name)
         picture = _load(path, _changed(path), enough)
     except InputError as error:
-        raise InputError(f"{key}: {error}") from error
+        raise PictureError(key, _meant_as_several(key, name) or error) from error
     if sha256 is not None and picture.sha256 != str(sha256).lower():
         raise InputError(f"{key}: {name} has the sha256 {picture.sha256}, expected {sha256}")
     return picture
+
+
+def _meant_as_several(key: str, name: str) -> str | None:
+    if key not in PICTURES or name.startswith((*WEB, ASSET, MEMORY)) or not is_several(name):
+        return None
+    kind = "a folder" if os.path.isdir(os.path.expanduser(name)) else "a pattern"
+    return f"{name} is {kind}: add -m for a job per picture, nst -m {key}='{name}'"
 
 
 def _changed(path: Path) -> int:

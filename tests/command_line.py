@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +63,18 @@ def contents(folder: Path) -> dict[str, bytes]:
 def changes(folder: Path) -> dict[str, int]:
     """When each file below a folder was last written, ns."""
     return {name: (folder / name).stat().st_mtime_ns for name in contents(folder)}
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Puts back what a command line changes in its process: log handlers, a signal, arguments."""
+    root = logging.getLogger()
+    handlers, level, arguments = root.handlers[:], root.level, sys.argv[:]
+    sigterm, environment = signal.getsignal(signal.SIGTERM), os.environ.copy()
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level, sys.argv[:] = handlers, level, arguments
+        signal.signal(signal.SIGTERM, sigterm)
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+        os.environ.update(environment)

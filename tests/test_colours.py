@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from nst.colours import Colours
 from nst.config import check, compose
 from nst.config.settings import hparams
 from nst.errors import InputError
+from nst.features.weights import ASSETS
 from nst.images import recolour
 from nst.images.recolour import METHODS, SPACES, linear_map, match, moments, to_oklab
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
-from nst.sources import Inputs, StyleSource, gather, resolved
+from nst.sources import StyleSource, gather, resolved
 from nst.transfer import Result, transfer
 
 MODES = ("none", "luminance", "match", "match_after")
@@ -104,6 +106,23 @@ def test_matched_colours_have_the_target_s_moments(method: str, space: str) -> N
         moments(into[space](out)), moments(into[space](tinted((20, 16), COLD, 2))), strict=True
     ):
         np.testing.assert_allclose(found, wanted, atol=2e-4)
+
+
+def test_of_all_spaces_oklab_loses_least_to_the_range_of_a_screen() -> None:
+    def shipped(name: str) -> np.ndarray:
+        rgb = images.load(ASSETS / name).rgb
+        return images.resize(rgb, images.fit(rgb.shape[:2], 128))
+
+    def missed(style: np.ndarray, content: np.ndarray, space: str) -> float:
+        found, wanted = (
+            moments(to_oklab(image))[1] for image in (match(style, content, space=space), content)
+        )
+        return float(np.linalg.norm(recolour._root(found) - recolour._root(wanted)))
+
+    styles = [shipped(f"style/{n}.jpg") for n in ("starry", "wave", "cubist", "mosaic")]
+    contents = [shipped(f"content/{name}.jpg") for name in ("harbour", "stilllife")]
+    far = {s: np.mean([missed(a, b, s) for a in styles for b in contents]) for s in SPACES}
+    assert far["oklab"] < far["srgb"] < far["linear"], far
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -289,7 +308,8 @@ def test_each_of_several_styles_is_matched() -> None:
         StyleSource(images.from_array(tinted((20, 20), tint, seed)), 1.0, 1.0)
         for seed, tint in enumerate((WARM, (0.3, 0.5, 0.3)))
     )
-    inputs = Inputs(content, styles, styles[1].picture, gather(compose(FAST)).network)
+    usual = gather(compose(FAST))
+    inputs = replace(usual, content=content, styles=styles, base=styles[1].picture)
     wanted = moments(to_oklab(content.rgb))
     seen = Colours("match", "transport", "oklab").before(inputs)
     for style, before in zip(seen.styles, styles, strict=True):
@@ -305,11 +325,10 @@ def test_what_is_transparent_has_no_colour_that_counts() -> None:
     rgba[:, :16, 3] = 1
     content, opaque = images.from_array(rgba), images.from_array(rgba[:, :16, :3].copy())
     style = tinted((20, 20), WARM, 2)
-    network = gather(compose(FAST)).network
-    seen = []
+    usual, seen = gather(compose(FAST)), []
     for kept in (content, opaque):
         source = StyleSource(images.from_array(style), 1.0, 1.0)
-        inputs = Inputs(kept, (source,), kept, network)
+        inputs = replace(usual, content=kept, styles=(source,), base=kept)
         seen.append(Colours("match", "transport", "oklab").before(inputs).styles[0].picture.rgb)
     np.testing.assert_allclose(*seen, atol=1e-5)
     painted = stylize(rgba, style, overrides=overrides("match_after"))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import io
-import logging
-import os
 import re
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from command_line import restored
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -58,21 +55,6 @@ def command() -> Iterator[Callable[..., int]]:
     """The command line in this process, which it leaves as it was."""
     with restored():
         yield lambda *arguments: run(arguments)
-
-
-@contextmanager
-def restored() -> Iterator[None]:
-    """Puts back what a command line changes in its process: log handlers, a signal, arguments."""
-    root = logging.getLogger()
-    handlers, level, arguments = root.handlers[:], root.level, sys.argv[:]
-    sigterm, environment = signal.getsignal(signal.SIGTERM), os.environ.copy()
-    try:
-        yield
-    finally:
-        root.handlers[:], root.level, sys.argv[:] = handlers, level, arguments
-        signal.signal(signal.SIGTERM, sigterm)
-        os.environ.pop("HYDRA_FULL_ERROR", None)
-        os.environ.update(environment)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from os.path import expanduser
@@ -14,9 +15,11 @@ from nst.config import check, without_hydra
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
 from nst.runs.replay import effective
-from nst.sources import Inputs, gather, resolved
+from nst.sources import Inputs, PictureError, gather, resolved
 from nst.sweeps.plan import Sweep
 from nst.sweeps.search import Search
+
+log = logging.getLogger(__name__)
 
 
 def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
@@ -51,12 +54,21 @@ def check_unused(folder: RunFolder) -> None:
 
 
 def check_sweep(sweep: Sweep) -> None:
-    """Checks every job, and that its folder is new or holds the same job."""
+    """Checks every job, and that its folder is new or holds the same job.
+
+    A damaged picture of a folder is the matter of its own job, which fails.
+    """
     _check_folder("hydra.sweep.dir", sweep.folder)
     _check_free(RunFolder(sweep.folder))
     for job in sweep.jobs:
-        config, inputs = _checked(job.config, job.overrides)
         _check_free(job.folder)
+        try:
+            config, inputs = _checked(job.config, job.overrides)
+        except PictureError as error:
+            if error.key not in sweep.listed:
+                raise
+            log.warning("%s; its job will fail, the others run", error)
+            continue
         completed_before(job.folder, config, inputs)
 
 

@@ -12,6 +12,7 @@ EXAMPLES = {
     "content.image=me.jpg style.image=painting.jpg size=768": "your own images",
     "experiment=gatys2015 style=starry": "the settings of a publication",
     "-m alpha=1e2,1e3,1e4 optimizer=adam,lbfgs": "a sweep: every combination, compared",
+    "-m content.image=FOLDER style=starry": "every picture of a folder, or of a '*.jpg' in quotes",
     "resume=outputs/2026-01-31/12-00-00-000000_harbour_starry": "resume a stopped run",
 }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Sequence
+from glob import has_magic
 from itertools import product
-from os.path import exists, expanduser
+from os.path import exists, expanduser, isdir
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString, Transformer
@@ -22,6 +23,7 @@ PATHS = (
 )
 
 LISTS = ("style.image", "style.regions")  # of them, those that take a list of paths
+PICTURES = ("content.image", "style.image")  # in a sweep, a folder or pattern stands for many
 
 
 def parse(overrides: Iterable[str]) -> list[Override]:
@@ -70,6 +72,12 @@ def _item(path: str) -> str:
     """Quotes a path in a list, unless it is quoted or may follow a blank after the comma."""
     path = path if exists(expanduser(path)) else path.strip()
     return path if _parses(path) and not exists(expanduser(path)) else _bare(path)
+
+
+def is_several(path: str) -> bool:
+    """Returns whether a path is a folder or, where there is no such file, a pattern (``*.jpg``)."""
+    path = expanduser(path)
+    return isdir(path) or (has_magic(path) and not exists(path))
 
 
 def drawn(overrides: Iterable[str]) -> list[str]:

@@ -20,6 +20,11 @@ logger = logging.getLogger(__name__)
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")  # as Pillow says
 READ = "jpg, png, webp, tiff, bmp, gif, avif, jp2, heic"  # as people say
 
+_SUFFIXES = (
+    *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif"),
+    *("avif", "avifs", "jp2", "j2k", "jpx", "heic", "heif", "hif"),
+)
+
 # What Pillow's decoders raise on bytes that are not what they claim to be (found by mutation).
 BROKEN = (
     OSError,
@@ -69,6 +74,11 @@ _OTHER = {
     rb"(?i:(\xef\xbb\xbf)?\s*<(!doctype html|html|head))": "a web page",
 }
 _START = 1024  # bytes that tell
+
+
+def named_as_image(name: str) -> bool:
+    """Tell from its ending whether a file is meant to be an image that is read here."""
+    return name.lower().rpartition(".")[2] in _SUFFIXES
 
 
 def is_heic(data: bytes) -> bool:

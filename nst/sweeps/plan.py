@@ -16,6 +16,7 @@ from nst.config.mixing import mixed
 from nst.config.overrides import drawn, multiplied, parse
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
+from nst.sweeps.pictures import expanded
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ class Sweep:
         folder: The parent of the run folders.
         jobs: The jobs, by number.
         overrides: The overrides from which Hydra's sweeper makes exactly these jobs.
+        listed: Keys whose values are the pictures of a folder or pattern.
     """
 
     folder: Path
     jobs: Sequence[Job]
     overrides: Sequence[str]
+    listed: frozenset[str]
 
     def busy(self) -> bool:
         """Returns whether any process, including this one, is running one of the jobs."""
@@ -85,15 +88,15 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
 
     Raises:
         HydraException: A job does not compose.
-        InputError: A job sets its own launcher or sweeper.
+        InputError: A job sets its own launcher or sweeper, or a folder holds no picture.
     """
     params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
-    values = drawn(mixed([*params, *overrides]))
+    values, listed = expanded(drawn(mixed([*params, *overrides])))
     jobs = multiplied(values)
-    naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs)}"
+    naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs, listed)}"
     folder = Path(expanduser(composed.hydra.sweep.dir))
     planned = [job(composed, folder, n, [*each, naming]) for n, each in enumerate(jobs)]
-    return Sweep(folder, planned, [*(forced(o, composed) for o in values), naming])
+    return Sweep(folder, planned, [*(forced(o, composed) for o in values), naming], listed)
 
 
 def _may_depend(key: str, swept: set[str]) -> bool:
@@ -114,13 +117,14 @@ def forced(override: str, composed: DictConfig) -> str:
     return f"++{override}"
 
 
-def _constant_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
+def _constant_keys(jobs: Sequence[Sequence[str]], listed: frozenset[str]) -> list[str]:
+    """Returns the keys that do not tell jobs apart; a picture of a folder always names its job."""
     values: dict[str, set[str]] = {}
     for job in jobs:
         for override in job:
             key, _, value = override.partition("=")
             values.setdefault(key.lstrip("+~"), set()).add(value)
-    return [key for key, distinct in values.items() if len(distinct) == 1]
+    return [key for key, distinct in values.items() if len(distinct) == 1 and key not in listed]
 
 
 def job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:

@@ -71,7 +71,7 @@ def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
         for number, values in enumerate(candidates(space))
     ]
     asked = [*(forced(o, composed) for o in with_params(composed, overrides)), naming]
-    return Search(folder, jobs, asked, composed.search, of_trials(fixed), space)
+    return Search(folder, jobs, asked, frozenset(), composed.search, of_trials(fixed), space)
 
 
 def _candidate(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:
