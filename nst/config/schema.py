@@ -124,6 +124,51 @@ class SlicedWassersteinConf(HistogramConf):
 
 
 @dataclass
+class HypercolumnTermConf(TermConf):
+    """A term that compares the layers at a position together."""
+
+    layers: List[str] = MISSING
+
+
+@dataclass
+class NearestNeighbourConf(HypercolumnTermConf):
+    """Hypercolumns matched with the content image's."""
+
+    cell: int = MISSING
+    positions: int = MISSING
+
+
+@dataclass
+class PatchTermConf(FeatureTermConf):
+    """Patches matched layer by layer."""
+
+    patch: int = MISSING
+    positions: int = MISSING
+
+
+@dataclass
+class TransportConf(HypercolumnTermConf):
+    """Distributions of hypercolumns."""
+
+    positions: int = MISSING
+    style_positions: int = MISSING
+
+
+@dataclass
+class SelfSimilarityConf(HypercolumnTermConf):
+    """Similarities of positions with each other."""
+
+    positions: int = MISSING
+
+
+@dataclass
+class LaplacianConf(TermConf):
+    """Contours of the content image."""
+
+    pool: int = MISSING
+
+
+@dataclass
 class OptimizerConf:
     """Base schema of the optimizers."""
 
@@ -271,6 +316,11 @@ def register() -> None:
         ShiftedConf,
         HistogramConf,
         SlicedWassersteinConf,
+        NearestNeighbourConf,
+        PatchTermConf,
+        TransportConf,
+        SelfSimilarityConf,
+        LaplacianConf,
         FirstOrderConf,
         LBFGSConf,
         EveryConf,

@@ -14,25 +14,35 @@ from nst.losses.functional import (
     total_variation,
     weighted,
 )
+from nst.losses.matching import MRF, FeatureSplitting, NearestNeighbour
 from nst.losses.moments import CentralMoments, Covariance, MeanStd, Wasserstein
+from nst.losses.pixels import Edges, Laplacian, ValueRange
 from nst.losses.products import CrossLayer, Shifted
 from nst.losses.sliced import Histogram, SlicedWasserstein
 from nst.losses.terms import Content, Gram, StatisticTerm, TotalVariation
+from nst.losses.transport import RelaxedTransport, SelfSimilarity
 from nst.losses.weighting import Weights, weigh
 
 __all__ = [
+    "MRF",
     "AdditiveTerm",
     "CentralMoments",
     "Content",
     "Covariance",
     "CrossLayer",
+    "Edges",
     "Evaluation",
+    "FeatureSplitting",
     "FeatureTerm",
     "Gram",
     "Histogram",
+    "Laplacian",
     "MeanStd",
+    "NearestNeighbour",
     "References",
     "RegionSums",
+    "RelaxedTransport",
+    "SelfSimilarity",
     "Shifted",
     "SlicedWasserstein",
     "StatisticTerm",
@@ -40,6 +50,7 @@ __all__ = [
     "Sums",
     "Term",
     "TotalVariation",
+    "ValueRange",
     "View",
     "Wasserstein",
     "Weights",

@@ -1,0 +1,218 @@
+"""STROTSS (Kolkin et al. 2019): distributions of positions, and their similarity to each other.
+
+"Style Transfer by Relaxed Optimal Transport and Self-Similarity". Departure: absolute differences
+are rounded off near 0. Their kink would stop a line search at the content image, where all
+self-similarities agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from nst.features.encoder import Features
+from nst.losses.base import FeatureTerm, References, View
+from nst.losses.rows import (
+    APART,
+    Grid,
+    cosines,
+    drawn_offset,
+    grid,
+    hypercolumns,
+    interpolated,
+    map_shape,
+    shares,
+    tags,
+)
+
+ROUNDING = 0.01  # of differences of moments
+YUV = (  # decorrelates the colours of photographs; rows are Y, U and V
+    (0.577350, 0.577350, 0.577350),
+    (-0.577350, 0.788675, -0.211325),
+    (-0.577350, -0.211325, 0.788675),
+)
+
+
+def rounded(x: tf.Tensor, radius: float) -> tf.Tensor:
+    """Returns about ``|x|``: smooth within ``radius`` of 0, where it is 0 (Charbonnier 1994)."""
+    return tf.sqrt(tf.square(x) + radius**2) - radius
+
+
+def relaxed_transport(costs: tf.Tensor, apart: tf.Tensor | float = 0.0) -> tf.Tensor:
+    """Returns the relaxed earth mover's distance (Kolkin et al. 2019, eq. 4-6).
+
+    ``max(mean_i min_j C_ij, mean_j min_i C_ij)``: each of the two constraints of optimal transport
+    by itself, the larger of the two lower bounds.
+
+    Args:
+        costs: ``C``, ``[n, m]``.
+        apart: Added for the choice of the minimum only, ``[n, m]``.
+    """
+    chosen = tf.stop_gradient(costs) + apart
+    there = tf.gather(costs, tf.argmin(chosen, 1), batch_dims=1)
+    back = tf.gather(tf.transpose(costs), tf.argmin(chosen, 0), batch_dims=1)
+    return tf.maximum(tf.reduce_mean(there), tf.reduce_mean(back))
+
+
+def moments(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns mean ``[C]`` and covariance ``[C, C]`` of rows ``[n, C]``."""
+    mean = tf.reduce_mean(rows, 0)
+    centred = rows - mean
+    count = tf.cast(tf.shape(rows)[0], rows.dtype)
+    return mean, tf.matmul(centred, centred, transpose_a=True) / count
+
+
+def moment_distance(rows: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Returns ``mean |μ - μ_s| + mean |Σ - Σ_s|`` of rows (Kolkin et al. 2019, eq. 7)."""
+    pairs = zip(moments(rows), moments(target), strict=True)
+    return tf.add_n([tf.reduce_mean(rounded(own - wanted, ROUNDING)) for own, wanted in pairs])
+
+
+def palette_costs(colours: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Returns the costs of moving colours: cosine distance plus mean squared difference in YUV.
+
+    Args:
+        colours: RGB, ``[n, 3]``.
+        target: RGB, ``[m, 3]``.
+    """
+    matrix = tf.transpose(tf.constant(YUV, colours.dtype))
+    a, b = colours @ matrix, target @ matrix
+    squares = tf.reduce_mean(tf.math.squared_difference(a[:, None], b), -1)
+    return 1 - cosines(a, b) + squares
+
+
+def self_similarity(rows: tf.Tensor) -> tf.Tensor:
+    """Returns the cosine distances of all pairs of rows, each column over its sum, ``[n, n]``."""
+    distances = 1 - cosines(rows, rows)
+    return distances / (tf.reduce_sum(distances, 0, keepdims=True) + 1e-6)
+
+
+def self_similarity_distance(rows: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Returns how self-similarity differs (Kolkin et al. 2019, eq. 9), times n.
+
+    Args:
+        rows: Of the iterate, ``[n, C]``.
+        target: Of the content image, at the same positions, ``[n, C]``.
+
+    Returns:
+        A scalar from 0 to 2.
+    """
+    count = tf.cast(tf.shape(rows)[0], rows.dtype)
+    difference = count * (self_similarity(rows) - self_similarity(target))
+    return tf.reduce_mean(rounded(difference, 0.1))
+
+
+class Pool(NamedTuple):
+    """Positions of the styles.
+
+    Attributes:
+        rows: Hypercolumns, ``[m, C]``.
+        colours: RGB, ``[m, 3]``.
+        regions: Weights in each region, ``[m, R]``.
+        offset: Where the grid of the iterate begins, ``[2]``.
+    """
+
+    rows: tf.Tensor
+    colours: tf.Tensor
+    regions: tf.Tensor
+    offset: tf.Tensor
+
+
+@dataclass(frozen=True)
+class RelaxedTransport(FeatureTerm):
+    """Compares distributions of hypercolumns: STROTSS without its content loss.
+
+    Three parts of equal weight (Kolkin et al. 2019, section 2.3): relaxed transport, moments, and
+    relaxed transport of colours. A grid is drawn before each step. Several styles share a pool, of
+    which the weight of a style is its share.
+
+    Attributes:
+        positions: Number of positions of the iterate.
+        style_positions: Number of positions of all styles.
+    """
+
+    positions: int = 1024
+    style_positions: int = 4096
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """What is compared."""
+        return ("transport", "moments", "palette")
+
+    def target(self, references: References) -> Pool:
+        """Returns the pool."""
+        styles, found = references.styles, []
+        for style, share in zip(styles, shares(styles), strict=True):
+            at = grid(map_shape(style.view.image), self.style_positions * share)
+            found.append(self._sample(style.view, at))
+        return Pool(*(tf.concat(part, 0) for part in zip(*found, strict=True)), tf.fill([2], 0.5))
+
+    def refresh(self, target: Pool, view: View, seed: tf.Tensor) -> Pool:
+        """Draws a grid."""
+        return target._replace(offset=drawn_offset(seed))
+
+    def distances(self, view: View, target: Pool) -> dict[str, tf.Tensor]:
+        """Returns the three distances."""
+        at = grid(map_shape(view.image), self.positions, target.offset)
+        rows, colours, regions = self._sample(view, at)
+        apart = -APART * tf.matmul(regions, target.regions, transpose_b=True)
+        return {
+            "transport": relaxed_transport(1 - cosines(rows, target.rows), apart),
+            "moments": moment_distance(rows, target.rows),
+            "palette": relaxed_transport(palette_costs(colours, target.colours), apart),
+        }
+
+    def _sample(self, view: View, at: Grid) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        rows = hypercolumns(view, self.layers, at)
+        return rows, interpolated(view.image, at), tags(view, self.layers[0], at)
+
+
+class Layout(NamedTuple):
+    """What self-similarity is compared with.
+
+    Attributes:
+        features: Of the content image.
+        offset: Where the grid begins, ``[2]``.
+    """
+
+    features: Features
+    offset: tf.Tensor
+
+
+@dataclass(frozen=True)
+class SelfSimilarity(FeatureTerm):
+    """A content term: which positions resemble each other (Kolkin et al. 2019, section 2.2).
+
+    It says nothing of colours and strokes as such. Ignores regions. A grid is drawn before each
+    step.
+
+    Attributes:
+        positions: Number of positions.
+    """
+
+    positions: int = 1024
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """One: a hypercolumn has all layers."""
+        return ("hypercolumns",)
+
+    def target(self, references: References) -> Layout:
+        """Returns the content image's feature maps."""
+        features = {layer: references.content.features[layer] for layer in self.layers}
+        return Layout(features, tf.fill([2], 0.5))
+
+    def refresh(self, target: Layout, view: View, seed: tf.Tensor) -> Layout:
+        """Draws a grid."""
+        return target._replace(offset=drawn_offset(seed))
+
+    def distances(self, view: View, target: Layout) -> dict[str, tf.Tensor]:
+        """Returns the distance of self-similarities."""
+        at = grid(map_shape(view.image), self.positions, target.offset)
+        rows, wanted = (
+            hypercolumns(v, self.layers, at) for v in (view, View(view.image, target.features))
+        )
+        return {"hypercolumns": self_similarity_distance(rows, wanted)}
