@@ -23,6 +23,18 @@ class Moments(NamedTuple):
     second: tf.Tensor
 
 
+class Gaussian(NamedTuple):
+    """A style as a Gaussian, float64: mean ``[C]``, covariance ``[C, C]`` with the ridge, its root.
+
+    The ridge is a scalar, added to the diagonal of the iterate's covariance as well.
+    """
+
+    mean: tf.Tensor
+    covariance: tf.Tensor
+    root: tf.Tensor
+    ridge: tf.Tensor
+
+
 @dataclass(frozen=True)
 class MeanStd(StatisticTerm):
     """Compares mean and standard deviation of every channel (Li et al. 2017, section 4.2).
@@ -66,18 +78,22 @@ class Wasserstein(Covariance):
     the loss of Crowson's style-transfer-pytorch.
     """
 
-    def distance(self, means: Moments, target: Moments) -> tf.Tensor:
+    def blended(self, sums: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
+        """Computes the Gaussians of the blended styles: roots once per scale, not in every step."""
+        blended = super().blended(sums, weights)
+        return {
+            layer: [gaussian(region) for region in regions] for layer, regions in blended.items()
+        }
+
+    def distance(self, means: Moments, target: Gaussian) -> tf.Tensor:
         """Returns the squared distance of the Gaussians, divided by the number of channels."""
-        ridge = RIDGE * tf.reduce_mean(tf.linalg.diag_part(covariance(target)))
-        ours, theirs = (_with_ridge(covariance(m), ridge) for m in (means, target))
-        values, vectors = tf.linalg.eigh(theirs)
-        root = (vectors * tf.sqrt(tf.maximum(values, TINY))) @ tf.transpose(vectors)
-        cost = (
-            tf.linalg.trace(ours) + tf.linalg.trace(theirs) - 2 * trace_of_root(root @ ours @ root)
-        )
-        apart = tf.reduce_sum(tf.math.squared_difference(means.first, target.first))
-        channels = tf.cast(tf.shape(ours)[0], tf.float64)
-        return tf.cast((tf.cast(apart, tf.float64) + cost) / channels, means.first.dtype)
+        ours = _with_ridge(covariance(means), target.ridge)
+        overlap = trace_of_root(target.root @ ours @ target.root)
+        cost = tf.linalg.trace(ours) + tf.linalg.trace(target.covariance) - 2 * overlap
+        mean = tf.cast(means.first, tf.float64)
+        apart = tf.reduce_sum(tf.math.squared_difference(mean, target.mean))
+        channels = tf.cast(tf.size(mean), tf.float64)
+        return tf.cast((apart + cost) / channels, means.first.dtype)
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ class CentralMoments(StatisticTerm):
 
     def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> list[tf.Tensor]:
         """Sums each power of the squeezed activations, ``[C]``."""
-        squeezed = tf.sigmoid(features)
+        squeezed = tf.sigmoid(features) - 0.5  # of the same central moments; keeps more digits
         return [_summed(squeezed**k, weights) for k in range(1, self.orders + 1)]
 
     def distance(self, means: Sequence[tf.Tensor], target: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -111,6 +127,16 @@ class CentralMoments(StatisticTerm):
 def covariance(moments: Moments) -> tf.Tensor:
     """Returns ``E[F Fᵀ] - μ μᵀ``, ``[C, C]``."""
     return moments.second - moments.first[:, None] * moments.first[None, :]
+
+
+def gaussian(moments: Moments) -> Gaussian:
+    """Returns the Gaussian with these moments, and what its distances need."""
+    matrix = covariance(moments)
+    ridge = RIDGE * tf.reduce_mean(tf.linalg.diag_part(matrix))
+    wide = _with_ridge(matrix, ridge)
+    values, vectors = tf.linalg.eigh(wide)
+    root = (vectors * tf.sqrt(tf.maximum(values, TINY))) @ tf.transpose(vectors)
+    return Gaussian(tf.cast(moments.first, tf.float64), wide, root, ridge)
 
 
 def central_moments(powers: Sequence[tf.Tensor]) -> list[tf.Tensor]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from nst.losses.base import FeatureTerm, References, View
+from nst.losses.base import FeatureTerm, References, Style, View
+from nst.losses.functional import positions
 
 
 class Slices(NamedTuple):
-    """The target of a layer.
+    """The target of a layer, or of a region of it.
 
     Attributes:
         style: Features of positions of the styles, ``[N, C]``.
@@ -33,64 +35,95 @@ class SlicedWasserstein(FeatureTerm):
     On a line, the optimal transport between two samples pairs values of equal rank. The distance is
     the mean squared difference of such pairs, over ``directions`` lines, redrawn for every step.
     Departures: a random part of the positions is compared, redrawn as well; a style image of
-    another size is compared at the same ranks instead of by repetition.
+    another size is compared at the same ranks instead of by repetition. Regions and weights of
+    styles are chances to be drawn.
 
     Attributes:
         directions: Number of lines, >= 1.
-        samples: Largest number of positions that are compared in each layer, >= 1.
+        samples: Largest number of positions that are compared in each layer or region, >= 1.
     """
 
     directions: int = 32
     samples: int = 4096
 
-    def target(self, references: References) -> dict[str, Slices]:
+    def target(self, references: References) -> dict[str, list[Slices]]:
         """Draws positions of the styles, in proportion to their weights; directions at random."""
-        if references.content.regions is not None:
-            raise ValueError(f"{type(self).__name__} compares whole images: it takes no regions")
-        seed = tf.zeros(2, tf.int64)
-        whole = tf.add_n([tf.convert_to_tensor(style.weight) for style in references.styles])
         targets = {}
         for number, layer in enumerate(self.layers):
-            pool = [
-                _drawn(
-                    style.view.features[layer],
-                    self.samples
-                    if len(references.styles) == 1
-                    else tf.cast(tf.math.ceil(style.weight / whole * self.samples), tf.int32),
-                    seed + number,
-                    always=len(references.styles) > 1,
-                )
-                for style in references.styles
-            ]
-            targets[layer] = self._slices(
-                tf.concat(pool, 0), references.content.features[layer], seed + number
-            )
+            seed = tf.fill([2], tf.constant(number, tf.int64))
+            weights = zip(*(s.view.region_weights(layer) for s in references.styles), strict=True)
+            pools = [self._pool(references.styles, layer, region, seed) for region in weights]
+            targets[layer] = self._slices(pools, references.content, layer, seed)
         return targets
 
-    def refresh(self, target: dict[str, Slices], view: View, seed: tf.Tensor) -> dict[str, Slices]:
+    def refresh(
+        self, target: dict[str, list[Slices]], view: View, seed: tf.Tensor
+    ) -> dict[str, list[Slices]]:
         """Draws other directions and positions."""
         return {
-            layer: self._slices(target[layer].style, view.features[layer], seed + number)
+            layer: self._slices([s.style for s in target[layer]], view, layer, seed + number)
             for number, layer in enumerate(self.layers)
         }
 
-    def distances(self, view: View, target: dict[str, Slices]) -> dict[str, tf.Tensor]:
-        """Returns the mean squared difference of sorted projections, for each layer."""
-        return {
-            layer: sliced_distance(view.features[layer], target[layer]) for layer in self.layers
-        }
+    def distances(self, view: View, target: dict[str, list[Slices]]) -> dict[str, tf.Tensor]:
+        """Returns the distances of the regions times their shares of the image, for each layer."""
+
+        def distance(layer: str) -> tf.Tensor:
+            features = view.features[layer]
+            return tf.add_n(
+                [
+                    sliced_distance(features, slices)
+                    * (positions(features, weights) / positions(features))
+                    for weights, slices in zip(
+                        view.region_weights(layer), target[layer], strict=True
+                    )
+                ]
+            )
+
+        return {layer: distance(layer) for layer in self.layers}
 
     def lines(self, channels: int, seed: tf.Tensor) -> tf.Tensor:
         """Draws unit vectors, ``[C, K]``."""
         drawn = tf.random.stateless_normal([channels, self.directions], seed)
         return tf.math.l2_normalize(drawn, axis=0)
 
-    def _slices(self, style: tf.Tensor, features: tf.Tensor, seed: tf.Tensor) -> Slices:
-        count = tf.size(features) // features.shape[-1]
-        chosen = _positions(count, self.samples, seed)
-        directions = tf.cast(self.lines(features.shape[-1], seed), style.dtype)
-        quantiles = at_ranks(style @ directions, tf.shape(chosen)[0])
-        return Slices(style, chosen, directions, quantiles)
+    def _pool(
+        self,
+        styles: Sequence[Style],
+        layer: str,
+        regions: Sequence[tf.Tensor | None],
+        seed: tf.Tensor,
+    ) -> tf.Tensor:
+        """Draws features of one region of the styles, ``[N, C]``."""
+        maps = [style.view.features[layer] for style in styles]
+        if len(styles) == 1:
+            counts = [self._count(maps[0])]
+        else:
+            chances = [
+                tf.where(positions(features, region) > 0, tf.cast(s.weight, features.dtype), 0)
+                for s, features, region in zip(styles, maps, regions, strict=True)
+            ]
+            shares = [tf.math.divide_no_nan(chance, tf.add_n(chances)) for chance in chances]
+            counts = [tf.cast(tf.math.ceil(share * self.samples), tf.int32) for share in shares]
+        drawn = [
+            tf.gather(_rows(features), drawn_positions(features, region, count, seed)[:, 0])
+            for features, region, count in zip(maps, regions, counts, strict=True)
+        ]
+        return tf.concat(drawn, 0)
+
+    def _slices(
+        self, pools: Sequence[tf.Tensor], view: View, layer: str, seed: tf.Tensor
+    ) -> list[Slices]:
+        features, found = view.features[layer], []
+        directions = tf.cast(self.lines(features.shape[-1], seed), features.dtype)
+        for style, region in zip(pools, view.region_weights(layer), strict=True):
+            chosen = drawn_positions(features, region, self._count(features), seed)
+            quantiles = at_ranks(style @ directions, tf.shape(chosen)[0])
+            found.append(Slices(style, chosen, directions, quantiles))
+        return found
+
+    def _count(self, features: tf.Tensor) -> tf.Tensor:
+        return tf.minimum(tf.shape(_rows(features))[0], self.samples)
 
 
 @dataclass(frozen=True)
@@ -116,7 +149,7 @@ def sliced_distance(features: tf.Tensor, target: Slices) -> tf.Tensor:
     Returns:
         A scalar >= 0.
     """
-    rows = tf.gather(tf.reshape(features, [-1, features.shape[-1]]), target.chosen[:, 0])
+    rows = tf.gather(_rows(features), target.chosen[:, 0])
     projected = tf.transpose(rows @ target.directions)  # [K, n]: sorting is along the last axis
     ordered = tf.gather(projected, tf.argsort(projected), batch_dims=1)
     return tf.reduce_mean(tf.math.squared_difference(ordered, tf.transpose(target.quantiles)))
@@ -143,19 +176,34 @@ def at_ranks(values: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     return (1 - share) * tf.gather(ordered, below) + share * tf.gather(ordered, above)
 
 
-def _positions(count: tf.Tensor, most: Any, seed: tf.Tensor, always: bool = False) -> tf.Tensor:
-    """Draws positions ``[n, 1]``: all of them where they are few enough, else at random."""
-    if always:
-        return _random(count, most, seed)
-    return tf.cond(
-        count <= most, lambda: tf.range(count)[:, None], lambda: _random(count, most, seed)
-    )
+def drawn_positions(
+    features: tf.Tensor, weights: tf.Tensor | None, number: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """Draws positions of a feature map, with chances in proportion to their weights.
+
+    The total weight is cut into equal parts, and a position drawn from each: as many as there are
+    draw each once, if all weigh the same.
+
+    Args:
+        features: ``[1, h, w, C]``.
+        weights: ``[1, h, w, 1]``, >= 0; None for 1 each.
+        number: How many are drawn.
+        seed: ``[2]`` int64.
+
+    Returns:
+        Indices into the positions, row by row, ``[number, 1]`` int32.
+    """
+    count = tf.shape(_rows(features))[0]
+    # Short of 1, which rounding could take to the next part.
+    marks = tf.range(number, dtype=tf.float32) + 0.999 * tf.random.stateless_uniform([number], seed)
+    if weights is None:
+        drawn = tf.cast(marks * tf.cast(count / number, tf.float32), tf.int32)
+    else:
+        edges = tf.cumsum(tf.cast(tf.reshape(weights, [-1]), tf.float32))
+        parts = edges[-1] / tf.cast(number, tf.float32)
+        drawn = tf.searchsorted(edges, marks * parts, side="right")
+    return tf.minimum(drawn, count - 1)[:, None]
 
 
-def _random(count: tf.Tensor, number: Any, seed: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_uniform([number, 1], seed, maxval=count, dtype=tf.int32)
-
-
-def _drawn(features: tf.Tensor, most: Any, seed: tf.Tensor, always: bool) -> tf.Tensor:
-    rows = tf.reshape(features, [-1, features.shape[-1]])
-    return tf.gather(rows, _positions(tf.shape(rows)[0], most, seed, always)[:, 0])
+def _rows(features: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(features, [-1, features.shape[-1]])
