@@ -25,9 +25,10 @@ from nst.losses import (
     Wasserstein,
     weigh,
 )
-from nst.losses.moments import Moments, central_moments, trace_of_root
-from nst.losses.sliced import at_ranks
+from nst.losses.moments import Moments, central_moments, gaussian, trace_of_root
+from nst.losses.sliced import at_ranks, drawn_positions
 from nst.objective import Objective, compiled_step
+from nst.tiling import TiledObjective, not_additive
 
 LAYERS = ("block1_conv1", "block2_conv1")
 TERMS: dict[str, Term] = {
@@ -133,6 +134,103 @@ def test_small_images_and_flat_styles_give_finite_values_and_gradients(
     assert all(np.isfinite(g).all() for g in [value, *gradients])
 
 
+@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_features_rounded_to_half_precision_change_little(name: str, dtype: str) -> None:
+    term, style = TERMS[name], view(9, 7, 1, "float32")
+    seen = view(8, 6, 2, "float32", gain=2.0)
+    rounded = seen._replace(
+        features={k: tf.cast(tf.cast(f, dtype), "float32") for k, f in seen.features.items()}
+    )
+    values = [float(distance(term, each, style)) for each in (seen, rounded)]
+    assert values[1] == pytest.approx(values[0], rel=0.02)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_what_is_drawn_depends_on_the_step_alone(name: str) -> None:
+    """So a resumed run, which begins with a fresh target, makes the same bytes."""
+    term, seen, style = TERMS[name], view(8, 6, 1), view(9, 5, 2)
+    fresh = term.target(References(seen, [Style(style)]))
+    used = term.refresh(fresh, view(4, 4, 3), SEED + 1)
+    drawn = [tf.nest.flatten(term.refresh(target, seen, SEED)) for target in (fresh, used)]
+    assert all((a.numpy() == b.numpy()).all() for a, b in zip(*drawn, strict=True))
+
+
+# --- regions and tiles ------------------------------------------------------------------------
+
+
+def guided(seen: View, left: float) -> View:
+    """Gives a view two regions: left and right of a share of its width."""
+    found = {}
+    for layer, features in seen.features.items():
+        _, height, width, _ = features.shape
+        inside = np.repeat((np.arange(width) < left * width)[None, :, None], height, 0)
+        found[layer] = tf.constant(np.concatenate([inside, ~inside], -1)[None], tf.float32)
+    return seen._replace(regions=found)
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_each_region_is_compared_with_the_same_one_of_the_style(name: str) -> None:
+    term, style = TERMS[name], view(8, 8, 1)
+    guide = guided(style, 0.5)
+    assert abs(float(distance(term, guide, guide))) < 1e-6
+    turned = {k: f[:, :, ::-1] for k, f in style.features.items()}  # right and left exchanged
+    exchanged = guided(style._replace(features=turned), 0.5)
+    assert float(distance(term, exchanged, guide)) > 1e-3
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_region_of_all_positions_is_no_region(name: str) -> None:
+    term, seen, style = TERMS[name], view(8, 6, 1), view(9, 5, 2)
+    everything = [
+        v._replace(regions={k: tf.ones_like(f[..., :1]) for k, f in v.features.items()})
+        for v in (seen, style)
+    ]
+    assert float(distance(term, *everything)) == pytest.approx(float(distance(term, seen, style)))
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_style_of_weight_zero_does_not_count(name: str) -> None:
+    seen, style, other = view(8, 6, 1), view(9, 5, 2), view(7, 7, 3, gain=3.0)
+    mixed = [float(distance(TERMS[name], seen, style, other, weights=w)) for w in ((1, 0), (1, 1))]
+    alone = float(distance(TERMS[name], seen, style))
+    drawn = 0.1 if name in ("sliced", "histogram") else 1e-6  # as many as there are, or samples
+    assert mixed[0] == pytest.approx(alone, rel=drawn)
+    assert mixed[1] != pytest.approx(alone, rel=0.15)
+
+
+def test_positions_are_drawn_in_proportion_to_their_weights() -> None:
+    features = tf.zeros([1, 2, 2, 3])
+    weights = tf.constant([[[[0.0], [3.0]], [[1.0], [0.0]]]])
+    assert drawn_positions(features, weights, 8, SEED)[:, 0].numpy().tolist() == [1] * 6 + [2] * 2
+    assert drawn_positions(features, None, 4, SEED)[:, 0].numpy().tolist() == [0, 1, 2, 3]
+    half = drawn_positions(tf.zeros([1, 100, 1, 1]), None, 50, SEED)[:, 0].numpy()
+    assert (half // 2 == np.arange(50)).all()
+
+
+def test_all_sums_over_positions_are_the_same_in_tiles(
+    bundled: Encoder, picture: Callable[..., tf.Tensor]
+) -> None:
+    refused = not_additive(TERMS)
+    assert refused == ["sliced", "histogram"]
+    terms = {name: term for name, term in TERMS.items() if name not in refused}
+    content, style, image = (
+        picture(45, 61, seed=1),
+        picture(40, 33, seed=2),
+        picture(45, 61, seed=3),
+    )
+    norms = bundled.norms([content, style], LAYERS)
+    weights = {name: weigh(term, 1.0) for name, term in terms.items()}
+    bound = bundled, terms, weights, norms, content, [(style, 1.0)]
+    whole, tiled = Objective(*bound)(image), TiledObjective(*bound, False, 32)(image)
+    for name, parts in whole.parts.items():
+        for part, value in parts.items():
+            found = float(tiled.parts[name][part])
+            assert found == pytest.approx(float(value), rel=1e-4), (name, part)
+    apart = tf.norm(tiled.gradient - whole.gradient) / tf.norm(whole.gradient)
+    assert float(apart) < 1e-4
+
+
 def test_all_compile_into_one_step_for_any_size(
     bundled: Encoder, picture: Callable[..., tf.Tensor]
 ) -> None:
@@ -164,7 +262,9 @@ def test_by_hand() -> None:
         )
         for m, a in ((0.0, 1.0), (3.0, 4.0))
     ]
-    assert float(Wasserstein(LAYERS).distance(*moments)) == pytest.approx(9.5, rel=2e-3)
+    assert float(Wasserstein(LAYERS).distance(moments[0], gaussian(moments[1]))) == pytest.approx(
+        9.5, rel=2e-3
+    )
     assert float(Covariance(LAYERS).distance(*moments)) == pytest.approx(9 / 4)
     assert float(trace_of_root(tf.constant([[2.0, 1.0], [1.0, 2.0]]))) == pytest.approx(1 + 3**0.5)
     powers = [tf.constant([0.0, 1.0]), tf.constant([0.5, 2.0])]  # means of x and x²
