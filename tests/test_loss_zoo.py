@@ -248,7 +248,7 @@ def test_sliced_draws_other_lines_for_each_step() -> None:
     term, seen, style = TERMS["sliced"], view(8, 8, 1), view(8, 8, 2)
     target = term.target(References(seen, [Style(style, tf.constant(1.0, tf.float64))]))
     drawn = [term.refresh(target, seen, tf.constant([1, n], tf.int64)) for n in (1, 2, 1)]
-    lines = [d[LAYERS[0]].directions.numpy() for d in drawn]
+    lines = [d[LAYERS[0]][0].directions.numpy() for d in drawn]
     assert (lines[0] == lines[2]).all()
     assert not np.allclose(lines[0], lines[1])
 

@@ -62,7 +62,7 @@ class Covariance(StatisticTerm):
 
     def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> Moments:
         """Sums features and the products of all pairs of channels."""
-        return Moments(_summed(features, weights), gram_sums(features, weights).total)
+        return moment_sums(features, weights)
 
     def distance(self, means: Moments, target: Moments) -> tf.Tensor:
         """Returns the mean squared difference of covariance matrices."""
@@ -70,13 +70,17 @@ class Covariance(StatisticTerm):
 
 
 @dataclass(frozen=True)
-class Wasserstein(Covariance):
+class Wasserstein(StatisticTerm):
     """Compares features as Gaussians, by the squared 2-Wasserstein distance.
 
     ``(‖μ - μ_s‖² + tr(Σ + Σ_s - 2 (Σ_s^½ Σ Σ_s^½)^½)) / C``: what it costs to move one distribution
     of features onto the other (Dowson and Landau 1982). First used for style by VinceMarron (2017);
     the loss of Crowson's style-transfer-pytorch.
     """
+
+    def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> Moments:
+        """Sums features and the products of all pairs of channels."""
+        return moment_sums(features, weights)
 
     def blended(self, sums: Sequence[Any], weights: Sequence[Any]) -> dict[str, Any]:
         """Computes the Gaussians of the blended styles: roots once per scale, not in every step."""
@@ -122,6 +126,11 @@ class CentralMoments(StatisticTerm):
                 for a, b in zip(central_moments(means), central_moments(target), strict=True)
             ]
         )
+
+
+def moment_sums(features: tf.Tensor, weights: tf.Tensor | None) -> Moments:
+    """Sums features ``[1, h, w, C]`` and the products of all pairs of channels over positions."""
+    return Moments(_summed(features, weights), gram_sums(features, weights).total)
 
 
 def covariance(moments: Moments) -> tf.Tensor:

@@ -148,7 +148,8 @@ class RelaxedTransport(FeatureTerm):
         for style, share in zip(styles, shares(styles), strict=True):
             at = grid(map_shape(style.view.image), self.style_positions * share)
             found.append(self._sample(style.view, at))
-        return Pool(*(tf.concat(part, 0) for part in zip(*found, strict=True)), tf.fill([2], 0.5))
+        rows, colours, regions = (tf.concat(part, 0) for part in zip(*found, strict=True))
+        return Pool(rows, colours, regions, tf.fill([2], 0.5))
 
     def refresh(self, target: Pool, view: View, seed: tf.Tensor) -> Pool:
         """Draws a grid."""

@@ -1,0 +1,118 @@
+"""Terms that match positions or compare pixels: gradients, equality, any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nst.features.encoder import Encoder
+from nst.losses import (
+    MRF,
+    Edges,
+    FeatureSplitting,
+    Laplacian,
+    NearestNeighbour,
+    References,
+    RelaxedTransport,
+    SelfSimilarity,
+    Style,
+    Term,
+    ValueRange,
+    View,
+    weigh,
+)
+from nst.losses.rows import grid, nearest
+from nst.losses.transport import relaxed_transport
+from nst.objective import Objective, compiled_step
+
+LAYERS = ("block1_conv1", "block2_conv1")
+TERMS: dict[str, Term] = {
+    "nearest_neighbour": NearestNeighbour(LAYERS, cell=1),
+    "feature_splitting": FeatureSplitting(LAYERS),
+    "mrf": MRF(LAYERS),
+    "relaxed_transport": RelaxedTransport(LAYERS),
+    "self_similarity": SelfSimilarity(LAYERS),
+    "laplacian": Laplacian(pool=2),
+    "edges": Edges(),
+    "value_range": ValueRange(),
+}
+SEED = tf.constant([1, 2], tf.int64)
+
+
+def view(height: int, width: int, seed: int, dtype: str = "float64") -> View:
+    random = np.random.default_rng(seed)
+    shapes = {LAYERS[0]: (height, width, 3), LAYERS[1]: (-(-height // 2), -(-width // 2), 4)}
+    features = {k: tf.constant(random.random((1, *s)), dtype) for k, s in shapes.items()}
+    return View(tf.constant(random.random((1, height, width, 3)) * 1.5, dtype), features)
+
+
+def bound(term: Term, seen: View, style: View) -> Any:
+    target = term.target(
+        References(view(*seen.image.shape[1:3], 5, seen.image.dtype), [Style(style)])
+    )
+    return term.refresh(target, seen, SEED)
+
+
+def total(term: Term, seen: View, target: Any) -> tf.Tensor:
+    return tf.add_n(list(term.distances(seen, target).values()))
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_its_gradient_is_that_of_finite_differences(name: str) -> None:
+    term, seen, style = TERMS[name], view(6, 5, 1), view(7, 6, 2)
+    target = bound(term, seen, style)
+    inputs = {"image": seen.image, **seen.features}
+
+    def loss(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        features = {k: inputs[k] for k in LAYERS}
+        return total(term, View(inputs["image"], features), target)
+
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value = loss(inputs)
+    gradient = tape.gradient(value, inputs, unconnected_gradients="zero")
+    assert any(np.any(g != 0) for g in gradient.values())
+    for key, x in inputs.items():
+        step = np.random.default_rng(3).normal(size=x.shape) * 1e-7
+        ends = [float(loss({**inputs, key: x + sign * step})) for sign in (1, -1)]
+        expected = float(tf.reduce_sum(gradient[key] * step))
+        assert (ends[0] - ends[1]) / 2 == pytest.approx(expected, rel=2e-3, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in TERMS if n not in ("nearest_neighbour", "value_range")]
+)
+def test_it_is_zero_at_equality(name: str) -> None:
+    term, same = TERMS[name], view(6, 5, 1)
+    target = term.refresh(term.target(References(same, [Style(same)])), same, SEED)
+    assert abs(float(total(term, same, target))) < 1e-5
+
+
+def test_values_by_hand() -> None:
+    costs = tf.constant([[1.0, 2.0], [3.0, 0.0], [5.0, 4.0]])
+    assert float(relaxed_transport(costs)) == pytest.approx((1 + 0 + 4) / 3)
+    keys = tf.constant([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    assert nearest(tf.constant([[0.1, 2.0], [-3.0, 1.0]]), keys).numpy().tolist() == [1, 2]
+    everything, some = grid(tf.constant([2, 3]), 100), grid(tf.constant([20, 30]), 6)
+    assert everything.rows.numpy().tolist() == [0, 1]
+    assert everything.columns.numpy().tolist() == [0, 1, 2]
+    assert (len(some.rows), len(some.columns)) == (2, 3)
+    outside = View(tf.constant([[[[-0.5, 0.5, 2.0]]]]), {})
+    assert float(total(ValueRange(), outside, ())) == pytest.approx((0.25 + 0 + 1) / 3)
+
+
+def test_all_compile_into_one_step_for_any_size(
+    bundled: Encoder, picture: Callable[..., tf.Tensor]
+) -> None:
+    norms = bundled.norms([picture(32, 32, seed=1)], LAYERS)
+    weights = {name: weigh(term, 1.0) for name, term in TERMS.items()}
+    for height, width in ((16, 24), (21, 17)):
+        content, style = picture(height, width, seed=1), picture(18, 20, seed=2)
+        objective = Objective(bundled, TERMS, weights, norms, content, [(style, 1.0)])
+        evaluation = objective.refreshed(content, (0, 1))(content)
+        assert np.isfinite(evaluation.gradient).all()
+    assert compiled_step(bundled, tuple(TERMS.items())).traces == 1
