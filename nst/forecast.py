@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from nst.errors import InputError
 from nst.features.weights import layer_channels
 
-BASE = 0.68e9  # Python, TensorFlow and the network, bytes
+BASE = 0.78e9  # Python, TensorFlow and the network, bytes
 IMAGE = 12  # bytes of a pixel: three channels of float32
-GRAPH = 2.2  # memory of an evaluation over that of the feature maps of one forward pass
+GRAPH = 2.4  # memory of an evaluation over that of the feature maps of one forward pass
 HALO = 64  # px, of the deepest of the usual layers
 SMALLEST, LARGEST = 256, 4096  # tiles that are chosen automatically, px
 SHARE = 0.9  # of the memory that is free which a run may take
@@ -53,7 +53,7 @@ class Plan:
         image = IMAGE * pixels
         kept = 5 if self.pairs is None else 2 * self.pairs + 2  # images between two steps
         stored = kept  # a checkpoint copies them
-        step = 3 * image + max(3 * image, self.evaluation)
+        step = 4 * image + max(3 * image, self.evaluation)
         return (
             BASE
             + IMAGE * self.sources

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
 
 import tensorflow as tf
 from hydra.utils import instantiate
@@ -15,19 +17,28 @@ from nst.scales import Scale, plan
 from nst.sources import planned
 from nst.studio import Studio
 
-SIDE = 256  # long side of the picture whose steps are timed, px
-STEPS = 4  # of them; the first, which compiles, is not counted
-EVERY_SCALE = 6  # evaluations beside its steps: targets, gradients of each term, start and end
+SIDE = 384  # long side of the larger of the two pictures whose steps are timed, px
+STEPS, COMPILING = 5, 2  # of each; the first ones compile and are not counted
+EVERY_SCALE = 5  # evaluations beside its steps: targets, gradients of each term, start and end
 SECOND_PASS = 0.37  # share of an evaluation that is its forward pass, which tiles make twice
+SHORT = 2e7  # pixels times steps of a run that is over sooner than it is worth a forecast of time
 SAVING = 0.6e-6  # seconds per pixel of the result, for encoding it
 
 
-def forecast(studio: Studio) -> str:
-    """Describes a run in one line: scales, steps, memory, time, and what was chosen for it."""
+def forecast(studio: Studio, always_time: bool = False) -> str:
+    """Describes a run in one line: scales, steps, memory, time, and what was chosen for it.
+
+    Args:
+        studio: Of the run.
+        always_time: Whether steps are timed, which takes a second or two, even for a short run.
+    """
     config, inputs = studio.config, studio.inputs
     shape = images.fit(inputs.content.rgb.shape[:2], config.size)
     scales, planned_memory = plan(shape, config.steps, **config.pyramid), planned(config, inputs)
-    seconds = duration(scales, planned_memory, config.margin, _pace(studio))
+    work = sum(scale.steps * scale.height * scale.width for scale in scales)
+    seconds = ""
+    if always_time or work > SHORT:
+        seconds = ", " + _time(duration(scales, planned_memory, config.margin, _pace(studio)))
     first, last = scales[0], scales[-1]
     among = f"in {len(scales)} scales from {_size(first)}, " if len(scales) > 1 else ""
     chosen = []
@@ -41,25 +52,32 @@ def forecast(studio: Studio) -> str:
         )
     return (
         f"{_size(last)} px {among}{config.steps} steps: about "
-        f"{planned_memory.memory / 1e9:.1f} GB of memory, {_time(seconds)}"
+        f"{planned_memory.memory / 1e9:.1f} GB of memory{seconds}"
         + "".join(f"; {choice}" for choice in chosen)
     )
 
 
-def duration(scales: Sequence[Scale], memory: Plan, margin: int, pace: float) -> float:
+class Pace(NamedTuple):
+    """Seconds of a step: a part of its own, and one per pixel of the canvas."""
+
+    step: float
+    pixel: float
+
+
+def duration(scales: Sequence[Scale], memory: Plan, margin: int, pace: Pace) -> float:
     """Estimates the time of a run, seconds.
 
     Args:
         scales: The scales.
         memory: The plan, for its tiles.
         margin: Of the canvas, px.
-        pace: Seconds per step and pixel of the canvas.
+        pace: Of a step.
     """
     total = 0.0
     for scale in scales:
         height, width = scale.height + 2 * margin, scale.width + 2 * margin
         pixels = height * width * _tiling(height, width, memory.tile)
-        total += pace * pixels * (scale.steps + EVERY_SCALE)
+        total += (scale.steps + EVERY_SCALE) * (pace.step + pace.pixel * pixels)
     return total + SAVING * scales[-1].height * scales[-1].width
 
 
@@ -72,21 +90,28 @@ def _tiling(height: int, width: int, tile: int | None) -> float:
     return halo * (1 + SECOND_PASS * (1 - 1 / (rows * columns)))
 
 
-def _pace(studio: Studio) -> float:
-    """Returns the seconds of a step per pixel of the canvas."""
+def _pace(studio: Studio) -> Pace:
+    """Times steps at two sizes, after those that compile."""
+    large = min(SIDE, studio.config.size)
+    (fewer, quick), (more, slow) = (_timed(studio, side) for side in (large // 3, large))
+    pixel = max(0.0, slow - quick) / (more - fewer)
+    return Pace(max(0.0, quick - pixel * fewer), pixel)
+
+
+def _timed(studio: Studio, side: int) -> tuple[int, float]:
+    """Returns the pixels of the canvas of a picture and the median time of a step, seconds."""
     content, config = studio.seen.content.rgb, studio.config
-    height, width = images.fit(content.shape[:2], min(SIDE, config.size))
-    objective = studio.objectives(height, width)
-    start = studio.objectives.canvas.extend(batch(images.resize(content, (height, width))))
+    shape = images.fit(content.shape[:2], side)
+    objective = studio.objectives(*shape)
+    start = studio.objectives.canvas.extend(batch(images.resize(content, shape)))
     optimizer = instantiate(config.optimizer, _convert_="all")
     optimizer.begin(0.5 * start + 0.25)  # not the content itself, where little would be left to do
-    for step in range(STEPS):
-        if step == 1:
-            begun, before = time.perf_counter(), optimizer.evaluations
+    times = []
+    for _ in range(STEPS):
+        begun, before = time.perf_counter(), optimizer.evaluations
         optimizer.step(objective)
-    evaluations = max(1, optimizer.evaluations - before)
-    pixels = int(tf.size(start)) // 3
-    return float((time.perf_counter() - begun) / evaluations / pixels)
+        times.append((time.perf_counter() - begun) / max(1, optimizer.evaluations - before))
+    return int(tf.size(start)) // 3, median(times[COMPILING:])
 
 
 def _size(scale: Scale) -> str:

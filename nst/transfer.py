@@ -84,7 +84,7 @@ def described(config: DictConfig) -> str:
         InputError: As for :func:`transfer`.
     """
     with runtime.configured(config.runtime.threads, config.runtime.deterministic):
-        return forecast(prepare(config))
+        return forecast(prepare(config), always_time=True)
 
 
 def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from nst.loop import Scale
 from nst.losses import Content, FeatureTerm, Gram, Term, TotalVariation, weigh
 from nst.objective import Objective, used_layers
 from nst.optimizers import LBFGS
-from nst.pace import duration
+from nst.pace import Pace, duration
 from nst.studio import prepare
 from nst.tiling import TiledObjective, not_additive, tiles
 
@@ -163,7 +163,7 @@ def test_a_forecast_says_what_is_coming_and_writes_nothing(tmp_path, monkeypatch
 
 def test_the_forecast_counts_pixels_steps_and_tiles() -> None:
     scales = [Scale(100, 100, 10), Scale(1000, 1000, 4)]
-    whole = duration(scales, PLAN, 0, 1e-6)
-    assert whole == pytest.approx(1e-6 * (1e4 * 16 + 1e6 * 10) + 0.6)
-    tiled = duration(scales, replace(PLAN, tile=500), 0, 1e-6)
-    assert 1.3 < (tiled - 0.6) / (whole - 0.6) < 1.7
+    whole = duration(scales, PLAN, 0, Pace(0.1, 1e-6))
+    assert whole == pytest.approx(15 * (0.1 + 0.01) + 9 * (0.1 + 1) + 0.6)
+    tiled = duration(scales, replace(PLAN, tile=500), 0, Pace(0.1, 1e-6))
+    assert 1.3 < (tiled - 3) / (whole - 3) < 1.8
