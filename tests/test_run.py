@@ -225,7 +225,8 @@ def test_status_and_environment_are_told(folders: list[Path]) -> None:
 
 
 def test_what_it_says_where_there_is_no_terminal(twins: tuple[Command, Command]) -> None:
-    *progress, picture, compare = twins[0].out.splitlines()
+    forecast, *progress, picture, compare = twins[0].out.splitlines()
+    assert forecast.startswith(f"32x24 px in 3 scales from 16x12, {STEPS} steps: about 0.")
     assert progress[0].startswith(f"step 0/{STEPS}  16×12 px (1/3)  total ")
     assert progress[-1].startswith(f"step {STEPS}/{STEPS}  32×24 px (3/3)  total ")
     number = r"[-+.\de]+"

@@ -23,6 +23,7 @@ PATHS = (
 )
 
 LISTS = ("style.image", "style.regions")  # of them, those that take a list of paths
+LONGEST = 4096  # characters of a path, on Linux
 PICTURES = ("content.image", "style.image")  # in a sweep, a folder or pattern stands for many
 
 
@@ -77,7 +78,7 @@ def _item(path: str) -> str:
 def is_several(path: str) -> bool:
     """Returns whether a path is a folder or, where there is no such file, a pattern (``*.jpg``)."""
     path = expanduser(path)
-    return isdir(path) or (has_magic(path) and not exists(path))
+    return isdir(path) or (has_magic(path) and len(path) < LONGEST and not exists(path))
 
 
 def drawn(overrides: Iterable[str]) -> list[str]:

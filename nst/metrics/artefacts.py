@@ -44,11 +44,13 @@ def border(image: Array) -> float:
     shares = []
     for across in (grey, grey.T):
         bends = np.diff(across, 2, axis=0)
+        if not bends.size:  # a side of one or two pixels has no frame
+            continue
         energy = max(float(np.mean(bends**2)), FAINT)
         for side in (bends[:depth], bends[-depth:]):
             share = side.mean(axis=1) ** 2 / np.maximum((side**2).mean(axis=1), energy)
             shares.append(float(share.max()))
-    return sum(shares) / len(shares)
+    return float(np.mean(shares)) if shares else 0.0
 
 
 def clipping(image: Array) -> float:

@@ -87,6 +87,8 @@ def _similarity(one: Array, other: Array, window: Array) -> tuple[Array, Array]:
 
 def _edges(image: Array) -> Edges:
     """Local maxima of the gradient along its direction, the strongest ones, ``[H, W]``."""
+    if min(image.shape) < 2:  # no gradient across a single pixel
+        return np.zeros(image.shape, bool)
     down, across = np.gradient(blur(image, gaussian(EDGE_SIGMA)))
     strength = np.hypot(down, across)
     sector = np.round(np.arctan2(down, across) / (np.pi / 4)).astype(int) % 4
