@@ -67,7 +67,7 @@ WRONG: dict[str, str] = {
     "network=vgg99": "network=vgg99: there is no such option. Did you mean 'vgg19'? "
     "Valid: auto, bundled, vgg16, vgg19",
     "loss=[content,stile]": "loss=stile: there is no such option. Did you mean 'style'? "
-    "Valid: content, style, tv",
+    "Valid: cmd, content, covariance, ",
     "optimizer=adma": "optimizer=adma: there is no such option. Did you mean 'adam'? "
     "Valid: adam, keras, lbfgs, lbfgs_unbounded, sgd",
     "experiment=gatys15": "experiment=gatys15: there is no such option. Did you mean 'gatys2015'? ",
@@ -113,11 +113,11 @@ WRONG: dict[str, str] = {
     "size=0%": f"size=0% {NOT_ALLOWED} {SIZES}",
     "size=20%": "size=20%: that is 5 px here; the long side is 16 to 16000",
     "-m size=content,20%": "size=20%: that is 5 px here; the long side is 16 to 16000",
-    "size=9000": f"size=9000 {NOT_ALLOWED} {SIZES}",
+    "size=17000": f"size=17000 {NOT_ALLOWED} {SIZES}",
     "margin=257": f"margin=257 {NOT_ALLOWED} a number from 0 to 256",
     "steps=0": f"steps=0 {NOT_ALLOWED} a number of 1 or more",
     "seed=-1": f"seed=-1 {NOT_ALLOWED} a number from 0 to 4294967295",
-    "style.scale=0": f"style.scale=0.0 {NOT_ALLOWED} a number from 0.1 to 4",
+    "style.scale=0": f"style.scale=0 {NOT_ALLOWED} a number from 0.1 to 4",
     "init.noise=2": f"init.noise=2.0 {NOT_ALLOWED} a number from 0 to 1",
     "init.base=fil": f"init.base=fil {NOT_ALLOWED} one of content, style, file. "
     "Did you mean 'file'?",
@@ -163,7 +163,8 @@ WRONG: dict[str, str] = {
     "(formats read: jpg, png, webp, tiff, bmp, gif, avif, jp2, heic)",
     "style.image=empty.png": "style.image: {folder}/empty.png is empty (zero bytes): "
     "fetch or save it again",
-    "content.image=folder": "content.image: {folder}/folder is a folder: give the path of a file",
+    "content.image=folder": "content.image: folder is a folder: add -m for a job per picture, "
+    "nst -m content.image='folder'",
     "init=file init.image=phot.png": "init.image: {folder}/phot.png does not exist. "
     "Did you mean 'photo.png'?",
     "content.image=asset:content/harbor.jpg": "content.image: nothing called "
