@@ -67,7 +67,7 @@ WRONG: dict[str, str] = {
     "network=vgg99": "network=vgg99: there is no such option. Did you mean 'vgg19'? "
     "Valid: auto, bundled, vgg16, vgg19",
     "loss=[content,stile]": "loss=stile: there is no such option. Did you mean 'style'? "
-    "Valid: cmd, content, covariance, ",
+    f"Valid: {', '.join(options('loss'))}",
     "optimizer=adma": "optimizer=adma: there is no such option. Did you mean 'adam'? "
     "Valid: adam, keras, lbfgs, lbfgs_unbounded, sgd",
     "experiment=gatys15": "experiment=gatys15: there is no such option. Did you mean 'gatys2015'? ",
