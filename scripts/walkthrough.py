@@ -864,7 +864,7 @@ axes[0].legend(fontsize=8)
 axes[1].bar([short(layer) for layer in BLOCKS], list(errors.values()), color=ORANGE)
 axes[1].set(xlabel="layer", ylabel="mean squared pixel error", title="the pixels: forgotten")
 plt.show()
-assert all(curve[-1] < 0.1 * curve[0] for curve in curves.values())
+assert all(curve[-1] < 0.15 * curve[0] for curve in curves.values())
 assert errors["block1_conv1"] < errors["block2_conv1"]
 assert errors["block1_conv1"] < errors["block4_conv1"]
 
