@@ -765,7 +765,15 @@ def test_a_large_jpeg_is_decoded_no_larger_than_needed(tmp_path) -> None:
     whole = images.load(path)
     assert whole.rgb.shape == images.load(path, 201).rgb.shape == (600, 800, 3)
     small = images.load(path, 100)
-    assert small.rgb.shape == (150, 200, 3)
+    assert small.rgb.shape == (300, 400, 3)
     assert small.sha256 == whole.sha256, "the file is the same"
     wanted = images.resize(whole.rgb, (75, 100))
     assert np.abs(images.resize(small.rgb, (75, 100)) - wanted).max() < 2 / 255
+
+
+def test_a_jpeg_that_would_shift_is_decoded_whole(tmp_path) -> None:
+    """A quarter of 1021 px is no whole pixels: the rest would be stretched by what is missing."""
+    from PIL import Image
+
+    Image.new("RGB", (1021, 809)).save(tmp_path / "a.jpg")
+    assert images.load(tmp_path / "a.jpg", 64).rgb.shape == (809, 1021, 3)

@@ -50,7 +50,6 @@ def notebook() -> Any:
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
-@pytest.mark.xfail(reason="part 6: J is 7 % off the run that decodes JPEGs smaller", strict=False)
 def test_runs_offline_from_first_cell_to_last_solutions_included(
     source: Any, tmp_path: Path
 ) -> None:

@@ -19,10 +19,10 @@ from nst.images.decode import to_srgb
 from nst.images.formats import FORMATS, explained, is_heic
 from nst.images.heic import open_heic
 from nst.images.picture import MOST_PIXELS, Picture, Pixels, check_size, composed
-from nst.images.resampling import fit
 
 MOST_BYTES = 600_000_000  # 100 Mpx of three 16-bit channels, uncompressed
 _ROWS = 256  # that are rounded at a time
+FINER = 4  # how much larger than wanted a JPEG is decoded, at least
 _MOST_PASSES = 20 * MOST_PIXELS  # of a JPEG: its scans times its pixels
 
 
@@ -33,9 +33,9 @@ def load(path: str | Path, enough: int | None = None) -> Picture:
 
     Args:
         path: The file; `~` is the home folder.
-        enough: Long side that is wanted later, px. A JPEG at least four times as large is decoded
-            to a half, a quarter or an eighth of its size, not below twice the wanted one: the
-            memory and time of pixels that nobody sees are saved.
+        enough: Long side that is wanted later, px. A JPEG at least eight times as large is decoded
+            to a half, a quarter or an eighth of its size, not below four times the wanted one, if
+            that is whole pixels: the memory and time of pixels that nobody sees are saved.
 
     Returns:
         The picture, upright, in sRGB.
@@ -152,8 +152,16 @@ def _decoded(data: bytes, name: str, enough: int | None) -> tuple[Pixels, Pixels
         if tiff.misread(data, image):
             return tiff.decode(data, name)
         if enough is not None and image.format in ("JPEG", "MPO"):
-            image.draft(None, fit(image.size, 2 * enough))
+            divisor = _divisor(image.size, FINER * enough)
+            image.draft(None, (image.width // divisor, image.height // divisor))
         return to_srgb(image, name)
+
+
+def _divisor(size: tuple[int, int], least: int) -> int:
+    """Returns by how much a JPEG can be shrunk: to whole pixels, or the picture would shift."""
+    return next(
+        (n for n in (8, 4, 2) if max(size) >= n * least and not any(side % n for side in size)), 1
+    )
 
 
 def _check_passes(data: bytes, image: Image.Image, name: str) -> None:
