@@ -20,13 +20,12 @@ from nst.errors import InputError
 from nst.features.encoder import Encoder, Features
 from nst.features.propagation import propagated
 from nst.features.weights import Source, load
-from nst.guidance import Guidance
 from nst.images import Pixels
 from nst.loop import Loop, Scale, plan
 from nst.losses import Term, Weights, weigh
 from nst.objective import Guide, Guides, Objective, used_layers
 from nst.runs.identity import identity
-from nst.sources import Inputs, StyleSource, gather, resolved
+from nst.sources import Guidance, Inputs, StyleSource, gather, resolved
 from nst.tiling import TiledObjective, not_additive
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,10 @@ from nst.config import check, compose
 from nst.errors import InputError
 from nst.features.encoder import Geometry
 from nst.features.propagation import propagated
-from nst.guidance import Guidance, called, guidance
 from nst.images import from_array, from_memory, load, read_regions
+from nst.images.colour_names import called
 from nst.regions.cli import main
+from nst.sources import Guidance, read_guidance
 from nst.studio import Studio, prepare
 from nst.studio import paint as painting
 
@@ -107,7 +108,7 @@ OTHER = from_array(paint(44, 36, 4).clip(0, 1))
 def found(regions: np.ndarray | None, *of_styles: Any, weight_map: Any = None) -> Guidance:
     styles = dict(zip(("first", "second"), (STYLE, OTHER)[: max(1, len(of_styles))], strict=False))
     entries = [from_array(s) if isinstance(s, np.ndarray) else s for s in of_styles]
-    return guidance(
+    return read_guidance(
         CONTENT,
         styles,
         None if regions is None else from_array(regions),

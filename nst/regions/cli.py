@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageColor
+from PIL import Image
 
 from nst import images
 from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, printable
 from nst.files.atomic import write_atomic
-from nst.guidance import NAMES
 from nst.images import Pixels
+from nst.images.colour_names import NAMES, rgb_of
 from nst.images.recolour import to_oklab
 from nst.images.regions import LONG_SIDE, MOST_REGIONS
 from nst.regions.segmentation import Labels, segment
@@ -83,7 +83,7 @@ def _write(name: str, count: int, out: Path) -> None:
 
 def named(rgb: Pixels, labels: Labels) -> list[str]:
     """Chooses a name for each region: the colour nearest to its mean that is still free."""
-    shades = to_oklab(_rgb(NAMES))
+    shades = to_oklab(rgb_of(NAMES))
     free, names = list(range(len(NAMES))), []
     for region in range(int(labels.max()) + 1):
         mean = to_oklab(rgb[labels == region].mean(0))
@@ -95,11 +95,7 @@ def named(rgb: Pixels, labels: Labels) -> list[str]:
 
 def drawn(labels: Labels, names: Sequence[str]) -> npt.NDArray[np.uint8]:
     """Draws each region in its colour, ``[H, W, 3]``."""
-    return np.rint(255 * _rgb(names)).astype(np.uint8)[labels]
-
-
-def _rgb(names: Sequence[str]) -> Pixels:
-    return np.array([ImageColor.getrgb(name) for name in names], np.float32) / np.float32(255)
+    return np.rint(255 * rgb_of(names)).astype(np.uint8)[labels]
 
 
 def _place(inside: npt.NDArray[np.bool_]) -> str:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
 from nst.config.settings import influential
-
-if TYPE_CHECKING:
-    from nst.sources import Inputs
+from nst.sources import Inputs
 
 
 def identity(config: DictConfig, inputs: Inputs) -> str:

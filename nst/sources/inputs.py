@@ -1,0 +1,113 @@
+"""Gathers the images and weights that a configuration names. Free of TensorFlow.
+
+Runs before a run folder is created, so that wrong input leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nst import images
+from nst.config.validation import LONG_SIDE
+from nst.errors import InputError
+from nst.features import weights
+from nst.images import Picture
+from nst.sources.guidance import Guidance
+from nst.sources.loading import load_picture
+from nst.sources.styles import StyleSource, load_guidance, load_styles
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The images of a run and the source of its network's weights.
+
+    Attributes:
+        content: The content image.
+        styles: The style images that have a weight above 0, at least one.
+        style_hashes: Of every style image that the configuration names.
+        base: The image from which the initial image is made.
+        network: The source of the encoder's weights.
+        guidance: The regions of content and styles, and where the content counts.
+        judge: That of a second network, which only measures the result; None for none.
+    """
+
+    content: Picture
+    styles: tuple[StyleSource, ...]
+    style_hashes: tuple[str, ...]
+    base: Picture
+    network: weights.Source
+    guidance: Guidance = field(default_factory=Guidance)
+    judge: weights.Source | None = None
+
+
+def gather(config: Any, given: Mapping[str, Picture] | None = None) -> Inputs:
+    """Loads and fetches everything that a checked configuration names.
+
+    Args:
+        config: The configuration.
+        given: Images that a program has in memory, by key (``content.image``); the configuration
+            names them ``memory:…``.
+
+    Raises:
+        InputError: A file is missing or damaged, or does not match its hash.
+    """
+    given = given or {}
+    content, size = _content(config, given)
+    named = load_styles(config.style, given, size)
+    guides = load_guidance(config, given, content, named)
+    styles = tuple(
+        replace(style, picture=images.visible(style.picture)) for style in named if style.weight > 0
+    )
+    base = {"content": content, "style": styles[0].picture}.get(config.init.base)
+    network = config.network
+    return Inputs(
+        content,
+        styles,
+        tuple(style.picture.sha256 for style in named),
+        base or load_picture("init.image", config.init.image, given, enough=size),
+        weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
+        guides,
+        _judge(config.evaluation.network, config.evaluation.weights),
+    )
+
+
+def _content(config: Any, given: Mapping[str, Picture]) -> tuple[Picture, int]:
+    """Loads the content image; returns the long side of the result, px, as well."""
+
+    def load(enough: int | None = None) -> Picture:
+        content = config.content
+        return load_picture("content.image", content.image, given, content.sha256, enough)
+
+    # To know a share of the content's size, all of it is decoded.
+    size = long_side(config.size, load()) if isinstance(config.size, str) else int(config.size)
+    return load(size), size
+
+
+def long_side(size: int | str, content: Picture) -> int:
+    """Turns ``size=``, px or ``content`` or ``50%`` of the content image's, into px.
+
+    Raises:
+        InputError: The result would be too small or too large.
+    """
+    if isinstance(size, int):
+        return size
+    whole: int = max(content.rgb.shape[:2])
+    pixels = whole if size == "content" else round(whole * float(size.rstrip("%")) / 100)
+    low, high = LONG_SIDE
+    if not low <= pixels <= high:
+        raise InputError(f"size={size}: that is {pixels} px here; the long side is {low} to {high}")
+    return pixels
+
+
+def _judge(network: str, path: str | None) -> weights.Source | None:
+    if network == "bundled":
+        return None
+    try:
+        return weights.locate(network, path or str(weights.cached(network)), None, None, 0)
+    except InputError as error:
+        raise InputError(
+            f"evaluation.network={network} needs its ImageNet weights: name the file with "
+            f"evaluation.weights=PATH ({error})"
+        ) from error

@@ -1,0 +1,126 @@
+"""The style images of a configuration, and their regions. Free of TensorFlow."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nst.config.names import listed, stem
+from nst.errors import InputError
+from nst.images import Picture
+from nst.images.colour_names import is_colour
+from nst.sources.guidance import Guidance, read_guidance
+from nst.sources.loading import load_picture, style_keys
+from nst.sources.locations import is_path, recorded_name
+from nst.sources.matching import Colours
+
+
+@dataclass(frozen=True)
+class StyleSource:
+    """A style image and its settings.
+
+    Attributes:
+        picture: The image.
+        weight: Its share of the styles, above 0; the shares add up to 1.
+        scale: Long side of the style image over that of the result.
+    """
+
+    picture: Picture
+    weight: float
+    scale: float
+
+
+def load_styles(config: Any, given: Mapping[str, Picture], size: int) -> list[StyleSource]:
+    """Loads every style image; weights become shares, so that only their ratios matter.
+
+    Args:
+        config: The node ``style`` of the configuration.
+        given: Images in a program's memory, by key.
+        size: Long side of the result, px.
+    """
+    names = listed(config.image)
+    weights = listed(1.0 if config.weights is None else config.weights, len(names))
+    hashes, scales = (listed(value, len(names)) for value in (config.sha256, config.scale))
+    keys = style_keys(len(names))
+    return [
+        StyleSource(
+            load_picture(key, str(name), given, sha256, math.ceil(size * scale)),
+            weight / sum(weights),
+            scale,
+        )
+        for key, name, sha256, weight, scale in zip(
+            keys, names, hashes, weights, scales, strict=True
+        )
+    ]
+
+
+def load_guidance(
+    config: Any, given: Mapping[str, Picture], content: Picture, styles: Sequence[StyleSource]
+) -> Guidance:
+    """Loads the region pictures of content and styles with a weight, and the weight map.
+
+    Args:
+        config: The configuration.
+        given: Images in a program's memory, by key.
+        content: The content image.
+        styles: Every style image that the configuration names.
+    """
+
+    def picture(key: str, name: str | None) -> Picture | None:
+        return None if name is None else load_picture(key, name, given)
+
+    regions = None if config.style.regions is None else _each(config.style.regions)
+    if regions is not None and len(regions) != len(styles):
+        raise InputError(
+            f"style.regions: {len(regions)} for {len(styles)} style images; give one for each"
+        )
+    used = [index for index, style in enumerate(styles) if style.weight > 0]
+    stems = [stem(name) for name in map(str, listed(config.style.image))]
+    calls = [f"{s} {i + 1}" if stems.count(s) > 1 else s for i, s in enumerate(stems)]
+    found = read_guidance(
+        content,
+        {calls[index]: styles[index].picture for index in used},
+        picture("content.regions", config.content.regions),
+        None if regions is None else [_style_regions(regions[index], given) for index in used],
+        picture("content.weight_map", config.content.weight_map),
+    )
+    if config.regions.sha256 not in (None, found.sha256):
+        raise InputError("content.regions, style.regions: a picture has changed since it was used")
+    return found
+
+
+def recorded_regions(regions: Any) -> list[Any]:
+    """Returns ``style.regions`` as a run records it: paths become absolute, colours stay."""
+    return [
+        recorded_name(entry) if isinstance(entry, str) and not _are_colours([entry]) else entry
+        for entry in _each(regions)
+    ]
+
+
+def _each(regions: Any) -> list[Any]:
+    return [regions] if isinstance(regions, str | int) else list(regions)
+
+
+def _style_regions(entry: Any, given: Mapping[str, Picture]) -> Picture | Colours:
+    texts = [str(part) for part in _each(entry)]
+    if _are_colours(texts):
+        return tuple(texts)
+    if len(texts) > 1 or not _names_a_picture(texts[0]):
+        raise InputError(
+            f"style.regions: {entry} is neither a picture nor a colour; colours are named like "
+            f"blue or 0000ff"
+        )
+    return load_picture("style.regions", texts[0], given)
+
+
+def _names_a_picture(text: str) -> bool:
+    return not is_path(text) or Path(os.path.expanduser(text)).exists()
+
+
+def _are_colours(texts: Sequence[str]) -> bool:
+    """Tells whether these are colours; a file of that name comes first."""
+    return all(is_colour(text) and not os.path.exists(text) for text in texts)
