@@ -11,13 +11,10 @@ import tensorflow as tf
 
 from nst.canvas import Canvas, resample
 from nst.losses import Evaluation, Weights
-from nst.objective import Objective
+from nst.objective import AnyObjective
 from nst.optimizers import Optimizer
 from nst.scales import Scale as Scale
 from nst.scales import plan as plan
-from nst.tiling import TiledObjective
-
-AnyObjective = Objective | TiledObjective
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,90 +18,17 @@ from nst.canvas import Canvas, batch
 from nst.colours import Colours
 from nst.errors import InputError
 from nst.features.encoder import Encoder, Features
-from nst.features.propagation import propagated
 from nst.features.weights import Source, load
 from nst.images import Pixels
 from nst.loop import Loop, Scale, plan
 from nst.losses import Term, Weights, weigh
-from nst.objective import Guide, Guides, Objective, used_layers
+from nst.objective import Loss, Objectives, not_additive, used_layers
 from nst.runs.identity import identity
-from nst.sources import Guidance, Inputs, StyleSource, gather, resolved
-from nst.tiling import TiledObjective, not_additive
+from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
 
 CALIBRATION_SIZE = 256  # long side of the images that normalise the network, px
-
-
-@dataclass(frozen=True)
-class Objectives:
-    """The objective at every scale of one run.
-
-    Attributes:
-        encoder: The network.
-        terms: The terms by name.
-        weights: Of each term.
-        norms: What feature maps are normalised by.
-        content: The content image at full size, ``[H, W, 3]``.
-        styles: The style images at full size.
-        canvas: The canvas.
-        grey: Whether the picture is to stay grey.
-        tile: Longest side of a tile, px; None for the whole image at once.
-        guidance: The regions, and where the content counts.
-        erode: By how much regions shrink, as a share of what a layer sees around a position.
-    """
-
-    encoder: Encoder
-    terms: Mapping[str, Term]
-    weights: Mapping[str, Weights]
-    norms: Features
-    content: Pixels
-    styles: Sequence[StyleSource]
-    canvas: Canvas
-    grey: bool
-    tile: int | None = None
-    guidance: Guidance = field(default_factory=Guidance)
-    erode: float = 0.0
-
-    def __call__(self, height: int, width: int) -> Objective | TiledObjective:
-        """Returns the objective for a picture of this size, px: a function of the whole canvas."""
-        content = self.canvas.extend(batch(images.resize(self.content, (height, width))))
-        styles = []
-        for style in self.styles:
-            rgb, long_side = style.picture.rgb, max(1, round(max(height, width) * style.scale))
-            sized = images.resize(rgb, images.fit(rgb.shape[:2], long_side))
-            styles.append((batch(sized), style.weight))
-        bound = self.encoder, self.terms, self.weights, self.norms, content, styles, self.grey
-        guides = self._guides((height, width), [tuple(style.shape[1:3]) for style, _ in styles])
-        if self.tile is None or self.tile >= max(content.shape[1:3]):
-            return Objective(*bound, guides)
-        return TiledObjective(*bound, self.tile, guides)
-
-    def _guides(self, size: tuple[int, int], styles: Sequence[tuple[int, int]]) -> Guides:
-        """Brings regions and weights to the positions of each layer."""
-        found = self.guidance
-        if found.content is None:
-            of_styles: list[Guide] = [{} for _ in styles]
-        else:
-            of_styles = [
-                {"regions": self._propagated(batch(images.resize_weights(region, shape)))}
-                for region, shape in zip(found.styles, styles, strict=True)
-                if region is not None
-            ]
-        maps = {"regions": found.content, "weights": found.weights}
-        of_content = {
-            name: self._propagated(
-                self.canvas.extend(batch(images.resize_weights(pixels, size))),
-                self.erode if name == "regions" else 0.0,
-            )
-            for name, pixels in maps.items()
-            if pixels is not None
-        }
-        return Guides(of_content, of_styles)
-
-    def _propagated(self, maps: tf.Tensor, erode: float | None = None) -> Features:
-        erode = self.erode if erode is None else erode
-        return propagated(maps, self.encoder.geometry, used_layers(self.terms), erode)
 
 
 @dataclass(frozen=True)
@@ -147,15 +74,12 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         )
     colours = Colours(**config.color)
     seen = colours.before(inputs)
+    norms = _norms(encoder, used_layers(terms), seen, network.normalize)
     objectives = Objectives(
-        encoder,
-        terms,
-        weights,
-        _norms(encoder, used_layers(terms), seen, network.normalize),
+        Loss(encoder, terms, weights, norms, colours.grey or _grey(seen)),
         seen.content.rgb,
         seen.styles,
         Canvas(config.margin),
-        colours.grey or _grey(seen),
         config.runtime.tile,
         inputs.guidance,
         config.regions.erode,
@@ -180,7 +104,7 @@ def paint(studio: Studio) -> Loop:
         return batch(studio.colours.after(painted.numpy()[0], inputs.content))
 
     return Loop(
-        _initial_image(studio.seen.base.rgb, scales[0], config, studio.objectives.grey),
+        _initial_image(studio.seen.base.rgb, scales[0], config, studio.objectives.loss.grey),
         scales,
         studio.objectives.canvas,
         studio.objectives,

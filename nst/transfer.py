@@ -134,7 +134,7 @@ def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
         "weights": str(inputs.network.path),
         "weights_sha256": inputs.network.sha256,
         "warning": inputs.network.warning,
-        "grey": studio.objectives.grey,
+        "grey": studio.objectives.loss.grey,
     }
     observers = Observers(instantiate(config.observer, _convert_="all") or {})
 

@@ -115,8 +115,8 @@ def tensorflow_step(
     tf = tensorflow()
     from nst.features import winograd
     from nst.features.encoder import Encoder
-    from nst.losses import Content, Gram, weigh
-    from nst.objective import Objective
+    from nst.losses import Content, Gram, References, Style, View, weigh
+    from nst.objective import Loss, Objective
 
     if wide is not None:
         winograd.WIDE = wide
@@ -126,7 +126,8 @@ def tensorflow_step(
     norms = {k: tf.ones(len(bias)) for k, _, bias, _ in stack if k in (*STYLE, CONTENT)}
     iterate, content, style = map(tf.constant, pictures())
     encoder = Encoder(stack, padding=padding, precision=precision)
-    objective = Objective(encoder, terms, weights, norms, content, [(style, 1.0)])
+    references = References(View(content, {}), [Style(View(style, {}))])
+    objective = Objective(Loss(encoder, terms, weights, norms), references)
     return lambda: float(objective(iterate).total)
 
 

@@ -47,6 +47,13 @@ def paint(height: int, width: int, seed: int) -> np.ndarray:
     return (waves + random.uniform(-0.2, 0.2, (height, width, 3))).astype(np.float32)
 
 
+def references(content: Any, *styles: tuple[Any, float]) -> Any:
+    """The images of an objective: the content image, and style images with their weights."""
+    from nst.losses import References, Style, View
+
+    return References(View(content, {}), [Style(View(image, {}), w) for image, w in styles])
+
+
 def saved_and_loaded(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """A state by way of a file, as a resumed run gets it."""
     file = io.BytesIO()

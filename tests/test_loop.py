@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import saved_and_loaded
+from conftest import references, saved_and_loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from nst.canvas import Canvas, resample
 from nst.config.composition import compose
 from nst.loop import Loop, Record, Scale, plan
 from nst.losses import Content, Evaluation, Gram, References, Term, View, Weights, weigh
-from nst.objective import Objective
+from nst.objective import Loss, Objective
 from nst.optimizers import LBFGS, Diverged, FirstOrder, Optimizer
 
 SQRT2 = 2**0.5
@@ -134,7 +134,8 @@ def transfer(bundled, content, picture) -> Callable[..., Objectives]:
             here, style = (
                 canvas.extend(resample(x, height, width)) for x in (content, picture(24, 32, 2))
             )
-            return Objective(bundled, terms, weights, norms, here, [(style, 1.0)])
+            loss = Loss(bundled, terms, weights, norms)
+            return Objective(loss, references(here, (style, 1.0)))
 
         return objective
 

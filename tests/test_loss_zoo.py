@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import references
 
 from nst.features.encoder import Encoder
 from nst.losses import (
@@ -27,8 +28,7 @@ from nst.losses import (
 )
 from nst.losses.moments import Moments, central_moments, gaussian, trace_of_root
 from nst.losses.sliced import at_ranks, drawn_positions
-from nst.objective import Objective, compiled_step
-from nst.tiling import TiledObjective, not_additive
+from nst.objective import Loss, Objective, TiledObjective, compiled_step, not_additive
 
 LAYERS = ("block1_conv1", "block2_conv1")
 TERMS: dict[str, Term] = {
@@ -221,8 +221,8 @@ def test_all_sums_over_positions_are_the_same_in_tiles(
     )
     norms = bundled.norms([content, style], LAYERS)
     weights = {name: weigh(term, 1.0) for name, term in terms.items()}
-    bound = bundled, terms, weights, norms, content, [(style, 1.0)]
-    whole, tiled = Objective(*bound)(image), TiledObjective(*bound, False, 32)(image)
+    bound = Loss(bundled, terms, weights, norms), references(content, (style, 1.0))
+    whole, tiled = Objective(*bound)(image), TiledObjective(*bound, 32)(image)
     for name, parts in whole.parts.items():
         for part, value in parts.items():
             found = float(tiled.parts[name][part])
@@ -236,9 +236,10 @@ def test_all_compile_into_one_step_for_any_size(
 ) -> None:
     norms = bundled.norms([picture(32, 32, seed=1)], LAYERS)
     weights = {name: weigh(term, 1.0) for name, term in TERMS.items()}
+    loss = Loss(bundled, TERMS, weights, norms)
     for height, width in ((16, 24), (21, 17)):
         content, style = picture(height, width, seed=1), picture(18, 20, seed=2)
-        objective = Objective(bundled, TERMS, weights, norms, content, [(style, 1.0)])
+        objective = Objective(loss, references(content, (style, 1.0)))
         evaluation = objective.refreshed(content, (0, 1))(content)
         assert np.isfinite(evaluation.gradient).all()
     assert compiled_step(bundled, tuple(TERMS.items())).traces == 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import references
 
 from nst.features.encoder import Encoder
 from nst.losses import (
@@ -27,7 +28,7 @@ from nst.losses import (
 )
 from nst.losses.rows import grid, nearest
 from nst.losses.transport import relaxed_transport
-from nst.objective import Objective, compiled_step
+from nst.objective import Loss, Objective, compiled_step
 
 LAYERS = ("block1_conv1", "block2_conv1")
 TERMS: dict[str, Term] = {
@@ -110,9 +111,10 @@ def test_all_compile_into_one_step_for_any_size(
 ) -> None:
     norms = bundled.norms([picture(32, 32, seed=1)], LAYERS)
     weights = {name: weigh(term, 1.0) for name, term in TERMS.items()}
+    loss = Loss(bundled, TERMS, weights, norms)
     for height, width in ((16, 24), (21, 17)):
         content, style = picture(height, width, seed=1), picture(18, 20, seed=2)
-        objective = Objective(bundled, TERMS, weights, norms, content, [(style, 1.0)])
+        objective = Objective(loss, references(content, (style, 1.0)))
         evaluation = objective.refreshed(content, (0, 1))(content)
         assert np.isfinite(evaluation.gradient).all()
     assert compiled_step(bundled, tuple(TERMS.items())).traces == 1

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import references
 
 from nst.features.encoder import Encoder
 from nst.losses import (
@@ -25,7 +26,7 @@ from nst.losses import (
     total_variation,
     weigh,
 )
-from nst.objective import Objective, compiled_step, used_layers
+from nst.objective import Loss, Objective, compiled_step, used_layers
 
 STYLE_LAYERS = ["block1_conv1", "block2_conv1", "block3_conv1"]
 Make = Callable[..., Objective]
@@ -78,7 +79,7 @@ def make(bundled, content, style) -> Make:
         divisors = norms(bundled, content, style)
         pictures = [(style, 1.0)] if styles is None else styles
         weighted = weights(named, **changes)
-        return Objective(bundled, named, weighted, divisors, content, pictures)
+        return Objective(Loss(bundled, named, weighted, divisors), references(content, *pictures))
 
     return objective
 
@@ -190,7 +191,9 @@ def test_nothing_but_other_layers_is_traced_again(bundled_layers, content, style
     ) -> float:
         named = {k: type(term)(list(term.layers)) for k, term in TERMS.items()}
         weighted, divisors = weights(named, shares, **changes), norms(encoder, content)
-        objective = Objective(encoder, named, weighted, divisors, content, styles)
+        objective = Objective(
+            Loss(encoder, named, weighted, divisors), references(content, *styles)
+        )
         total = float(objective(picture(*content.shape[1:3], seed=4)).total)
         objective.gradient_norms(content)
         assert compiled_step(encoder, tuple(named.items())).traces == step.traces
@@ -301,9 +304,8 @@ def test_a_term_that_reads_a_weight_gets_no_other_runs(bundled, content, style, 
         def distances(self, view: View, target: Any) -> dict[str, tf.Tensor]:
             return {"image": self.weight * tf.reduce_mean(view.image)}
 
-    objective = Objective(
-        bundled, {"n": Nosy()}, {"n": weigh(Nosy(), 3.0)}, {}, content, [(style, 1)]
-    )
+    loss = Loss(bundled, {"n": Nosy()}, {"n": weigh(Nosy(), 3.0)}, {})
+    objective = Objective(loss, references(content, (style, 1)))
     with pytest.raises(AttributeError, match="weight"):
         objective(iterate)
 
@@ -339,7 +341,7 @@ class RandomPixel(Term):
 def drawing(bundled: Encoder, content: tf.Tensor, style: tf.Tensor, every: int = 1) -> Objective:
     terms: dict[str, Term] = {"pixel": RandomPixel(every=every), "tv": TotalVariation()}
     weighted = {name: weigh(term, 1.0) for name, term in terms.items()}
-    return Objective(bundled, terms, weighted, {}, content, [(style, 1.0)])
+    return Objective(Loss(bundled, terms, weighted, {}), references(content, (style, 1.0)))
 
 
 def test_a_refreshed_objective_is_another_function_and_the_old_one_stays(
@@ -367,5 +369,5 @@ def test_a_refresh_that_changes_nothing_keeps_the_objective(
 def test_terms_that_draw_nothing_cost_nothing(make, iterate) -> None:
     objective = make()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objective._step, "features", None)  # no network is run
+        patch.setattr(objective._step, "view", None)  # no network is run
         assert objective.refreshed(iterate, (0, 0)) is objective

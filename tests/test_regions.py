@@ -231,7 +231,7 @@ def test_a_region_without_a_style_keeps_the_photograph(tmp_path) -> None:
     image = tf.random.stateless_uniform((1, 28, 36, 3), (1, 2))
     gradient = np.abs(objective(image).gradient.numpy()[0]).sum(-1)
     assert gradient[:, 30:].min() > 0
-    reach = prepared.objectives.encoder.geometry["block1_conv1"]
+    reach = prepared.objectives.loss.encoder.geometry["block1_conv1"]
     assert reach.radius == 1
     assert objective.weights["style"].parts.keys() >= {"block5_conv1"}
     assert gradient[:, :6].mean() < 0.5 * gradient[:, 30:].mean()

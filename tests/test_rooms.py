@@ -29,9 +29,8 @@ ORDER = (
     *(
         "sources",
         "optimizers",
-        "objective",
-        "tiling",
         "canvas",
+        "objective",
         "loop",
         "runs observers",
         "colours",

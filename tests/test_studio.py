@@ -49,17 +49,17 @@ def test_what_is_painted_is_what_transfer_gives(studio) -> None:
 
 
 def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio) -> None:
-    for name, term in studio.objectives.terms.items():
+    for name, term in studio.objectives.loss.terms.items():
         node = studio.config.loss[name]
         assert not hasattr(term, "weight")
         assert not hasattr(term, "layer_weights")
-        assert studio.objectives.weights[name] == weigh(
+        assert studio.objectives.loss.weights[name] == weigh(
             term, node.weight, node.get("layer_weights")
         )
     heavy = prepare(compose([*SETTINGS, "loss.style.layer_weights=[1,0,0,2,0]", "beta=7"]))
-    assert heavy.objectives.terms == studio.objectives.terms
-    assert list(heavy.objectives.weights["style"].parts.values()) == [1, 0, 0, 2, 0]
-    assert heavy.objectives.weights["style"].term == 7
+    assert heavy.objectives.loss.terms == studio.objectives.loss.terms
+    assert list(heavy.objectives.loss.weights["style"].parts.values()) == [1, 0, 0, 2, 0]
+    assert heavy.objectives.loss.weights["style"].term == 7
 
 
 def test_a_style_that_is_named_twice_paints_what_it_paints_alone(studio) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import references
 
 from nst.cli.app import run
 from nst.config.composition import compose
@@ -15,11 +16,11 @@ from nst.errors import InputError
 from nst.forecast import Plan, check, pairs_kept
 from nst.loop import Scale
 from nst.losses import Content, FeatureTerm, Gram, Term, TotalVariation, weigh
-from nst.objective import Objective, used_layers
+from nst.objective import Loss, Objective, TiledObjective, not_additive, used_layers
+from nst.objective.tiles import tiles
 from nst.optimizers import LBFGS
 from nst.pace import Pace, duration
 from nst.studio import prepare
-from nst.tiling import TiledObjective, not_additive, tiles
 
 TERMS: dict[str, Term] = {
     "content": Content(["block2_conv2", "block3_conv1"]),
@@ -35,9 +36,9 @@ def both(
     """The objective of the whole image, and the same in tiles."""
     weights = {name: weigh(term, WEIGHTS[name]) for name, term in terms.items()}
     norms = encoder.norms([content, style], used_layers(terms))
-    styles = [(style, 1.0), (style[:, ::-1, :30], 2.0)]
-    whole = Objective(encoder, terms, weights, norms, content, styles, grey)
-    return whole, TiledObjective(encoder, terms, weights, norms, content, styles, grey, side)
+    loss = Loss(encoder, terms, weights, norms, grey)
+    compared = references(content, (style, 1.0), (style[:, ::-1, :30], 2.0))
+    return Objective(loss, compared), TiledObjective(loss, compared, side)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from nst.features.encoder import Features
 
+Guide = Mapping[str, Mapping[str, tf.Tensor]]  # fields of a view by name: its regions, its weights
+
 
 class View(NamedTuple):
     """An image and its features, as terms get them.
@@ -31,6 +33,12 @@ class View(NamedTuple):
     features: Features
     regions: Mapping[str, tf.Tensor] | None = None
     weights: Mapping[str, tf.Tensor] | None = None
+
+    @property
+    def guide(self) -> Guide:
+        """What guides the loss to positions, where there is any: those of an image of its size."""
+        found = {"regions": self.regions, "weights": self.weights}
+        return {name: maps for name, maps in found.items() if maps is not None}
 
     def region_weights(self, layer: str) -> Sequence[tf.Tensor | None]:
         """Returns the position weights ``[1, h, w, 1]`` of each region; None for a whole image."""

@@ -1,0 +1,87 @@
+"""The loss, ``J = Σ_term weight * Σ_part part_weight * distance``, for images of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from nst.features.encoder import Encoder, Features
+from nst.features.normalisation import normalised
+from nst.losses import Term, View, Weights
+from nst.losses.base import Guide
+
+Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """The network, the terms and their weights; with images to compare it is an objective.
+
+    Attributes:
+        encoder: The network.
+        terms: The terms by name.
+        weights: Of each term, see :func:`nst.losses.weigh`.
+        norms: What feature maps are normalised by, see :meth:`Encoder.norms`.
+        grey: Whether a grey image is to stay grey: the gradient is averaged over the channels,
+            which is that of J among grey images.
+    """
+
+    encoder: Encoder
+    terms: Mapping[str, Term]
+    weights: Mapping[str, Weights]
+    norms: Features
+    grey: bool = False
+
+    @property
+    def named(self) -> Terms:
+        """The terms as a key of compiled computations."""
+        return tuple(self.terms.items())
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that the terms use, each once."""
+        return used_layers(self.terms)
+
+    def part_weights(self) -> dict[str, dict[str, tf.Tensor]]:
+        """Returns the effective weight of each part of each term."""
+        return {
+            name: {
+                part: tf.constant(self.weights[name].term * share, tf.float32)
+                for part, share in self.weights[name].parts.items()
+            }
+            for name in self.terms
+        }
+
+
+def used_layers(terms: Mapping[str, Term]) -> tuple[str, ...]:
+    """Lists the layers that the terms use, each once."""
+    return tuple(dict.fromkeys(layer for term in terms.values() for layer in term.layers))
+
+
+def view_of(
+    image: tf.Tensor, encoder: Encoder, layers: Sequence[str], norms: Features, guide: Guide
+) -> View:
+    """Computes the feature maps that terms get."""
+    features = encoder(image, layers)
+    return View(image, {k: normalised(features[k], norms[k]) for k in layers}, **guide)
+
+
+def total_in_units(distances: Mapping[str, Any], weights: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the total in units of the weights, and that unit.
+
+    With large weights float16 gradients would overflow.
+    """
+    unit = tf.add_n(tf.nest.flatten(weights))
+    shares = tf.nest.map_structure(lambda w: tf.math.divide_no_nan(w, unit), weights)
+    return tf.add_n(list(weighted(distances, shares).values())), unit
+
+
+def weighted(distances: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Returns the weighted value of each term."""
+    return {
+        name: tf.add_n([weights[name][part] * value for part, value in parts.items()])
+        for name, parts in distances.items()
+    }

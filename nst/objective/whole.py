@@ -1,0 +1,81 @@
+"""The objective of a whole image at once."""
+
+from __future__ import annotations
+
+import copy
+
+import tensorflow as tf
+
+from nst.losses import Evaluation, References
+from nst.objective.loss import Loss
+from nst.objective.step import Bound, compiled_step
+
+
+class Objective:
+    """The objective J at one scale: a loss bound to the images that the iterate is compared with.
+
+    Args:
+        loss: The terms and the network.
+        references: The content image and the style images at this scale, without features. The
+            regions and weights of the content are those of the iterate.
+
+    Attributes:
+        weights: The weights of each term and its parts, as used.
+    """
+
+    def __init__(self, loss: Loss, references: References) -> None:
+        self.weights = {name: loss.weights[name] for name in loss.terms}
+        self._grey, norms = loss.grey, dict(loss.norms)
+        self._step = compiled_step(loss.encoder, loss.named)
+        targets = self._step.targets(weighed(references), norms)
+        self._bound = Bound(targets, loss.part_weights(), norms, references.content.guide)
+
+    def __call__(self, image: tf.Tensor) -> Evaluation:
+        """Evaluates J and its gradient: one forward and one backward pass.
+
+        Args:
+            image: The iterate, ``[1, H, W, 3]`` float32.
+        """
+        evaluation: Evaluation = self._step.evaluate(image, self._bound)
+        if not self._grey:
+            return evaluation
+        gradient = tf.reduce_mean(evaluation.gradient, -1, keepdims=True)
+        return evaluation._replace(gradient=tf.broadcast_to(gradient, image.shape))
+
+    def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
+        """Measures the norm of each weighted term's own gradient: one backward pass per term."""
+        norms = self._step.gradient_norms(image, self._bound)
+        return {name: float(norm) for name, norm in norms.items()}
+
+    def refreshed(self, image: tf.Tensor, seed: tuple[int, int]) -> Objective:
+        """Renews the targets of terms with random draws or matches; free if there are none.
+
+        Args:
+            image: The iterate.
+            seed: A different seed for each step.
+
+        Returns:
+            The new objective, or this one if nothing has changed.
+        """
+        if not self._step.refreshing:
+            return self
+        targets, drawn = self._bound.targets, tf.constant(seed, tf.int64)
+        view = self._step.view(image, self._bound.norms, self._bound.guide)
+        changed = {
+            name: target
+            for name, term in self._step.refreshing.items()
+            if (target := term.refresh(targets[name], view, drawn)) is not targets[name]
+        }
+        if not changed:
+            return self
+        objective = copy.copy(self)
+        objective._bound = self._bound._replace(targets={**targets, **changed})
+        return objective
+
+
+def weighed(references: References) -> References:
+    """Makes tensors of the weights of the styles, so that other weights need no other trace."""
+    styles = [
+        style._replace(weight=tf.constant(style.weight, tf.float32)) for style in references.styles
+    ]
+    return references._replace(styles=styles)
