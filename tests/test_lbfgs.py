@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
+from nst.config import compose
 from nst.optimizers import LBFGS, Evaluation, Objective
 from nst.optimizers import history as module
 from nst.optimizers.line_search import Trial, weak_wolfe
@@ -205,7 +207,7 @@ def test_dot_is_exact_enough_for_millions_of_pixels() -> None:
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_never_goes_up_and_is_as_good_as_scipy_at_equal_evaluations(problem) -> None:
     objective, image = PROBLEMS[problem]
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(image))
     totals = run(optimizer, objective, 60)
     assert np.all(np.diff(totals) <= 0)
@@ -216,7 +218,7 @@ def test_never_goes_up_and_is_as_good_as_scipy_at_equal_evaluations(problem) -> 
 @pytest.mark.parametrize("problem", ["quadratic, condition 1e4", "style transfer"])
 def test_a_step_costs_one_evaluation(problem) -> None:
     objective, image = PROBLEMS[problem]
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(image))
     for _ in range(40):
         optimizer.step(objective)
@@ -230,7 +232,7 @@ def test_style_transfer_whatever_the_weights(weight) -> None:
     image = PROBLEMS["style transfer"][1]
     runs = []
     for factor in (1.0, weight):
-        optimizer = LBFGS(history=6)
+        optimizer = LBFGS(history=6, bounded=False)
         optimizer.begin(tf.constant(image))
         totals = run(optimizer, compiled(lambda x, factor=factor: factor * plain(x)), 40)
         runs.append(np.divide(totals, factor))
@@ -242,7 +244,7 @@ def test_style_transfer_whatever_the_weights(weight) -> None:
 
 def test_the_recursion_is_traced_once() -> None:
     objective, image = PROBLEMS["quadratic, condition 1e4"]
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(image))
     for _ in range(2):
         optimizer.step(objective)
@@ -253,7 +255,7 @@ def test_the_recursion_is_traced_once() -> None:
 
 
 def test_zero_gradient_is_converged_at_once() -> None:
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(filled(0.3)))
     evaluation = optimizer.step(quadratic(10))
     assert float(evaluation.total) == 0
@@ -265,7 +267,7 @@ def test_zero_gradient_is_converged_at_once() -> None:
 
 
 def test_converges_to_the_minimum_and_says_so() -> None:
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(filled(0.9)))
     run(optimizer, quadratic(100), 300)
     assert optimizer.stopped.startswith("converged")
@@ -278,7 +280,7 @@ def wall(image: tf.Tensor) -> Evaluation:
 
 
 def test_failed_search_drops_the_history_then_stops_with_a_reason() -> None:
-    optimizer = LBFGS(history=6, max_evaluations=4)
+    optimizer = LBFGS(history=6, max_evaluations=4, bounded=False)
     optimizer.begin(tf.constant(filled(0.9)))
     for _ in range(3):
         optimizer.step(quadratic(100))
@@ -301,7 +303,7 @@ def test_not_finite_all_around_stops_and_keeps_the_image() -> None:
         moved = tf.reduce_any(image != 0.5)
         return Evaluation(tf.where(moved, np.nan, 1.0), tf.ones_like(image))
 
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(filled(0.5)))
     optimizer.step(island)
     assert optimizer.stopped.startswith("line search failed")
@@ -363,7 +365,7 @@ def test_a_start_outside_the_bounds_is_brought_inside() -> None:
 
 
 def test_without_bounds_only_the_result_is_clipped() -> None:
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(filled(0.9)))
     run(optimizer, compiled(lambda x: tf.reduce_sum((x - 1.5) ** 2)), 30)
     np.testing.assert_allclose(optimizer.image, filled(1.5), atol=1e-4)
@@ -371,10 +373,10 @@ def test_without_bounds_only_the_result_is_clipped() -> None:
 
 
 def test_a_stopped_optimizer_is_restored_stopped() -> None:
-    optimizer = LBFGS(history=6)
+    optimizer = LBFGS(history=6, bounded=False)
     optimizer.begin(tf.constant(filled(0.3)))
     optimizer.step(quadratic(10))
-    restored = LBFGS(history=6)
+    restored = LBFGS(history=6, bounded=False)
     restored.restore(optimizer.state())
     restored.step(quadratic(10))
     assert restored.stopped == optimizer.stopped
@@ -387,6 +389,12 @@ def test_a_longer_history_is_refused() -> None:
     run(optimizer, quadratic(100), 10)
     with pytest.raises(ValueError, match="history 2"):
         LBFGS(history=2).restore(optimizer.state())
+
+
+def test_its_defaults_are_those_of_the_configuration() -> None:
+    defaults = {name: p.default for name, p in inspect.signature(LBFGS).parameters.items()}
+    configured = dict(compose(["optimizer=lbfgs"]).optimizer)
+    assert configured == {"_target_": "nst.optimizers.LBFGS", **defaults}
 
 
 @pytest.mark.parametrize("name", ["history", "max_evaluations"])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from nst.optimizers.base import Evaluation, Objective, State, gradient_rms
-from nst.optimizers.history import History, compiled_dot, dot
+from nst.optimizers.bounds import difference, free_direction, free_gradient, moved, slope
+from nst.optimizers.history import History, compiled_dot
 from nst.optimizers.line_search import Trial, weak_wolfe
 
 RESOLUTION = float(np.finfo(np.float32).eps) / 2
@@ -32,11 +31,11 @@ class LBFGS:
     iterate unchanged and drops the history; the next step is steepest descent, and if that fails
     too, the optimizer stops.
 
-    Bounds are kept by two-metric projection (Bertsekas 1982, "Projected Newton methods for
-    optimization problems with simple constraints"): values at a bound that the gradient pushes
-    outward are pinned for the step, the others move along a path clipped to the bounds. Clipping
-    every iterate of a plain L-BFGS would break its curvature pairs, and clipping only its result
-    would undo a good part of the work.
+    Bounds are kept by two-metric projection, see :mod:`nst.optimizers.bounds`. Clipping every
+    iterate of a plain L-BFGS would break its curvature pairs, and clipping only its result would
+    undo a good part of the work.
+
+    The defaults are those of ``conf/optimizer/lbfgs.yaml``.
 
     Args:
         history: Number of curvature pairs kept, >= 1; each takes the memory of two images.
@@ -50,10 +49,10 @@ class LBFGS:
 
     def __init__(
         self,
-        history: int = 20,
+        history: int = 10,
         max_evaluations: int = 10,
-        bounded: bool = False,
-        memory: float = math.inf,
+        bounded: bool = True,
+        memory: float = 1.25,
     ) -> None:
         if history < 1:
             raise ValueError(f"history must be at least 1, received {history}")
@@ -163,87 +162,36 @@ class LBFGS:
             )
 
     def _search(self, objective: Objective, here: Evaluation) -> Trial | None:
-        direction, slope = self._direction(here.gradient)
-        start = Trial(0.0, float(here.total) / self._unit, slope)
-        if -slope <= RESOLUTION * abs(start.value):
+        direction, steepness = self._direction(here.gradient)
+        start = Trial(0.0, float(here.total) / self._unit, steepness)
+        if -steepness <= RESOLUTION * abs(start.value):
             self.stopped = "converged: any further decrease is below the resolution of float32"
             return None
 
         def evaluate(step: float) -> Trial:
-            image = _moved(self._image, tf.constant(step), direction, self._bounds)
+            image = moved(self._image, tf.constant(step), direction, self._bounds)
             there = objective(image)
             self.evaluations += 1
-            slope = float(
-                _slope(there.gradient, direction, image, self._bounds, tf.constant(self._unit))
-            )
-            return Trial(step, float(there.total) / self._unit, slope, Point(image, there))
+            unit = tf.constant(self._unit)
+            along = float(slope(there.gradient, direction, image, self._bounds, unit))
+            return Trial(step, float(there.total) / self._unit, along, Point(image, there))
 
         return weak_wolfe(evaluate, start, self._budget)
 
     def _direction(self, gradient: tf.Tensor) -> tuple[tf.Tensor, float]:
         """Returns a direction and the slope along it, which is negative unless converged."""
         unit = tf.constant(self._unit)
-        free = _free_gradient(gradient, self._image, self._bounds, unit)
-        direction = _free_direction(
+        free = free_gradient(gradient, self._image, self._bounds, unit)
+        direction = free_direction(
             self._history.direction(free), gradient, self._image, self._bounds
         )
-        slope = float(compiled_dot(free, direction))
-        if not slope < 0 and len(self._history) > 0:
+        steepness = float(compiled_dot(free, direction))
+        if not steepness < 0 and len(self._history) > 0:
             self._history.clear()
             return self._direction(gradient)
-        return direction, slope
+        return direction, steepness
 
     def _move(self, there: Point, gradient: tf.Tensor) -> None:
-        change = _difference(there.evaluation.gradient, gradient, tf.constant(self._unit))
+        change = difference(there.evaluation.gradient, gradient, tf.constant(self._unit))
         self._history.push(there.image - self._image, change)
         self._image, self._here = there
-
-
-# Compiled, for their intermediate images share memory: a large picture is half a gigabyte.
-_compiled = partial(tf.function, autograph=False, reduce_retracing=True)
-
-
-def _stuck(image: tf.Tensor, direction: tf.Tensor, bounds: tuple[float, float]) -> tf.Tensor:
-    """Returns where the direction leads out of the bounds, ``[1, H, W, 3]`` bool."""
-    low, high = bounds
-    return (image <= low) & (direction < 0) | (image >= high) & (direction > 0)
-
-
-@_compiled
-def _moved(
-    image: tf.Tensor, step: tf.Tensor, direction: tf.Tensor, bounds: tuple[float, float]
-) -> tf.Tensor:
-    return tf.clip_by_value(image + step * direction, *bounds)
-
-
-@_compiled
-def _slope(
-    gradient: tf.Tensor,
-    direction: tf.Tensor,
-    image: tf.Tensor,
-    bounds: tuple[float, float],
-    unit: tf.Tensor,
-) -> tf.Tensor:
-    moving = tf.where(_stuck(image, direction, bounds), 0.0, direction)
-    return dot(gradient / unit, moving)
-
-
-@_compiled
-def _free_gradient(
-    gradient: tf.Tensor, image: tf.Tensor, bounds: tuple[float, float], unit: tf.Tensor
-) -> tf.Tensor:
-    """Returns the gradient in units, zero where a bound holds the image."""
-    return tf.where(_stuck(image, -gradient, bounds), 0.0, gradient / unit)
-
-
-@_compiled
-def _free_direction(
-    direction: tf.Tensor, gradient: tf.Tensor, image: tf.Tensor, bounds: tuple[float, float]
-) -> tf.Tensor:
-    pinned = _stuck(image, -gradient, bounds) | _stuck(image, direction, bounds)
-    return tf.where(pinned, 0.0, direction)
-
-
-@_compiled
-def _difference(there: tf.Tensor, here: tf.Tensor, unit: tf.Tensor) -> tf.Tensor:
-    return there / unit - here / unit
