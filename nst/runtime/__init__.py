@@ -1,0 +1,16 @@
+"""What a run stands on: TensorFlow, the machine and its memory."""
+
+from nst.runtime.environment import environment, native_bfloat16, versions
+from nst.runtime.memory import memory_available, memory_limit, peak_memory
+from nst.runtime.tensorflow import configured, import_tensorflow
+
+__all__ = [
+    "configured",
+    "environment",
+    "import_tensorflow",
+    "memory_available",
+    "memory_limit",
+    "native_bfloat16",
+    "peak_memory",
+    "versions",
+]

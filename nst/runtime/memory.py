@@ -1,0 +1,74 @@
+"""The memory of this process, of the machine and of its container, bytes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")  # of Linux
+CONTROL_GROUPS = (  # of Linux, version 2 and 1: folder, limit, use, and what of it is mere cache
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
+
+
+def peak_memory() -> int | None:
+    """Returns the peak memory of this process in bytes; in a sweep, of all jobs so far.
+
+    Returns:
+        None on Windows, which has neither of the two sources.
+    """
+    if STATUS.is_file():  # ru_maxrss would start at the peak of the parent process
+        return _entry(STATUS, "VmHWM")
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def memory_limit() -> float:
+    """Returns the memory of this machine or, if it is less, of its container, bytes."""
+    return min([_total("MemTotal"), *(limit for limit, _ in _containers())])
+
+
+def memory_available() -> float:
+    """Returns the memory that is free for this process, bytes."""
+    own = _entry(STATUS, "VmRSS") if STATUS.is_file() else 0  # is part of the run
+    return own + min([_total("MemAvailable"), *(limit - used for limit, used in _containers())])
+
+
+def _entry(path: Path, key: str) -> int:
+    """Reads an entry ``key: 12345 kB``, bytes."""
+    return int(path.read_text().partition(f"{key}:")[2].split()[0]) * 1024
+
+
+def _total(key: str) -> float:
+    if MEMINFO.is_file():
+        return _entry(MEMINFO, key)
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # a system that does not say
+        return float("inf")
+
+
+def _containers() -> Iterator[tuple[float, float]]:
+    """Yields limit and use of each control group of Linux that limits this process's memory."""
+    for folder, limit, use, cache in CONTROL_GROUPS:
+        try:
+            most, used = ((Path(folder) / name).read_text().strip() for name in (limit, use))
+            stat = dict(
+                line.split() for line in (Path(folder) / "memory.stat").read_text().splitlines()
+            )
+        except (OSError, ValueError):
+            continue
+        if most.isdigit():
+            yield float(most), float(used) - float(stat.get(cache, 0))
