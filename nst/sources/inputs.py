@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nst import images
-from nst.config.validation import LONG_SIDE
+from nst.config.ranges import LONG_SIDE
 from nst.errors import InputError
 from nst.features import weights
 from nst.images import Picture
