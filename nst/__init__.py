@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nst.loop import Record
 
     AnyPicture = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | bytes | IO[bytes]
+    StyleRegions = AnyPicture | Sequence[str]  # a region picture, or names of colours
 
 __version__ = "0.1.0"
 __all__ = ["stylize"]
@@ -26,6 +27,10 @@ def stylize(
     style: AnyPicture | Sequence[AnyPicture] | None = None,
     *,
     init: AnyPicture | None = None,
+    style_weights: Sequence[float] | None = None,
+    content_regions: AnyPicture | None = None,
+    style_regions: StyleRegions | Sequence[StyleRegions] | None = None,
+    weight_map: AnyPicture | None = None,
     overrides: Sequence[str] = (),
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[Record], object] | None = None,
@@ -37,9 +42,17 @@ def stylize(
 
     Args:
         content: A picture; None for the default of ``conf/``.
-        style: A picture, or a list of up to 16 to mix (``overrides=["style.weights=[0.7,0.3]"]``);
-            None for the default of ``conf/``.
+        style: A picture, or a list of up to 16 to mix; None for the default of ``conf/``.
         init: A picture to start from; None for the start set by the configuration.
+        style_weights: A number >= 0 for each style, of which only the ratios matter; None for
+            equal ones.
+        content_regions: A region picture of the content image: pixels of equal colour belong
+            together. It needs ``style_regions``.
+        style_regions: Of each style, a list if there are several: its region picture, whose
+            regions are matched with the content's by colour; or the regions of the content that
+            take all of it, by a colour's name or hexadecimal value (``"blue"``, ``"0000ff"``), or
+            several in a list.
+        weight_map: A grey picture: white where the content counts most, black where not at all.
         overrides: As on the command line, for example ``["alpha=1e3", "optimizer=lbfgs"]``.
         folder: The run folder; None records nothing.
         progress: Called with a record of every step, from the initial image to the result:
@@ -57,10 +70,18 @@ def stylize(
     from nst.errors import InputError
     from nst.runs.folder import RunFolder
 
-    pictures = {"content": content, "style": style, "init": init}
+    pictures = {
+        "content.image": content,
+        "style.image": style,
+        "init.image": init,
+        "content.regions": content_regions,
+        "style.regions": style_regions,
+        "content.weight_map": weight_map,
+    }
+    pictures = {key: picture for key, picture in pictures.items() if picture is not None}
     try:
         given = _in_memory(pictures)
-        config = _configured(pictures, given, overrides)
+        config = _configured(pictures, given, style_weights, overrides)
     except USER_ERRORS as error:
         raise InputError(explain(error)) from error
     from nst.runtime import import_tensorflow
@@ -88,29 +109,38 @@ def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
     from nst.errors import InputError
 
     given = {}
-    for key, picture in _by_key(pictures):
-        if isinstance(picture, str | os.PathLike):
-            continue
-        try:
-            given[key] = images.from_memory(picture)
-        except InputError as error:
-            raise InputError(f"{key.replace('.image', '')}: {error}") from error
+    for name, value in pictures.items():
+        for key, picture in _each(name, value):
+            if _is_text(picture):
+                continue
+            try:
+                given[key] = images.from_memory(picture)
+            except InputError as error:
+                raise InputError(f"{key.replace('.image', '')}: {error}") from error
     return given
 
 
-def _by_key(pictures: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """List the pictures, each of several styles by itself, with their keys for ``gather``."""
-    from nst.sources import style_keys
+def _each(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """List the pictures of a setting, each of several styles by itself, with its key."""
+    from nst.sources import numbered
 
-    for name, picture in pictures.items():
-        if name == "style" and isinstance(picture, list | tuple):
-            yield from zip(style_keys(len(picture)), picture, strict=True)
-        elif picture is not None:
-            yield f"{name}.image", picture
+    if name.startswith("style.") and isinstance(value, list | tuple):
+        yield from zip(numbered(name, len(value)), value, strict=True)
+    else:
+        yield name, value
+
+
+def _is_text(picture: Any) -> bool:
+    """Tell whether this is a path, or colours."""
+    texts = picture if isinstance(picture, list | tuple) and picture else [picture]
+    return all(isinstance(text, str | os.PathLike) for text in texts)
 
 
 def _configured(
-    pictures: dict[str, Any], given: dict[str, Picture], overrides: Sequence[str]
+    pictures: dict[str, Any],
+    given: dict[str, Picture],
+    style_weights: Sequence[float] | None,
+    overrides: Sequence[str],
 ) -> DictConfig:
     """Compose and check the configuration, pictures included."""
     from nst.config import check, compose
@@ -120,17 +150,27 @@ def _configured(
     if isinstance(overrides, str):
         raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
     config = effective(compose(overrides), overrides)
-    for name in pictures:
-        if pictures[name] is None:
-            continue
+    for name, value in pictures.items():
         names = [
-            f"memory:{given[key].source}" if key in given else os.fspath(picture)
-            for key, picture in _by_key({name: pictures[name]})
+            f"memory:{given[key].source}" if key in given else _text(picture)
+            for key, picture in _each(name, value)
         ]
-        config[name].image = names[0] if len(names) == 1 else names
-        if name == "init":
-            config[name].base = "file"
+        group, key = name.split(".")
+        config[group][key] = names[0] if len(names) == 1 else names
+        if name == "init.image":
+            config.init.base = "file"
+        elif key == "image":
+            config[group].sha256 = None
         else:
-            config[name].sha256 = None
+            config.regions.sha256 = None
+    if style_weights is not None:
+        config.style.weights = [float(weight) for weight in style_weights]
     check(config)
     return config
+
+
+def _text(picture: Any) -> Any:
+    """Write a path, or colours, as the configuration has them."""
+    if isinstance(picture, list | tuple):
+        return [os.fspath(text) for text in picture]
+    return os.fspath(picture)

@@ -62,6 +62,51 @@ def test_an_initial_picture_in_memory_is_the_start(files: tuple[Path, Path]) -> 
     np.testing.assert_allclose(first[0][0, 10, 10], [0.2, 0.4, 0.6], atol=1e-6)
 
 
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("maps")
+    pictures = {"regions": ("red", "blue"), "of_style": ("blue", "red"), "map": ("white", "black")}
+    paths = {}
+    for name, (left, right) in pictures.items():
+        image = Image.new("RGB", (32, 24), left)
+        image.paste(right, (16, 0, 32, 24))
+        paths[name] = folder / f"{name}.png"
+        image.save(paths[name])
+    return paths
+
+
+def test_regions_weights_and_a_weight_map_in_memory_are_like_their_files(
+    files: tuple[Path, Path], maps: dict[str, Path], tmp_path: Path
+) -> None:
+    overrides = [
+        f"style.image=[{files[1]},{files[0]}]",
+        "style.weights=[2,1]",
+        f"content.regions={maps['regions']}",
+        f"style.regions=[{maps['of_style']},[red,blue]]",
+        f"content.weight_map={maps['map']}",
+    ]
+    by_path = stylize(files[0], overrides=[*FAST, *overrides])
+    settings: dict[str, Any] = {
+        "style_weights": np.array([2, 1]),
+        "content_regions": Image.open(maps["regions"]),
+        "style_regions": [np.asarray(Image.open(maps["of_style"])), ["red", "blue"]],
+        "weight_map": maps["map"].read_bytes(),
+    }
+    run = tmp_path / "run"
+    styles = [Image.open(files[1]), files[0]]
+    in_memory = stylize(files[0], styles, overrides=FAST, folder=run, **settings)
+    assert in_memory.tobytes() == by_path.tobytes()
+    config = RunFolder(run).config()
+    assert config.content.regions == "memory:image"
+    assert list(config.style.regions) == ["memory:array", ["red", "blue"]]
+    assert config.content.weight_map == "memory:bytes"
+    again = stylize(None, styles, overrides=[f"replay={run}"], **settings)
+    assert again.tobytes() == in_memory.tobytes()
+    alone = stylize(*files, content_regions=maps["regions"], style_regions="red", overrides=FAST)
+    listed = stylize(*files, content_regions=maps["regions"], style_regions=["red"], overrides=FAST)
+    assert alone.tobytes() == listed.tobytes() != stylize(*files, overrides=FAST).tobytes()
+
+
 def test_a_record_names_what_was_in_memory_by_its_hash(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -116,6 +161,12 @@ def test_an_exception_of_the_callback_ends_the_run_with_the_picture_so_far(
         ({"content": b"hello"}, "content: bytes is not an image"),
         ({"init": io.StringIO("a")}, "init: .* is open as text"),
         ({"overrides": "a b"}, "overrides: give a list"),
+        ({"content_regions": 3}, "content.regions: int is no picture"),
+        ({"style_regions": ["red"]}, "style.regions: it needs content.regions"),
+        ({"style_regions": "nowhere.png"}, "style.regions: nowhere.png is neither a picture nor"),
+        ({"weight_map": np.zeros((20, 20))}, "weight_map: array has 20x20 px, but its picture"),
+        ({"style_weights": [1, 2]}, "style.weights: a list of 2, but style.image names 1"),
+        ({"style_weights": [-1]}, "style.weights: .* must all be 0 or more"),
         ({"content": "memory:image"}, "content.image: .* name a file"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from nst.sources.guidance import Guidance, read_guidance
 from nst.sources.inputs import Inputs, gather
-from nst.sources.loading import PictureError, style_keys
+from nst.sources.loading import PictureError, numbered
 from nst.sources.locations import WEB, locate_image
 from nst.sources.recorded import planned, resolved
 from nst.sources.styles import StyleSource
@@ -15,8 +15,8 @@ __all__ = [
     "StyleSource",
     "gather",
     "locate_image",
+    "numbered",
     "planned",
     "read_guidance",
     "resolved",
-    "style_keys",
 ]

@@ -78,6 +78,6 @@ def _meant_as_several(key: str, name: str) -> str | None:
     return f"{name} is {kind}: add -m for a job per picture, nst -m {key}='{name}'"
 
 
-def style_keys(count: int) -> list[str]:
-    """Names the style images for messages, and for pictures in memory."""
-    return ["style.image"] if count == 1 else [f"style.image[{n}]" for n in range(count)]
+def numbered(key: str, count: int) -> list[str]:
+    """Names what a setting has for each style, in messages and for pictures in memory."""
+    return [key] if count == 1 else [f"{key}[{n}]" for n in range(count)]

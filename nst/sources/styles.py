@@ -14,7 +14,7 @@ from nst.errors import InputError
 from nst.images import Picture
 from nst.images.colour_names import is_colour
 from nst.sources.guidance import Guidance, read_guidance
-from nst.sources.loading import load_picture, style_keys
+from nst.sources.loading import load_picture, numbered
 from nst.sources.locations import is_path, recorded_name
 from nst.sources.matching import Colours
 
@@ -45,7 +45,7 @@ def load_styles(config: Any, given: Mapping[str, Picture], size: int) -> list[St
     names = listed(config.image)
     weights = listed(1.0 if config.weights is None else config.weights, len(names))
     hashes, scales = (listed(value, len(names)) for value in (config.sha256, config.scale))
-    keys = style_keys(len(names))
+    keys = numbered("style.image", len(names))
     return [
         StyleSource(
             load_picture(key, str(name), given, sha256, math.ceil(size * scale)),
@@ -78,6 +78,7 @@ def load_guidance(
         raise InputError(
             f"style.regions: {len(regions)} for {len(styles)} style images; give one for each"
         )
+    keys = numbered("style.regions", len(styles))
     used = [index for index, style in enumerate(styles) if style.weight > 0]
     stems = [stem(name) for name in map(str, listed(config.style.image))]
     calls = [f"{s} {i + 1}" if stems.count(s) > 1 else s for i, s in enumerate(stems)]
@@ -85,7 +86,7 @@ def load_guidance(
         content,
         {calls[index]: styles[index].picture for index in used},
         picture("content.regions", config.content.regions),
-        None if regions is None else [_style_regions(regions[index], given) for index in used],
+        None if regions is None else [_style_regions(keys[i], regions[i], given) for i in used],
         picture("content.weight_map", config.content.weight_map),
     )
     if config.regions.sha256 not in (None, found.sha256):
@@ -105,16 +106,16 @@ def _each(regions: Any) -> list[Any]:
     return [regions] if isinstance(regions, str | int) else list(regions)
 
 
-def _style_regions(entry: Any, given: Mapping[str, Picture]) -> Picture | Colours:
+def _style_regions(key: str, entry: Any, given: Mapping[str, Picture]) -> Picture | Colours:
     texts = [str(part) for part in _each(entry)]
     if _are_colours(texts):
         return tuple(texts)
     if len(texts) > 1 or not _names_a_picture(texts[0]):
         raise InputError(
-            f"style.regions: {entry} is neither a picture nor a colour; colours are named like "
+            f"{key}: {entry} is neither a picture nor a colour; colours are named like "
             f"blue or 0000ff"
         )
-    return load_picture("style.regions", texts[0], given)
+    return load_picture(key, texts[0], given)
 
 
 def _names_a_picture(text: str) -> bool:
