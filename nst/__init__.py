@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from nst.images import Picture
-    from nst.loop import Record
+    from nst.record import Record
 
     AnyPicture = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | bytes | IO[bytes]
     StyleRegions = AnyPicture | Sequence[str]  # a region picture, or names of colours

@@ -20,10 +20,11 @@ from nst.errors import InputError
 from nst.features.encoder import Encoder, Features
 from nst.features.weights import Source, load
 from nst.images import Pixels
-from nst.loop import Loop, Scale, plan
+from nst.loop import Loop
 from nst.losses import Term, Weights, weigh
 from nst.objective import Loss, Objectives, not_additive, used_layers
 from nst.runs.identity import identity
+from nst.scales import Scale, plan
 from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from nst.canvas import Canvas, resample
 from nst.config.composition import compose
-from nst.loop import Loop, Record, Scale, plan
+from nst.loop import Loop
 from nst.losses import Content, Evaluation, Gram, References, Term, View, Weights, weigh
 from nst.objective import Loss, Objective
 from nst.optimizers import LBFGS, Diverged, FirstOrder, Optimizer
+from nst.record import Record
+from nst.scales import Scale, plan
 
 SQRT2 = 2**0.5
 MARGIN = 2

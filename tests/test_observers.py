@@ -22,9 +22,9 @@ from nst import images
 from nst.config.composition import compose
 from nst.config.settings import hparams
 from nst.config.validation import check
-from nst.loop import Scale
 from nst.observers import Observer, RunContext, TensorBoard
 from nst.runs.folder import RunFolder
+from nst.scales import Scale
 
 STEPS, EVERY, GRADIENT_EVERY = 7, 3, 2
 PICTURES = [0, 3, 6, 7]  # every third step, and the result

@@ -20,12 +20,12 @@ import nst
 from nst import images, runtime
 from nst.cli.signals import commanding, working
 from nst.errors import InputError
-from nst.loop import Scale
 from nst.observers import Observers, RunContext
 from nst.runs import lock
 from nst.runs.folder import RunFolder, to_json
 from nst.runs.lock import locked
 from nst.runs.recording import Recording
+from nst.scales import Scale
 from nst.sources import locate_image
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -31,6 +31,7 @@ ORDER = (
         "optimizers",
         "canvas",
         "objective",
+        "record",
         "loop",
         "runs observers",
         "colours",

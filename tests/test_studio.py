@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 
 from nst import stylize
 from nst.config.composition import compose
-from nst.loop import Record
 from nst.losses import weigh
+from nst.record import Record
 from nst.studio import Studio, paint, prepare
 from nst.transfer import transfer
 

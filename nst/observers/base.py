@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nst.images import Pixels, fit, resize
-from nst.loop import Record, Scale
+from nst.record import Record
 from nst.runs.folder import RunFolder
+from nst.scales import Scale
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from nst.files.atomic import write_atomic
-from nst.loop import Record
 from nst.observers.base import Observer, RunContext, at_most
+from nst.record import Record
 from nst.runs.folder import HISTORY, to_json
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from nst.loop import Record
+from nst.record import Record
 
 _EVERY = 0.2  # seconds between updates
 

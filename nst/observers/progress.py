@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from nst.loop import Record
 from nst.observers.base import Observer, RunContext
+from nst.record import Record
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import summary_v2 as hparams  # api needs tf.keras
 
-from nst.loop import Record
 from nst.metrics.table import METRICS
 from nst.observers.base import SHOWN, Observer, RunContext, at_most
 from nst.observers.files import due
+from nst.record import Record
 
 FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
 FURTHER = tuple(name for name in METRICS if name not in FINAL)  # sorted after all others

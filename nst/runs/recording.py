@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from nst.loop import Record
 from nst.observers import Observers, RunContext
+from nst.record import Record
 from nst.runs.folder import CONFIG, ENVIRONMENT, METRICS
 from nst.runs.status import outcome
 
