@@ -69,6 +69,7 @@ def stylize(
     from nst.config import USER_ERRORS, explain
     from nst.errors import InputError
     from nst.runs.folder import RunFolder
+    from nst.runs.status import reporting
 
     pictures = {
         "content.image": content,
@@ -95,7 +96,7 @@ def stylize(
         return transfer(config, None, given, watch).image
     run_folder = RunFolder(Path(folder))
     run_folder.path.mkdir(parents=True, exist_ok=True)
-    with run_folder.locked(), run_folder.reporting():
+    with run_folder.locked(), reporting(run_folder):
         return transfer(config, run_folder.path, given, watch).image
 
 

@@ -20,11 +20,13 @@ import nst
 from nst import images, runtime
 from nst.cli.signals import commanding, working
 from nst.errors import InputError
+from nst.files.objects import to_json
 from nst.observers import Observers, RunContext
 from nst.runs import lock
-from nst.runs.folder import RunFolder, to_json
+from nst.runs.folder import RunFolder
 from nst.runs.lock import locked
 from nst.runs.recording import Recording
+from nst.runs.status import reporting
 from nst.scales import Scale
 from nst.sources import locate_image
 
@@ -105,12 +107,12 @@ def test_what_is_not_finite_is_null_in_json() -> None:
 
 def test_an_error_before_the_recording_is_told(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    with pytest.raises(MemoryError), folder.reporting():
+    with pytest.raises(MemoryError), reporting(folder):
         raise MemoryError("no room")
     assert folder.status["reason"] == "MemoryError: no room"
     folder.write_status("interrupted", reason="earlier")
     before = (tmp_path / "status.json").read_bytes()
-    with pytest.raises(InputError), folder.reporting():
+    with pytest.raises(InputError), reporting(folder):
         raise InputError("the resumed run did not get as far as its record")
     assert (tmp_path / "status.json").read_bytes() == before
 
@@ -139,7 +141,7 @@ def test_a_signal_that_c_code_turns_into_an_error_is_still_an_interrupt(tmp_path
     with (
         pytest.raises(KeyboardInterrupt),
         commanding(busy=lambda: False),
-        folder.reporting(),
+        reporting(folder),
         working(),
     ):
         try:

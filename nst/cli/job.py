@@ -23,6 +23,7 @@ from nst.config.overrides import PATHS
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
+from nst.runs.status import reporting
 from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def task(config: DictConfig) -> float:
     sweeping = context.mode == RunMode.MULTIRUN
     try:
         # The command holds the folder of a single run, from before Hydra writes into it.
-        with folder.locked() if sweeping else nullcontext(), folder.reporting(), working():
+        with folder.locked() if sweeping else nullcontext(), reporting(folder), working():
             meant = _meant(config, here)
             if config.resume is not None and not sweeping:
                 folder.lengthen(meant)

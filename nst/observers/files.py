@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from nst.files.atomic import write_atomic
+from nst.files.objects import to_json
 from nst.observers.base import Observer, RunContext, at_most
 from nst.record import Record
-from nst.runs.folder import HISTORY, to_json
+from nst.runs.folder import HISTORY
 
 
 def due(record: Record, every: int) -> bool:

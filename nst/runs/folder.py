@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from nst import __version__
 from nst.errors import InputError, did_you_mean
 from nst.files.atomic import write_atomic
+from nst.files.objects import json_object, to_json
 from nst.runs import checkpoint
 from nst.runs.lock import locked
 from nst.runs.provenance import carried_config, parsed
-from nst.runs.status import outcome
-
-log = logging.getLogger(__name__)
 
 CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
 RESULT, ENVIRONMENT, CHECKPOINT = "result.png", "environment.json", "checkpoints/latest.npz"
@@ -67,7 +62,7 @@ class RunFolder:
         path = self.path / HISTORY
         lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
         whole = [line for line in lines if line.endswith(b"\n")]
-        records = [_record(line, f"{path}, line {n}") for n, line in enumerate(whole, 1)]
+        records = [json_object(line, f"{path}, line {n}") for n, line in enumerate(whole, 1)]
         for number, record in enumerate(records, 1):
             if not isinstance(record.get("step"), int):
                 raise InputError(f"{path}, line {number} is damaged: it has no step")
@@ -99,22 +94,6 @@ class RunFolder:
             return False
         except InputError:
             return True
-
-    @contextmanager
-    def reporting(self) -> Iterator[None]:
-        """Records an error from before the recording, and an interrupt recorded as a failure.
-
-        A resumed run that fails before that keeps the status it had.
-        """
-        before = self._status_bytes()
-        try:
-            yield
-        except BaseException as error:
-            now = self._status_bytes()
-            mistaken = ("running",) if isinstance(error, Exception) else ("running", "failed")
-            if now is None or (now != before and self.status.get("status") in mistaken):
-                self._report(error)
-            raise
 
     def check(self, identity: str, config: DictConfig) -> None:
         """Checks that a run may write into the folder: it is new, or holds the same run.
@@ -182,20 +161,9 @@ class RunFolder:
         """
         return checkpoint.load(self.path / CHECKPOINT)
 
-    def _status_bytes(self) -> bytes | None:
-        path = self.path / STATUS
-        return path.read_bytes() if path.is_file() else None
-
-    def _report(self, error: BaseException) -> None:
-        status, reason = outcome(error)
-        try:
-            self.write_status(status, reason=reason)
-        except OSError as unwritten:
-            log.warning("the status could not be written: %s", unwritten)
-
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
-        return _record(path.read_bytes(), str(path)) if path.is_file() else {}
+        return json_object(path.read_bytes(), str(path)) if path.is_file() else {}
 
 
 def result_name(output: Mapping[str, Any] | None) -> str:
@@ -217,26 +185,3 @@ def recorded_config(source: Path) -> DictConfig:
         InputError: There is none, or it is damaged.
     """
     return carried_config(source) if source.is_file() else RunFolder(source).config()
-
-
-def to_json(data: Mapping[str, Any], indent: int | None = None) -> str:
-    """Encodes as JSON; infinity and NaN, which JSON lacks, become null."""
-    return json.dumps(_finite(data), indent=indent, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _record(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        record = json.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is damaged: {error}") from error
-    if not isinstance(record, dict):
-        raise InputError(f"{where} is damaged: it is not a JSON object")
-    return record
