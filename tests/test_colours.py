@@ -21,7 +21,8 @@ from nst.config.settings import hparams
 from nst.errors import InputError
 from nst.features.weights import ASSETS
 from nst.images import recolour
-from nst.images.recolour import METHODS, SPACES, linear_map, match, moments, to_oklab
+from nst.images.oklab import to_oklab
+from nst.images.recolour import METHODS, SPACES, linear_map, match, moments
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective

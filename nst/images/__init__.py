@@ -1,6 +1,7 @@
 """Images from files and arrays to float32 sRGB and back. Free of TensorFlow."""
 
-from nst.images.io import from_array, from_memory, load, to_pil
+from nst.images.arrays import from_array, to_pil
+from nst.images.io import from_memory, load
 from nst.images.picture import Picture, Pixels, grey, visible, visible_box
 from nst.images.regions import Regions, read_regions
 from nst.images.resampling import cover, fit, resize, resize_weights

@@ -12,9 +12,9 @@ from PIL import Image, ImageOps
 from PIL.ExifTags import Base as Tag
 
 from nst.errors import InputError
-from nst.images.colour import apply_gamma, grey_to_rgb, through_profile
 from nst.images.formats import BROKEN
 from nst.images.picture import Pixels
+from nst.images.profiles import apply_gamma, grey_to_rgb, through_profile
 
 logger = logging.getLogger(__name__)
 

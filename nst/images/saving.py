@@ -16,8 +16,9 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from nst.errors import InputError
 from nst.files.atomic import read
+from nst.images.arrays import to_pil
 from nst.images.formats import explained
-from nst.images.io import MOST_BYTES, to_pil
+from nst.images.io import MOST_BYTES
 from nst.images.picture import Pixels
 
 logger = logging.getLogger(__name__)

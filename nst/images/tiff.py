@@ -17,10 +17,10 @@ from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base as Tag
 
 from nst.errors import InputError
-from nst.images.colour import grey_to_rgb, through_profile
 from nst.images.decode import unit_scale
 from nst.images.formats import unreadable
 from nst.images.picture import Pixels, check_size
+from nst.images.profiles import grey_to_rgb, through_profile
 
 MOST_SAMPLES = 75_000_000  # 25 million px of RGB; the file and its copy are in memory at once
 

@@ -17,7 +17,7 @@ from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, printable
 from nst.files.atomic import write_atomic
 from nst.images import Pixels
 from nst.images.colour_names import NAMES, rgb_of
-from nst.images.recolour import to_oklab
+from nst.images.oklab import to_oklab
 from nst.images.regions import LONG_SIDE, MOST_REGIONS
 from nst.regions.segmentation import Labels, segment
 from nst.sources import locate_image

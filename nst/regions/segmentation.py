@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst.images import Pixels, fit, resize, resize_weights
-from nst.images.recolour import to_oklab
+from nst.images.oklab import to_oklab
 
 Labels = npt.NDArray[np.intp]
 
