@@ -27,7 +27,7 @@ from nst.losses import (
     weigh,
 )
 from nst.losses.moments import Moments, central_moments, gaussian, trace_of_root
-from nst.losses.sliced import at_ranks, drawn_positions
+from nst.losses.sampling import at_ranks, drawn_positions
 from nst.objective import Loss, Objective, TiledObjective, compiled_step, not_additive
 
 LAYERS = ("block1_conv1", "block2_conv1")

@@ -14,13 +14,15 @@ from nst.losses.functional import (
     total_variation,
     weighted,
 )
-from nst.losses.matching import MRF, FeatureSplitting, NearestNeighbour
 from nst.losses.moments import CentralMoments, Covariance, MeanStd, Wasserstein
+from nst.losses.neighbours import FeatureSplitting, NearestNeighbour
+from nst.losses.patches import MRF
 from nst.losses.pixels import Edges, Laplacian, ValueRange
 from nst.losses.products import CrossLayer, Shifted
+from nst.losses.self_similarity import SelfSimilarity
 from nst.losses.sliced import Histogram, SlicedWasserstein
 from nst.losses.terms import Content, Gram, StatisticTerm, TotalVariation
-from nst.losses.transport import RelaxedTransport, SelfSimilarity
+from nst.losses.transport import RelaxedTransport
 from nst.losses.weighting import Weights, weigh
 
 __all__ = [

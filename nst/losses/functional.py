@@ -174,3 +174,8 @@ def total_variation(image: tf.Tensor) -> tf.Tensor:
 def _squares(a: tf.Tensor, b: tf.Tensor) -> Sums:
     squares = tf.math.squared_difference(a, b)
     return Sums(tf.reduce_sum(squares), tf.cast(tf.size(squares), squares.dtype))
+
+
+def rounded(x: tf.Tensor, radius: float) -> tf.Tensor:
+    """Returns about ``|x|``: smooth within ``radius`` of 0, where it is 0 (Charbonnier 1994)."""
+    return tf.sqrt(tf.square(x) + radius**2) - radius

@@ -1,8 +1,7 @@
-"""STROTSS (Kolkin et al. 2019): distributions of positions, and their similarity to each other.
+"""The style of STROTSS: distributions of hypercolumns, by relaxed optimal transport.
 
-"Style Transfer by Relaxed Optimal Transport and Self-Similarity". Departure: absolute differences
-are rounded off near 0. Their kink would stop a line search at the content image, where all
-self-similarities agree.
+Kolkin et al. 2019, "Style Transfer by Relaxed Optimal Transport and Self-Similarity". Departure:
+absolute differences are rounded off near 0, where their kink would stop a line search.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from nst.features.encoder import Features
 from nst.losses.base import FeatureTerm, References, View
+from nst.losses.functional import rounded
 from nst.losses.rows import (
     APART,
     Grid,
@@ -34,11 +33,6 @@ YUV = (  # decorrelates the colours of photographs; rows are Y, U and V
     (-0.577350, 0.788675, -0.211325),
     (-0.577350, -0.211325, 0.788675),
 )
-
-
-def rounded(x: tf.Tensor, radius: float) -> tf.Tensor:
-    """Returns about ``|x|``: smooth within ``radius`` of 0, where it is 0 (Charbonnier 1994)."""
-    return tf.sqrt(tf.square(x) + radius**2) - radius
 
 
 def relaxed_transport(costs: tf.Tensor, apart: tf.Tensor | float = 0.0) -> tf.Tensor:
@@ -82,27 +76,6 @@ def palette_costs(colours: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     a, b = colours @ matrix, target @ matrix
     squares = tf.reduce_mean(tf.math.squared_difference(a[:, None], b), -1)
     return 1 - cosines(a, b) + squares
-
-
-def self_similarity(rows: tf.Tensor) -> tf.Tensor:
-    """Returns the cosine distances of all pairs of rows, each column over its sum, ``[n, n]``."""
-    distances = 1 - cosines(rows, rows)
-    return distances / (tf.reduce_sum(distances, 0, keepdims=True) + 1e-6)
-
-
-def self_similarity_distance(rows: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns how self-similarity differs (Kolkin et al. 2019, eq. 9), times n.
-
-    Args:
-        rows: Of the iterate, ``[n, C]``.
-        target: Of the content image, at the same positions, ``[n, C]``.
-
-    Returns:
-        A scalar from 0 to 2.
-    """
-    count = tf.cast(tf.shape(rows)[0], rows.dtype)
-    difference = count * (self_similarity(rows) - self_similarity(target))
-    return tf.reduce_mean(rounded(difference, 0.1))
 
 
 class Pool(NamedTuple):
@@ -169,51 +142,3 @@ class RelaxedTransport(FeatureTerm):
     def _sample(self, view: View, at: Grid) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rows = hypercolumns(view, self.layers, at)
         return rows, interpolated(view.image, at), tags(view, self.layers[0], at)
-
-
-class Layout(NamedTuple):
-    """What self-similarity is compared with.
-
-    Attributes:
-        features: Of the content image.
-        offset: Where the grid begins, ``[2]``.
-    """
-
-    features: Features
-    offset: tf.Tensor
-
-
-@dataclass(frozen=True)
-class SelfSimilarity(FeatureTerm):
-    """A content term: which positions resemble each other (Kolkin et al. 2019, section 2.2).
-
-    It says nothing of colours and strokes as such. Ignores regions. A grid is drawn before each
-    step.
-
-    Attributes:
-        positions: Number of positions.
-    """
-
-    positions: int = 1024
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """One: a hypercolumn has all layers."""
-        return ("hypercolumns",)
-
-    def target(self, references: References) -> Layout:
-        """Returns the content image's feature maps."""
-        features = {layer: references.content.features[layer] for layer in self.layers}
-        return Layout(features, tf.fill([2], 0.5))
-
-    def refresh(self, target: Layout, view: View, seed: tf.Tensor) -> Layout:
-        """Draws a grid."""
-        return target._replace(offset=drawn_offset(seed))
-
-    def distances(self, view: View, target: Layout) -> dict[str, tf.Tensor]:
-        """Returns the distance of self-similarities."""
-        at = grid(map_shape(view.image), self.positions, target.offset)
-        rows, wanted = (
-            hypercolumns(v, self.layers, at) for v in (view, View(view.image, target.features))
-        )
-        return {"hypercolumns": self_similarity_distance(rows, wanted)}

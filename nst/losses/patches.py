@@ -1,4 +1,4 @@
-"""Terms that match each position of the iterate with the most similar one of the styles."""
+"""Terms that match patches of feature maps with the most similar ones of the styles."""
 
 from __future__ import annotations
 
@@ -13,27 +13,12 @@ from nst.losses.rows import (
     Grid,
     drawn_offset,
     grid,
-    hypercolumns,
     map_shape,
     nearest,
-    paired_cosines,
     patches,
     shares,
     tags,
 )
-
-
-def cosine_distance(rows: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:
-    """Returns the mean cosine distance ``mean_i (1 - cos(x_i, y_i))`` (Kolkin et al. 2022, eq. 1).
-
-    Args:
-        rows: ``x``, ``[n, C]``.
-        matches: ``y``, ``[n, C]``.
-
-    Returns:
-        A scalar from 0 to 2.
-    """
-    return tf.reduce_mean(1 - paired_cosines(rows, matches))
 
 
 def squared_distance(rows: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:
@@ -42,59 +27,6 @@ def squared_distance(rows: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:
     Departure: the mean over all entries; the paper takes the sum.
     """
     return tf.reduce_mean(tf.math.squared_difference(rows, matches))
-
-
-def centred(rows: tf.Tensor) -> tf.Tensor:
-    """Subtracts the mean row."""
-    return rows - tf.reduce_mean(rows, 0)
-
-
-@dataclass(frozen=True)
-class NearestNeighbour(FeatureTerm):
-    """Compares the iterate with the style's hypercolumns, matched to those of the content image.
-
-    NNST, the first part (Kolkin et al. 2022, "Neural Neighbor Style Transfer", section 3): each
-    hypercolumn of the content image is replaced by the style's nearest, in the cosine of centred
-    hypercolumns. The iterate is to have these. They are fixed at each scale.
-
-    Departure: the paper matches a mix of the content image and the iterate.
-
-    Attributes:
-        cell: Spacing of the positions, px.
-        positions: Largest number of positions; the grid is wider in larger images.
-    """
-
-    cell: int = 4
-    positions: int = 16384
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """One: a hypercolumn has all layers."""
-        return ("hypercolumns",)
-
-    def target(self, references: References) -> tf.Tensor:
-        """Returns the matched hypercolumns of the styles, ``[n, C]``."""
-        content = references.content
-        at, pool, regions = self._grid(content), [], []
-        for style, share in zip(references.styles, shares(references.styles), strict=True):
-            there = self._grid(style.view, share)
-            pool.append(hypercolumns(style.view, self.layers, there))
-            regions.append(tags(style.view, self.layers[0], there))
-        found = nearest(
-            centred(hypercolumns(content, self.layers, at)),
-            centred(known := tf.concat(pool, 0)),
-            (tags(content, self.layers[0], at), tf.concat(regions, 0)),
-        )
-        return tf.gather(known, found)
-
-    def distances(self, view: View, target: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the cosine distance."""
-        rows = hypercolumns(view, self.layers, self._grid(view))
-        return {"hypercolumns": cosine_distance(rows, target)}
-
-    def _grid(self, view: View, share: float | tf.Tensor = 1.0) -> Grid:
-        cells = -(-map_shape(view.image) // self.cell)
-        return grid(cells, self.positions * share)
 
 
 class Matches(NamedTuple):
@@ -182,23 +114,6 @@ class PatchTerm(FeatureTerm):
             rows = tf.gather(known.pool, nearest(keys, self.keys(known.pool), regions))
             found[layer] = known._replace(offset=offset, rows=rows)
         return found
-
-
-@dataclass(frozen=True)
-class FeatureSplitting(PatchTerm):
-    """Compares each feature with its nearest of the style's, layer by layer.
-
-    NNST, the second part (Kolkin et al. 2022, section 3.4): cosine distance, matched in the cosine
-    of centred features.
-    """
-
-    def distance(self, rows: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:
-        """Returns the cosine distance."""
-        return cosine_distance(rows, matches)
-
-    def keys(self, rows: tf.Tensor) -> tf.Tensor:
-        """Returns the centred features."""
-        return centred(rows)
 
 
 @dataclass(frozen=True)
