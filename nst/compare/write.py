@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -77,8 +78,7 @@ def write(comparison: Comparison, out: Path) -> Path:
     laid_out = pages(comparison.runs, comparison.keys)
     chart = pareto.draw(comparison.runs, comparison.keys, comparison.gallery)
     heading = f"{comparison.title}; below each picture: its centre at 100 %"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with _writing(out):
         for index, page in enumerate(laid_out, start=1):
             title = " – ".join(filter(None, [page.title, heading]))
             write_atomic(out / sheet_name(index), _png(sheet.draw(page, title, comparison.gallery)))
@@ -87,10 +87,6 @@ def write(comparison: Comparison, out: Path) -> Path:
         write_atomic(out / TABLE, csv_text(comparison).encode("utf-8", "surrogateescape"))
         html = report_page.build(comparison, laid_out, jpeg(chart), out)
         write_atomic(out / REPORT, html.encode())
-    except OSError as error:
-        raise InputError(
-            f"cannot write into {out}: {error.strerror}; --out=DIR takes another folder"
-        ) from error
     return out / REPORT
 
 
@@ -104,14 +100,21 @@ def write_blind(comparison: Comparison, out: Path) -> Path:
         InputError: No two runs compare, or it cannot be written.
     """
     page = blind_page.build(comparison)
+    with _writing(out):
+        write_atomic(out / BLIND, page.encode())
+    return out / BLIND
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Creates the folder, and says what to do if files cannot be written into it."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_atomic(out / BLIND, page.encode())
+        yield
     except OSError as error:
         raise InputError(
             f"cannot write into {out}: {error.strerror}; --out=DIR takes another folder"
         ) from error
-    return out / BLIND
 
 
 def sheet_name(page: int) -> str:

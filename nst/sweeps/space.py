@@ -144,3 +144,24 @@ def _range(
     if log and step is not None:
         raise InputError(f"{override.input_line}: log takes an interval, such as {EXAMPLE}")
     return Range(key, low, high, step, log)
+
+
+def grid_of(space: Sequence[Dimension]) -> dict[str, list[Any]]:
+    """Lists the values of every setting.
+
+    Raises:
+        InputError: One has a range without steps.
+    """
+    return {dimension.key: _listed(dimension) for dimension in space}
+
+
+def _listed(dimension: Dimension) -> list[Any]:
+    match dimension:
+        case Choice(values=values):
+            return list(values)
+        case Range(low=low, high=high, step=float() | int() as step):
+            return [low + i * step for i in range(round((high - low) / step) + 1)]
+    raise InputError(
+        f"search.sampler=grid: {dimension.key} has no list of values; "
+        f"write {dimension.key}=1,2,3 or {dimension.key}=range(1,4)"
+    )

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from nst.errors import InputError
 from nst.sweeps.objectives import directions
-from nst.sweeps.space import STUDY, Choice, Dimension, Range, overrides_of
+from nst.sweeps.space import STUDY, Dimension, grid_of, overrides_of
 
 NAME = "nst"  # of the study in its file
 GENERATION = 10  # trials per generation of NSGA-II
@@ -105,7 +105,7 @@ class Study:
         """Number of trials in all; a grid has no more than its cells."""
         if self._search.sampler != "grid":
             return int(self._search.n_trials)
-        return min(int(self._search.n_trials), math.prod(map(len, _grid(self._space).values())))
+        return min(int(self._search.n_trials), math.prod(map(len, grid_of(self._space).values())))
 
     def _sampler(self, number: int) -> BaseSampler:
         seed = (self._search.seed + number) % 2**32
@@ -118,7 +118,7 @@ class Study:
                 case "random":
                     return RandomSampler(seed=seed)
                 case _:  # its seed orders the grid, and so must stay
-                    return GridSampler(_grid(self._space), seed=self._search.seed)
+                    return GridSampler(grid_of(self._space), seed=self._search.seed)
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def check_study(
         InputError: It has another, or a damaged one; or the space has no grid.
     """
     if search.sampler == "grid":
-        _grid(space)
+        grid_of(space)
     if not (folder / STUDY).is_file():
         return
     before = opened(folder).user_attrs.get(ASKED)
@@ -179,27 +179,6 @@ def _asked(
         "ranges": sorted(json.dumps(asdict(dimension)) for dimension in space),
         "settings": sorted(fixed),
     }
-
-
-def _grid(space: Sequence[Dimension]) -> dict[str, list[Any]]:
-    """Lists the values of every setting.
-
-    Raises:
-        InputError: One has a range without steps.
-    """
-    return {dimension.key: _listed(dimension) for dimension in space}
-
-
-def _listed(dimension: Dimension) -> list[Any]:
-    match dimension:
-        case Choice(values=values):
-            return list(values)
-        case Range(low=low, high=high, step=float() | int() as step):
-            return [low + i * step for i in range(round((high - low) / step) + 1)]
-    raise InputError(
-        f"search.sampler=grid: {dimension.key} has no list of values; "
-        f"write {dimension.key}=1,2,3 or {dimension.key}=range(1,4)"
-    )
 
 
 def _finite(value: Any) -> bool:

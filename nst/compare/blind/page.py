@@ -13,6 +13,7 @@ from typing import Any
 
 from nst.compare.blind.votes import QUESTIONS, picture_id
 from nst.compare.comparison import Comparison, task
+from nst.compare.document import document
 from nst.compare.load import RunRecord
 from nst.compare.thumbnails import Gallery, Thumbnail, data_uri
 from nst.errors import InputError
@@ -52,11 +53,10 @@ def build(comparison: Comparison) -> str:
         "pictures": pictures,
         "pairs": pairs[:MOST_PAIRS],
     }
-    return Template((HERE / "page.html").read_text("utf-8")).substitute(
-        css=(HERE / "page.css").read_text("utf-8"),
-        js=(HERE / "page.js").read_text("utf-8"),
-        data=json.dumps(data).replace("<", "\\u003c"),
+    body = Template((HERE / "page.html").read_text("utf-8")).substitute(
+        data=json.dumps(data).replace("<", "\\u003c")
     )
+    return document("Blind comparison", body.rstrip("\n"), HERE)
 
 
 def _entry(run: RunRecord, gallery: Gallery, sources: list[Thumbnail]) -> dict[str, Any]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 
 from nst.compare.comparison import Comparison
+from nst.compare.document import document
 from nst.compare.layout import Page
+from nst.compare.report.charts import effect_tables, loss_curves, search_figures
 from nst.compare.report.markup import escape, image
-from nst.compare.report.numbers import (
+from nst.compare.report.pictures import contents, run_sections, sheet_pages, source_images
+from nst.compare.report.tables import (
     agreement_table,
     differences,
-    effect_tables,
-    loss_curves,
     runs_table,
-    search_figures,
     settings_table,
     votes_table,
 )
-from nst.compare.report.pictures import contents, run_sections, sheet_pages, source_images
 from nst.compare.settings import short, shown
 from nst.compare.thumbnails import data_uri
 
@@ -56,13 +54,8 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
         f'.before-{index} {{ background-image: url("{data_uri(thumbnail.large)}"); }}\n'
         for index, thumbnail in enumerate(contents(comparison))
     )
-    return Template((HERE / "page.html").read_text("utf-8")).substitute(
-        title=escape(comparison.title),
-        css=(HERE / "page.css").read_text("utf-8"),
-        pictures=css,
-        js=(HERE / "page.js").read_text("utf-8"),
-        body="\n".join([_header(comparison), f"<nav>{links}</nav>", *parts]),
-    )
+    body = "\n".join([_header(comparison), f"<nav>{links}</nav>", *parts])
+    return document(escape(comparison.title), body, HERE, css)
 
 
 def _header(comparison: Comparison) -> str:
