@@ -21,7 +21,7 @@ from nst.config.settings import hparams
 from nst.errors import InputError
 from nst.features.weights import ASSETS
 from nst.images import recolour
-from nst.images.oklab import to_oklab
+from nst.images.oklab import decoded, to_oklab
 from nst.images.recolour import METHODS, SPACES, linear_map, match, moments
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
@@ -100,7 +100,7 @@ def test_matched_colours_have_the_target_s_moments(method: str, space: str) -> N
     into: dict[str, Callable[[Any], Any]] = {
         "oklab": to_oklab,
         "srgb": np.asarray,
-        "linear": recolour._decoded,
+        "linear": decoded,
     }
     out = match(tinted((24, 30), WARM, 1), tinted((20, 16), COLD, 2), method=method, space=space)
     for found, wanted in zip(
