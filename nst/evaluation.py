@@ -127,16 +127,17 @@ def _distances(
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     # The content counts as much as all styles together.
     shares = [tf.add_n(weights), *weights]
-    norms = encoder.norms([content, *styles], LAYERS, shares)
+    known = [encoder(image, LAYERS) for image in (content, *styles)]
+    norms = encoder.norms_of(known, LAYERS, shares)
 
-    def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {layer: normalised(f, norms[layer]) for layer, f in encoder(image, LAYERS).items()}
+    def comparable(features: Features) -> dict[str, tf.Tensor]:
+        return {layer: normalised(f, norms[layer]) for layer, f in features.items()}
 
     def grams(maps: Features) -> dict[str, tf.Tensor]:
         return {k: gram_matrix(gram_sums(maps[k])) for k in STYLE_LAYERS}
 
-    painted, kept = features(result), features(content)
-    targets = blend([grams(features(style)) for style in styles], weights)
+    painted, kept, *wanted = map(comparable, (encoder(result, LAYERS), *known))
+    targets = blend([grams(maps) for maps in wanted], weights)
     painted_grams, kept_grams = grams(painted), grams(kept)
     return (
         {k: _content_ratio(painted[k], kept[k]) for k in CONTENT_LAYERS},

@@ -32,6 +32,7 @@ from nst.config.composition import compose
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
 from nst.runtime import import_tensorflow
+from nst.sources import recorded
 
 STEPS, EVERY = 150, 5
 OWN = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
@@ -171,7 +172,7 @@ def test_same_configuration_same_bytes(folders: list[Path]) -> None:
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
 def test_automatic_precision_is_decided(here, monkeypatch, native, precision) -> None:
-    monkeypatch.setattr(sources, "native_bfloat16", lambda: native)  # another processor
+    monkeypatch.setattr(recorded, "native_bfloat16", lambda: native)  # another processor
     pictures = [f"{name}.image={here / name}.png" for name in ("content", "style")]
     config = compose([*pictures, "network=bundled", "runtime.precision=auto"])
     assert sources.resolved(config, sources.gather(config)).runtime.precision == precision

@@ -136,14 +136,25 @@ class Encoder:
             ``[C]`` or ``[C, C]`` by layer name; of a raw trained network, 1.
         """
         layers = list(layers)
-        shares = [1.0] * len(images) if weights is None else list(weights)
-        weighted = [(self(image, layers), w) for image, w in zip(images, shares, strict=True)]
-        means = {
-            layer: tf.add_n([w * tf.reduce_mean(f[layer], (0, 1, 2)) for f, w in weighted])
-            / sum(shares)
-            for layer in (layers if images else ())
-        }
-        return {layer: self._norm(self._taught.get(layer), means.get(layer)) for layer in layers}
+        return self.norms_of([self(image, layers) for image in images], layers, weights)
+
+    def norms_of(
+        self,
+        features: Sequence[Features],
+        layers: Iterable[str],
+        weights: Sequence[float | tf.Tensor] | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Measures the same over the feature maps of calibration images, see :meth:`norms`."""
+        shares = [1.0] * len(features) if weights is None else list(weights)
+        weighted = list(zip(features, shares, strict=True))
+
+        def mean(layer: str) -> tf.Tensor | None:
+            if not weighted:
+                return None
+            sums = [w * tf.reduce_mean(maps[layer], (0, 1, 2)) for maps, w in weighted]
+            return tf.add_n(sums) / sum(shares)
+
+        return {layer: self._norm(self._taught.get(layer), mean(layer)) for layer in layers}
 
     def _norm(self, taught: Layer | None, mean: tf.Tensor | None) -> tf.Tensor:
         if taught is None:
