@@ -34,6 +34,7 @@ from nst.losses import (
     total_variation,
     weighted,
 )
+from nst.losses.regions import divided
 
 RANDOM = np.random.default_rng(3)
 TWO_PIXELS = tf.constant([[[[1.0, 2, 3], [4, 5, 6]]]])
@@ -414,3 +415,22 @@ def test_positions_are_counted_by_their_weight() -> None:
     features = maps(1, 4, 6, 3)
     assert float(positions(features)) == 24
     assert float(positions(features, tf.fill((1, 4, 6, 1), 0.5))) == 12
+
+
+def test_sums_over_divided_positions_are_those_with_the_weights_of_all() -> None:
+    features = tf.constant(RANDOM.random((1, 5, 7, 3)), tf.float64)
+    weights = RANDOM.random((1, 5, 7, 3)) * (RANDOM.random((1, 5, 7, 3)) > 0.4)
+    weights[..., 2] = 0  # a tile may have nothing of a region
+    regions = tf.constant(weights, tf.float64)
+
+    def value(parts: Any) -> tf.Tensor:
+        return tf.add_n([tf.reduce_sum(tf.sin(gram_sums(*part).total)) for part in parts])
+
+    values, gradients = [], []
+    for by_region in (divided, lambda f, r: [(f, w) for w in tf.split(r, 3, -1)]):
+        with tf.GradientTape() as tape:
+            tape.watch(features)
+            values.append(value(by_region(features, regions)))
+        gradients.append(tape.gradient(values[-1], features))
+    np.testing.assert_allclose(*values)
+    np.testing.assert_allclose(*gradients, rtol=1e-9)

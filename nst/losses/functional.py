@@ -110,19 +110,24 @@ def gram_sums(features: tf.Tensor, weights: tf.Tensor | None = None) -> Sums:
     Returns:
         Sums with the total ``[C, C]``, the input of :func:`gram_matrix`.
     """
-    roots = None if weights is None else tf.sqrt(weights)  # one for each factor of a product
-    rows = tf.reshape(weighted(features, roots), [-1, features.shape[-1]])
-    return Sums(_products(rows), positions(features, weights))
+    rows = tf.reshape(features, [-1, features.shape[-1]])
+    shares = None if weights is None else tf.reshape(weights, [-1, 1])
+    return Sums(_products(rows, shares), positions(features, weights))
 
 
-@tf.custom_gradient
-def _products(rows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Returns ``Rᵀ R``. Its gradient for upstream ``U`` is ``R (U + Uᵀ)``: one product, not two."""
+def _products(rows: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Returns ``Σ w r rᵀ``. Its gradient for upstream ``U`` is ``w (U + Uᵀ) r``: one product."""
 
-    def gradient(upstream: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(rows, upstream + tf.transpose(upstream))
+    @tf.custom_gradient
+    def products(rows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        shares = weighted(rows, weights)
 
-    return tf.matmul(rows, rows, transpose_a=True), gradient
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return tf.matmul(shares, upstream + tf.transpose(upstream))
+
+        return tf.matmul(shares, rows, transpose_a=True), gradient
+
+    return products(rows)
 
 
 def gram_matrix(sums: Sums) -> tf.Tensor:

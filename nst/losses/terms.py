@@ -11,6 +11,7 @@ import tensorflow as tf
 from nst.losses import functional
 from nst.losses.base import AdditiveTerm, FeatureTerm, References, View
 from nst.losses.functional import RegionSums, Sums, blend, mean, positions
+from nst.losses.regions import divided
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
         """Sums the statistics over positions.
 
         Args:
-            features: ``[1, h, w, C]``.
+            features: ``[1, h, w, C]``; unless the term has a wider ``window``, any positions, those
+                of a region for example.
             weights: Weights of the positions, ``[1, h, w, 1]``; None for 1 each.
 
         Returns:
@@ -88,12 +90,20 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
             layer: RegionSums(
                 [
                     Sums(self.statistics(features, weights), positions(features, weights))
-                    for weights in view.region_weights(layer)
+                    for features, weights in self._by_region(view, layer)
                 ],
-                positions(features),
+                positions(view.features[layer]),
             )
-            for layer, features in ((k, view.features[k]) for k in self.layers)
+            for layer in self.layers
         }
+
+    def _by_region(self, view: View, layer: str) -> Sequence[tuple[tf.Tensor, tf.Tensor | None]]:
+        features = view.features[layer]
+        if view.regions is None:
+            return [(features, None)]
+        if self.window > 1:  # it needs the neighbours of each position
+            return [(features, weights) for weights in view.region_weights(layer)]
+        return divided(features, view.regions[layer])
 
     def compare(self, sums: Mapping[str, RegionSums], target: Any) -> dict[str, tf.Tensor]:
         """Returns the distances of the regions times their shares of the image, for each layer."""
