@@ -8,8 +8,9 @@ judge besides, and nothing optimises the metrics of :mod:`nst.metrics`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +19,16 @@ from nst.canvas import batch
 from nst.features import weights as networks
 from nst.features.encoder import Encoder, Features
 from nst.features.normalisation import normalised
+from nst.features.propagation import propagated
 from nst.features.weights import Source
-from nst.images import Pixels, fit, resize
-from nst.losses import blend, content_distance, gram_distance, gram_matrix, gram_sums
+from nst.images import Pixels, fit, resize, resize_weights
+from nst.losses import Gram, References, Style, View, content_distance
 from nst.metrics.artefacts import border, clipping, grain
 from nst.metrics.color import color_distance
 from nst.metrics.patches import patch_distance
 from nst.metrics.structure import edge_score, structure
+from nst.objective import compiled
+from nst.sources import Guidance
 
 SIZE = 512  # maximum long side of the three images, px; never larger than the result
 CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
@@ -38,19 +42,23 @@ def evaluate(
     content: Pixels,
     styles: Sequence[tuple[Pixels, float]],
     judge: Source | None = None,
+    guidance: Guidance | None = None,
 ) -> dict[str, float | dict[str, float]]:
     """Measures a result; :mod:`nst.metrics.table` says what each number means.
 
     Content distance: ``mean((F - P)²) / mean((P - mean_over_positions(P))²)``; 0 is the content
     image, 1 has no spatial structure left. Style distance: ``mean((G - A)²) / mean((G_content -
     A)²)``; 0 has the style's statistics, 1 the content image's. The statistics of several styles
-    are blended, as for the loss.
+    are blended, as for the loss. With regions, each is compared with its own style: numerator and
+    denominator are sums over regions, each times its share of the picture, and what keeps the
+    photograph does not count. All other metrics compare whole pictures.
 
     Args:
         result: ``[H, W, 3]`` in [0, 1].
         content: ``[H, W, 3]`` in [0, 1], of the same aspect.
         styles: Images ``[h, w, 3]`` in [0, 1], each with its weight.
         judge: A second network to measure the distances on.
+        guidance: The regions of content and styles; None for none.
 
     Returns:
         ``content_distance`` and ``style_distance``, means over layers, and each by layer; those
@@ -62,9 +70,11 @@ def evaluate(
     painted, kept = resize(result, shape), resize(content, shape)
     sized = [resize(style, fit(style.shape[:2], long_side)) for style, _ in styles]
     weights = [weight for _, weight in styles]
-    measured = _network_distances(_encoder(_bundled()), painted, kept, sized, weights)
+    guidance = guidance or Guidance()
+    compared = painted, kept, sized, weights, guidance
+    measured = _network_distances(_encoder(_bundled()), *compared)
     if judge is not None:
-        second = _network_distances(_encoder(judge), painted, kept, sized, weights)
+        second = _network_distances(_encoder(judge), *compared)
         measured |= {_with_network(key, judge.network): value for key, value in second.items()}
     return measured | {
         "patch_distance": patch_distance(painted, kept, sized, weights),
@@ -84,14 +94,21 @@ def _network_distances(
     content: Pixels,
     styles: Sequence[Pixels],
     weights: Sequence[float],
+    guidance: Guidance,
 ) -> dict[str, float | dict[str, float]]:
+    def view(image: Pixels, regions: Pixels | None) -> View:
+        if regions is None:
+            return View(batch(image), {})
+        maps = batch(resize_weights(regions, image.shape[:2]))
+        return View(batch(image), {}, propagated(maps, encoder.geometry, STYLE_LAYERS))
+
+    of_styles = guidance.styles or (None,) * len(styles)
     content_by_layer, style_by_layer = (
         {layer: float(value) for layer, value in distances.items()}
-        for distances in _distances(
-            encoder,
-            batch(result),
-            batch(content),
-            [batch(style) for style in styles],
+        for distances in _compiled(encoder)(
+            view(result, guidance.content),
+            view(content, guidance.content),
+            [view(*style) for style in zip(styles, of_styles, strict=True)],
             [tf.constant(weight, tf.float32) for weight in weights],
         )
     )
@@ -117,45 +134,47 @@ def _encoder(source: Source) -> Encoder:
     return Encoder(networks.load(source))
 
 
-@tf.function(reduce_retracing=True)
+@lru_cache(maxsize=2)
+def _compiled(encoder: Encoder) -> Callable[..., Any]:
+    return compiled(partial(_distances, encoder))
+
+
 def _distances(
     encoder: Encoder,
-    result: tf.Tensor,
-    content: tf.Tensor,
-    styles: Sequence[tf.Tensor],
+    result: View,
+    content: View,
+    styles: Sequence[View],
     weights: Sequence[tf.Tensor],
 ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
     # The content counts as much as all styles together.
     shares = [tf.add_n(weights), *weights]
-    known = [encoder(image, LAYERS) for image in (content, *styles)]
+    views = content, *styles
+    known = [encoder(view.image, LAYERS) for view in views]
     norms = encoder.norms_of(known, LAYERS, shares)
 
-    def comparable(features: Features) -> dict[str, tf.Tensor]:
-        return {layer: normalised(f, norms[layer]) for layer, f in features.items()}
+    def seen(view: View, features: Features) -> View:
+        return view._replace(features={k: normalised(f, norms[k]) for k, f in features.items()})
 
-    def grams(maps: Features) -> dict[str, tf.Tensor]:
-        return {k: gram_matrix(gram_sums(maps[k])) for k in STYLE_LAYERS}
-
-    painted, kept, *wanted = map(comparable, (encoder(result, LAYERS), *known))
-    targets = blend([grams(maps) for maps in wanted], weights)
-    painted_grams, kept_grams = grams(painted), grams(kept)
+    painted = seen(result, encoder(result.image, LAYERS))
+    kept, *wanted = (seen(*pair) for pair in zip(views, known, strict=True))
+    grams, nothing = Gram(STYLE_LAYERS), {k: tf.zeros_like(f) for k, f in kept.features.items()}
+    target = grams.target(References(kept, [Style(*s) for s in zip(wanted, weights, strict=True)]))
+    apart, baseline, square = (
+        grams.distances(view, target) for view in (painted, kept, kept._replace(features=nothing))
+    )
     return (
-        {k: _content_ratio(painted[k], kept[k]) for k in CONTENT_LAYERS},
-        {k: _style_ratio(painted_grams[k], kept_grams[k], targets[k]) for k in STYLE_LAYERS},
+        {k: _content_ratio(painted.features[k], kept.features[k]) for k in CONTENT_LAYERS},
+        {k: _ratio(apart[k], baseline[k], square[k]) for k in STYLE_LAYERS},
     )
 
 
 def _content_ratio(result: tf.Tensor, content: tf.Tensor) -> tf.Tensor:
     flat = tf.reduce_mean(content, (1, 2), keepdims=True) + tf.zeros_like(content)
-    return _ratio(content_distance(result, content), content_distance(flat, content), content)
+    square = tf.reduce_mean(tf.square(content))
+    return _ratio(content_distance(result, content), content_distance(flat, content), square)
 
 
-def _style_ratio(result: tf.Tensor, content: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    return _ratio(gram_distance(result, target), gram_distance(content, target), target)
-
-
-def _ratio(distance: tf.Tensor, baseline: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+def _ratio(distance: tf.Tensor, baseline: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
     # A baseline of mere rounding noise (equal content and style, a content of one colour) would
     # give an arbitrary ratio. A layer without any activation has distance 0.
-    floor = NEGLIGIBLE * tf.reduce_mean(tf.square(target))
-    return tf.math.divide_no_nan(distance, tf.maximum(baseline, floor))
+    return tf.math.divide_no_nan(distance, tf.maximum(baseline, NEGLIGIBLE * square))

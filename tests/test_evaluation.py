@@ -8,6 +8,7 @@ from conftest import paint
 
 from nst.evaluation import CONTENT_LAYERS, STYLE_LAYERS, evaluate
 from nst.images import resize
+from nst.sources import Guidance
 
 CONTENT, STYLE, OTHER = paint(96, 128, 1), paint(80, 64, 2), paint(96, 128, 3)
 
@@ -105,3 +106,35 @@ def test_styles_are_blended_as_for_the_loss() -> None:
     assert blended((STYLE, 2.0), (other, 0.0)) == pytest.approx(alone, rel=1e-4)
     assert blended((STYLE, 1.0), (other, 1.0))[1] != pytest.approx(alone[1], rel=1e-2)
     assert blended((STYLE, 1.0), (other, 3.0)) == blended((STYLE, 2.0), (other, 6.0))
+
+
+def test_each_region_is_compared_with_its_own_style() -> None:
+    upper = np.zeros((96, 128, 2), np.float32)
+    upper[:48, :, 0] = upper[48:, :, 1] = 1
+    one, other = (np.float32([[[first, 1 - first]]]) for first in (1, 0))
+    above, below = (
+        0.3 * paint(48, 128, seed) + np.float32(tint)
+        for seed, tint in ((2, (0.6, 0.1, 0.1)), (5, (0.1, 0.2, 0.6)))
+    )
+    painted = np.concatenate([above, below])
+    styles = [(np.concatenate([half, half[::-1]]), 0.5) for half in (above, below)]
+
+    def distance(*of_styles: np.ndarray, content: np.ndarray = upper) -> float:
+        guidance = Guidance(content, of_styles)
+        measured = evaluate(painted, CONTENT, styles, None, guidance)
+        return float(measured["style_distance_by_layer"]["block1_conv1"])  # sees no other region
+
+    assert distance(one, other) < 0.01
+    assert distance(other, one) > 0.5
+    # What is in no region does not count: all of it would be far from the first style.
+    assert distance(one[..., :1], 0 * one[..., :1], content=upper[..., :1]) < 0.01
+    assert distance(one[..., :1], 0 * one[..., :1], content=1 + 0 * upper[..., :1]) > 0.1
+
+
+def test_regions_that_take_everything_change_no_distance() -> None:
+    ones = np.ones((1, 1, 1), np.float32)
+    plain, whole = (
+        evaluate(OTHER, CONTENT, [(STYLE, 1.0)], None, guidance)
+        for guidance in (None, Guidance(ones, (ones,)))
+    )
+    assert whole["style_distance"] == pytest.approx(plain["style_distance"], rel=1e-5)

@@ -16,7 +16,12 @@ from nst.config.names import listed
 from nst.config.settings import FEEDS, Settings, Value, flat, settings_of
 
 IMAGES = ("content", "style")
-TASK = (*IMAGES, "style.weights")  # distances compare only between runs that share these
+TASK = (
+    *IMAGES,
+    "style.weights",
+    "content.regions",
+    "style.regions",
+)  # distances compare only between runs that share these
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
 OPTION_GROUPS = ("optimizer", "network", "color")  # whose keys come with the option that is chosen
 

@@ -3,7 +3,7 @@
 from nst.objective.loss import Loss, used_layers
 from nst.objective.passes import not_additive
 from nst.objective.scales import AnyObjective, Objectives
-from nst.objective.step import compiled_step
+from nst.objective.step import compiled, compiled_step
 from nst.objective.tiled import TiledObjective
 from nst.objective.whole import Objective
 
@@ -13,6 +13,7 @@ __all__ = [
     "Objective",
     "Objectives",
     "TiledObjective",
+    "compiled",
     "compiled_step",
     "not_additive",
     "used_layers",
