@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from nst import images
 from nst.images import Picture, Pixels
 from nst.images.recolour import Opacity, greyed, match, match_lightness, with_chroma
-from nst.sources import Inputs
+from nst.sources import Guidance, Inputs
+
+Part = tuple[Pixels | None, Pixels | None]  # weights of pixels, ``[h, w]``; None: all of an image
+Move = Callable[[Pixels, Pixels, Opacity], Pixels]  # of colours to another image's
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,19 @@ class Colours:
         return self.mode == "luminance"
 
     def before(self, inputs: Inputs) -> Inputs:
-        """Returns the images as the loss sees them; hashes stay those of the files."""
+        """Returns the images as the loss sees them; hashes stay those of the files.
+
+        With regions, each takes the colours of the content's region that is painted in it.
+        """
         if self.mode not in ("luminance", "match"):
             return inputs
-        content = inputs.content
+        content, guidance = inputs.content, inputs.guidance
+        move = self._lightness if self.grey else self._matched
         styles = tuple(
-            replace(style, picture=self._prepared(style.picture, content))
-            for style in inputs.styles
+            replace(style, picture=_moved(style.picture, content, parts(weights, guidance), move))
+            for style, weights in zip(
+                inputs.styles, guidance.styles or (None,) * len(inputs.styles), strict=True
+            )
         )
         # A start from a style starts from it as the loss sees it.
         prepared = dict(zip((id(s.picture) for s in inputs.styles), styles, strict=True))
@@ -47,12 +59,13 @@ class Colours:
             inputs, content=_without_chroma(content), styles=styles, base=_without_chroma(base)
         )
 
-    def after(self, picture: Pixels, content: Picture) -> Pixels:
+    def after(self, picture: Pixels, content: Picture, guidance: Guidance) -> Pixels:
         """Gives what was painted its final colours.
 
         Args:
             picture: RGB in [0, 1], ``[H, W, 3]``.
             content: The content image, of any size.
+            guidance: Its regions.
         """
         if self.mode not in ("luminance", "match_after"):
             return picture
@@ -61,18 +74,62 @@ class Colours:
         if self.grey:
             return with_chroma(picture, rgb)
         alpha = None if content.alpha is None else images.resize(content.alpha, size)
-        return self._matched(picture, rgb, (alpha, alpha))
+        painted, wanted = replace(content, rgb=picture, alpha=alpha), replace(content, rgb=rgb)
+        same = parts(guidance.content, guidance)
+        return _moved(painted, replace(wanted, alpha=alpha), same, self._matched).rgb
 
-    def _prepared(self, style: Picture, content: Picture) -> Picture:
-        opacity = style.alpha, content.alpha
-        if self.grey:
-            return replace(style, rgb=match_lightness(style.rgb, content.rgb, opacity))
-        return replace(style, rgb=self._matched(style.rgb, content.rgb, opacity))
+    def _lightness(self, rgb: Pixels, target: Pixels, opacity: Opacity) -> Pixels:
+        return match_lightness(rgb, target, opacity)
 
     def _matched(self, rgb: Pixels, target: Pixels, opacity: Opacity) -> Pixels:
         assert self.method is not None
         assert self.space is not None
         return match(rgb, target, opacity, self.method, self.space)
+
+
+def parts(regions: Pixels | None, guidance: Guidance) -> list[Part]:
+    """Pairs each part of an image with the part of the content whose colours it takes.
+
+    Regions of the content that take the same part of a style are one.
+
+    Args:
+        regions: Weights of the image's pixels in each region, ``[h, w, R]``.
+        guidance: The regions of the content.
+    """
+    if regions is None or guidance.content is None:
+        return [(None, None)]
+    found: dict[bytes, Part] = {}
+    for own, wanted in zip(
+        np.moveaxis(regions, -1, 0), np.moveaxis(guidance.content, -1, 0), strict=True
+    ):
+        if own.any():
+            before = found.get(own.tobytes(), (own, np.zeros_like(wanted)))[1]
+            found[own.tobytes()] = (own, before + wanted)
+    return list(found.values())
+
+
+def _moved(picture: Picture, content: Picture, pairs: Sequence[Part], move: Move) -> Picture:
+    rgb = picture.rgb
+    for own, wanted in pairs:
+        ours, theirs = _counting(picture, own), _counting(content, wanted)
+        if any(weights is not None and not weights.any() for weights in (ours, theirs)):
+            continue  # nothing of it is opaque
+        moved = move(picture.rgb, content.rgb, (ours, theirs))
+        share = None if own is None else _sized(own, picture)[..., None]
+        rgb = moved if share is None else rgb + share * (moved - picture.rgb)
+    return replace(picture, rgb=np.clip(rgb, 0, 1))
+
+
+def _counting(picture: Picture, weights: Pixels | None) -> Pixels | None:
+    """Returns how much each pixel counts: its weight times its opacity."""
+    if weights is None:
+        return picture.alpha
+    sized = _sized(weights, picture)
+    return sized if picture.alpha is None else sized * picture.alpha
+
+
+def _sized(weights: Pixels, picture: Picture) -> Pixels:
+    return images.resize_weights(weights[..., None], picture.rgb.shape[:2])[..., 0]
 
 
 def _without_chroma(picture: Picture) -> Picture:

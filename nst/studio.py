@@ -102,7 +102,7 @@ def paint(studio: Studio) -> Loop:
     scales = plan(shape, config.steps, **config.pyramid)
 
     def finish(painted: tf.Tensor) -> tf.Tensor:
-        return batch(studio.colours.after(painted.numpy()[0], inputs.content))
+        return batch(studio.colours.after(painted.numpy()[0], inputs.content, inputs.guidance))
 
     return Loop(
         _initial_image(studio.seen.base.rgb, scales[0], config, studio.objectives.loss.grey),

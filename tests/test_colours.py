@@ -15,7 +15,7 @@ from PIL import Image
 
 import nst.studio
 from nst import images, stylize
-from nst.colours import Colours
+from nst.colours import Colours, parts
 from nst.config import check, compose
 from nst.config.settings import hparams
 from nst.errors import InputError
@@ -26,7 +26,7 @@ from nst.images.recolour import METHODS, SPACES, linear_map, match, moments
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
-from nst.sources import StyleSource, gather, resolved
+from nst.sources import Guidance, Inputs, StyleSource, gather, resolved
 from nst.transfer import Result, transfer
 
 MODES = ("none", "luminance", "match", "match_after")
@@ -363,3 +363,51 @@ def test_hparams_have_the_mode_as_people_set_it() -> None:
     columns = hparams(compose(["color=match"]))
     assert (columns["color"], columns["color.space"]) == ("match", "oklab")
     assert hparams(compose([]))["color"] == "none"
+
+
+# --- with regions -----------------------------------------------------------------------------
+
+LEFT = np.repeat(np.float32([[[1, 0]] * 20 + [[0, 1]] * 20]), 40, axis=0)  # of two regions, and
+RIGHT = LEFT[:, ::-1]  # the other way round
+
+
+def halved() -> tuple[Any, Guidance]:
+    """A content that is warm on the left and cold on the right; its style's regions are swapped."""
+    warm, cold = tinted((40, 20), WARM, 1), tinted((40, 20), COLD, 2)
+    content = images.from_array(np.concatenate([warm, cold], 1))
+    style = images.from_array(tinted((40, 40), (0.4, 0.5, 0.3), 3))
+    guidance = Guidance(LEFT, (RIGHT,))
+    given = Inputs(content, (StyleSource(style, 1.0, 1.0),), (), content, None, guidance)  # type: ignore[arg-type]
+    return given, guidance
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_region_of_a_style_takes_the_colours_of_its_own_content(method: str) -> None:
+    given, _ = halved()
+    seen = Colours("match", method, "oklab").before(given).styles[0].picture.rgb
+    for of_style, of_content in ((seen[:, 20:], slice(20)), (seen[:, :20], slice(20, None))):
+        got, wanted = (
+            moments(to_oklab(part)) for part in (of_style, given.content.rgb[:, of_content])
+        )
+        np.testing.assert_allclose(got[0], wanted[0], atol=2e-3)
+        np.testing.assert_allclose(got[1], wanted[1], atol=2e-4)
+    grey = Colours("luminance").before(given).styles[0].picture.rgb
+    for part, of_content in ((grey[:, 20:], slice(20)), (grey[:, :20], slice(20, None))):
+        wanted = lightness(given.content.rgb[:, of_content])
+        assert lightness(part).mean() == pytest.approx(wanted.mean(), abs=2e-3)
+
+
+def test_a_region_without_a_style_keeps_its_colours_when_the_others_are_matched_after() -> None:
+    given, _ = halved()
+    painted = tinted((40, 40), (0.4, 0.5, 0.3), 4)
+    only = Guidance(LEFT[..., :1], (RIGHT[..., :1],))
+    after = Colours("match_after", "transport", "oklab").after(painted, given.content, only)
+    np.testing.assert_array_equal(after[:, 20:], painted[:, 20:])
+    wanted = to_oklab(given.content.rgb[:, :20]).mean((0, 1))
+    np.testing.assert_allclose(to_oklab(after[:, :20]).mean((0, 1)), wanted, atol=2e-3)
+
+
+def test_regions_that_take_the_same_style_are_matched_as_one() -> None:
+    whole = np.ones((1, 1, 2), np.float32)
+    (part,) = parts(whole, Guidance(LEFT, (whole,)))
+    np.testing.assert_array_equal(part[1], np.ones((40, 40)))
