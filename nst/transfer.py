@@ -93,7 +93,8 @@ def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[
         watch(record)
     inputs = studio.inputs
     styles = [(style.picture.rgb, style.weight) for style in inputs.styles]
-    distances = evaluate(loop.result.numpy()[0], inputs.content.rgb, styles, inputs.judge)
+    compared = inputs.content.rgb, styles, inputs.judge, inputs.guidance
+    distances = evaluate(loop.result.numpy()[0], *compared)
     return distances | _cost(record, loop.optimizer.stopped)
 
 
@@ -125,6 +126,7 @@ def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
         hparams=hparams(config),
         content=inputs.content.rgb,
         styles=[style.picture.rgb for style in studio.seen.styles],
+        maps={name: picture.rgb for name, picture in inputs.guidance.maps.items()},
         scales=loop.scales,
         first_step=loop.step,
         state=loop.state,

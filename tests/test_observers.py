@@ -242,7 +242,9 @@ def test_final_metrics_are_curves_of_one_point(recorded: Recorded) -> None:
         assert recorded.scalars(f"final/{name}") == {STEPS: pytest.approx(value, rel=1e-6)}
 
 
-def test_each_of_several_styles_is_shown(tmp_path: Path) -> None:
+def test_every_style_and_map_is_shown_at_the_size_of_the_run(
+    tmp_path: Path,
+) -> None:
     styles = [np.full((16, 20, 3), 0.2, np.float32), np.full((24, 16, 3), 0.8, np.float32)]
     context = RunContext(
         folder=RunFolder(tmp_path),
@@ -250,6 +252,7 @@ def test_each_of_several_styles_is_shown(tmp_path: Path) -> None:
         hparams={},
         content=styles[0],
         styles=styles,
+        maps={"content_regions": np.ones((64, 80, 3), np.float32)},
         scales=[Scale(16, 20, 1)],
         first_step=0,
         state=dict,
@@ -261,7 +264,10 @@ def test_each_of_several_styles_is_shown(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     tags = [tag for tag in events.Tags()["tensors"] if tag.startswith("source/")]
-    assert tags == ["source/content", "source/style_1", "source/style_2"]
+    names = ("content", "content_regions", "style_1", "style_2")
+    assert sorted(tags) == [f"source/{name}" for name in names]
+    width, height, _ = events.Tensors("source/content_regions")[0].tensor_proto.string_val
+    assert (width, height) == (b"20", b"16")
 
 
 # --- plain files ------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ def recording(folder: Path, image: Callable[[], np.ndarray]) -> Recording:
         hparams={},
         content=white,
         styles=[white],
+        maps={},
         scales=[Scale(16, 16, 1)],
         first_step=0,
         state=dict,

@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from command_line import python
 from conftest import paint
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from nst.config import check, compose
+from nst import stylize
+from nst.config import check, compose, quoted
 from nst.errors import InputError
 from nst.features.encoder import Geometry
 from nst.features.propagation import propagated
 from nst.images import from_array, from_memory, load, read_regions
 from nst.images.colour_names import called
 from nst.regions.cli import main
+from nst.runs.folder import RunFolder
 from nst.sources import Guidance, read_guidance
 from nst.studio import Studio, prepare
 from nst.studio import paint as painting
@@ -273,6 +277,36 @@ def test_tiles_give_the_same_with_regions_and_weights(tmp_path) -> None:
     assert float(tiled.total) == pytest.approx(float(whole.total), rel=1e-5)
     largest = np.abs(whole.gradient).max()
     np.testing.assert_allclose(tiled.gradient, whole.gradient, atol=1e-4 * largest)
+
+
+# --- on the command line -----------------------------------------------------------------------
+
+
+def test_a_sweep_over_regions_is_named_recorded_replayed_and_compared(tmp_path) -> None:
+    maps = {"photo": np.rint(255 * CONTENT.rgb).astype(np.uint8), "a": halves(RED, BLUE)}
+    maps |= {"b": halves(BLUE, RED), "face": halves(BLACK, WHITE)}
+    for name, pixels in maps.items():
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    keys = ["content.image=photo.png", "content.regions=a.png,b.png", "style.regions=[blue]"]
+    keys += ["content.weight_map=face.png", "color=match", "hydra.sweep.dir=sweep"]
+    done = python("-m", "nst.run", "-m", *SETTINGS, *keys, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "50.0 % of the content, takes all of starry" in done.stdout + done.stderr
+    first, second = (
+        RunFolder(tmp_path / "sweep" / f"{n}_content.regions={name}") for n, name in enumerate("ab")
+    )
+    pictures = [run.result.read_bytes() for run in (first, second)]
+    assert pictures[0] != pictures[1]
+    again = stylize(overrides=[f"replay={quoted(first.result)}"])
+    assert again.tobytes() == Image.open(first.result).tobytes()
+    with pytest.raises(InputError, match=r"it needs content\.regions"):
+        stylize(overrides=[f"replay={quoted(first.result)}", "content.regions=null"])
+
+    events = EventAccumulator(str(first.path)).Reload().Tags()["tensors"]
+    assert {"source/content_regions", "source/weight_map"} <= set(events)
+    report = (tmp_path / "sweep" / "comparison" / "report.html").read_text("utf-8")
+    for words in ("regions of the content: a", "regions of the content: b", "weight map: face"):
+        assert report.count(f"<figcaption>{words}<") == 1
 
 
 # --- making a region picture --------------------------------------------------------------------

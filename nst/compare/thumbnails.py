@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from nst.compare.load import RunRecord
-from nst.config.names import listed
+from nst.config.names import listed, stem
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
 from nst.images import Picture, load, to_pil
@@ -23,6 +23,11 @@ CROP = (320, 160)  # of the centre at 100 %, px
 LONG_SIDE = 1024  # maximum of a picture inside the report, px
 REPORT_BYTES = 7_500_000  # for all results in a report; base64 adds a third
 LEAST_BYTES = 12_000  # for one picture, so that it is recognisable
+MAPS = {  # settings that name pictures beside content and styles, in words
+    "content.regions": "regions of the content",
+    "style.regions": "regions of the style",
+    "content.weight_map": "weight map",
+}
 PATIENCE = 3.0  # to fetch an image that is no longer cached, s
 
 
@@ -53,12 +58,14 @@ class Gallery:
         results: Of the runs.
         contents: The content images; runs with the same one share a thumbnail.
         styles: Likewise, the one or several of each run by their names in its configuration.
+        maps: Region pictures and weight maps of each run, by what to call them.
         notes: Why a result is missing.
     """
 
     results: Mapping[Path, Thumbnail]
     contents: Mapping[Path, Thumbnail]
     styles: Mapping[Path, Mapping[str, Thumbnail]]
+    maps: Mapping[Path, Mapping[str, Thumbnail]]
     notes: Mapping[Path, str]
 
 
@@ -74,7 +81,7 @@ def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
                 notes[run.folder] = str(error)
     contents, styles = (_sources(runs, role, budget) for role in ("content", "style"))
     one = {folder: next(iter(found.values())) for folder, found in contents.items()}
-    return Gallery(results, one, styles, notes)
+    return Gallery(results, one, styles, _maps(runs, budget), notes)
 
 
 def shrink(picture: Picture, most_bytes: int) -> Thumbnail:
@@ -128,6 +135,18 @@ def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, di
             shown = source(name)
             if shown is not None and used in (None, shown[1]):
                 found.setdefault(run.folder, {})[name] = shown[0]
+    return found
+
+
+def _maps(runs: Sequence[RunRecord], budget: int) -> dict[Path, dict[str, Thumbnail]]:
+    """Finds the pictures that guided each run, as their files are now."""
+    source = lru_cache(maxsize=None)(partial(_source, budget=budget))
+    found: dict[Path, dict[str, Thumbnail]] = {}
+    for run in runs:
+        for key, words in MAPS.items():
+            for name in map(str, filter(None, listed(run.config.get(key)))):
+                if shown := source(name):  # colours are no files
+                    found.setdefault(run.folder, {})[f"{words}: {stem(name)}"] = shown[0]
     return found
 
 

@@ -27,6 +27,7 @@ class RunContext:
         hparams: The settings as a flat mapping.
         content: The content image at full size, ``[H, W, 3]``.
         styles: The style images as the loss sees them, ``[h, w, 3]`` each.
+        maps: Region pictures and weight map, ``[h, w, 3]`` each, by what to call them.
         scales: The scales, coarse to fine.
         first_step: 0, or the first step of a resumed run.
         state: Returns the content of a checkpoint.
@@ -38,6 +39,7 @@ class RunContext:
     hparams: Mapping[str, bool | int | float | str]
     content: Pixels
     styles: Sequence[Pixels]
+    maps: Mapping[str, Pixels]
     scales: Sequence[Scale]
     first_step: int
     state: Callable[[], Mapping[str, Any]]

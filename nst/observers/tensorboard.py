@@ -14,6 +14,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalars
 from tensorboard.plugins.hparams import summary_v2 as hparams  # api needs tf.keras
 
+from nst.images import Pixels
 from nst.metrics.table import METRICS
 from nst.observers.base import SHOWN, Observer, RunContext, at_most
 from nst.observers.files import due
@@ -42,10 +43,8 @@ class TensorBoard(Observer):
         finest = run.scales[-1]
         long_side = min(SHOWN, max(finest.height, finest.width))
         with self._writer.as_default(run.first_step):
-            tf.summary.image("source/content", at_most(run.content, long_side)[None])
-            for number, style in enumerate(run.styles, start=1):
-                name = "style" if len(run.styles) == 1 else f"style_{number}"
-                tf.summary.image(f"source/{name}", at_most(style, long_side)[None])
+            for name, picture in sources(run).items():
+                tf.summary.image(f"source/{name}", at_most(picture, long_side)[None])
             # Fenced, else Markdown makes it one paragraph.
             tf.summary.text("config", f"```yaml\n{run.config}\n```")
             # Runs with the same trial_id share a row, and jobs of two sweeps may share a name.
@@ -90,6 +89,13 @@ def _tagged(name: str) -> tuple[str, str]:
     suffix = "" if metric.better == "lower" else f" ({metric.direction})"
     tag = f"final/{name}" if name in FINAL else f"metrics/{name}{suffix}"
     return tag, f"{metric.direction}: {metric.meaning}"
+
+
+def sources(run: RunContext) -> dict[str, Pixels]:
+    """Returns the pictures that a run is made from, by tag; several styles are numbered from 1."""
+    one = len(run.styles) == 1
+    styles = {"style" if one else f"style_{n}": s for n, s in enumerate(run.styles, start=1)}
+    return {"content": run.content, **styles, **run.maps}
 
 
 def layout(record: Record) -> bytes:

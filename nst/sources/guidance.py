@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Guidance:
         weights: How much each pixel counts for the content, ``[h, w, 1]``; None for all alike.
         lines: What was found, for the log.
         sha256: Hash of all the files and colours; None where there are none.
+        maps: The region pictures and the weight map as in their files, by what to call them.
     """
 
     content: Pixels | None = None
@@ -36,6 +37,7 @@ class Guidance:
     weights: Pixels | None = None
     lines: tuple[str, ...] = ()
     sha256: str | None = None
+    maps: Mapping[str, Picture] = field(default_factory=dict)
 
 
 def read_guidance(
@@ -58,9 +60,10 @@ def read_guidance(
     Raises:
         InputError: A picture is no region picture or has another aspect, or a colour is missing.
     """
-    names = [p.sha256 if isinstance(p, Picture) else ",".join(p) for p in style_regions or ()]
-    names += [picture.sha256 for picture in (regions, weight_map) if picture is not None]
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest() if names else None
+    digest = digest_of(
+        [p.sha256 if isinstance(p, Picture) else p for p in style_regions or ()],
+        [picture.sha256 for picture in (regions, weight_map) if picture is not None],
+    )
     weights = None if weight_map is None else _content_weights(content, weight_map)
     _check_both(regions is not None, style_regions is not None)
     if regions is None or style_regions is None:
@@ -70,6 +73,13 @@ def read_guidance(
             f"style.regions: {len(style_regions)} for {len(styles)} style images; give one for each"
         )
     return _matched(content, styles, regions, style_regions, weights, digest)
+
+
+def digest_of(styles: Sequence[str | Colours], content: Sequence[str]) -> str | None:
+    """Hashes what guides a run: hashes of files, and colours; None if there is nothing."""
+    names = [given if isinstance(given, str) else ",".join(given) for given in styles]
+    lines = "\n".join([*names, *content])
+    return hashlib.sha256(lines.encode()).hexdigest() if lines else None
 
 
 def _matched(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +82,19 @@ def load_guidance(
     used = [index for index, style in enumerate(styles) if style.weight > 0]
     stems = [stem(name) for name in map(str, listed(config.style.image))]
     calls = [f"{s} {i + 1}" if stems.count(s) > 1 else s for i, s in enumerate(stems)]
-    found = read_guidance(
-        content,
-        {calls[index]: styles[index].picture for index in used},
-        picture("content.regions", config.content.regions),
-        None if regions is None else [_style_regions(keys[i], regions[i], given) for i in used],
-        picture("content.weight_map", config.content.weight_map),
+    of_content = picture("content.regions", config.content.regions)
+    of_styles = (
+        None if regions is None else [_style_regions(keys[i], regions[i], given) for i in used]
     )
+    weight_map = picture("content.weight_map", config.content.weight_map)
+    shown = {calls[index]: styles[index].picture for index in used}
+    found = read_guidance(content, shown, of_content, of_styles, weight_map)
     if config.regions.sha256 not in (None, found.sha256):
         raise InputError("content.regions, style.regions: a picture has changed since it was used")
-    return found
+    ends = [""] if len(used) == 1 else [f"_{n}" for n in range(1, len(used) + 1)]
+    named = {f"style_regions{end}": p for end, p in zip(ends, of_styles or (), strict=False)}
+    maps = {"content_regions": of_content, **named, "weight_map": weight_map}
+    return replace(found, maps={k: p for k, p in maps.items() if isinstance(p, Picture)})
 
 
 def recorded_regions(regions: Any) -> list[Any]:

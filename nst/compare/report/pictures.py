@@ -24,7 +24,7 @@ def contents(comparison: Comparison) -> list[Thumbnail]:
 
 
 def source_images(comparison: Comparison) -> str:
-    """Shows the content and style images of all runs."""
+    """Shows the content and style images of all runs, their regions and weight maps."""
     figures: dict[Thumbnail, str] = {}
     for words, thumbnail in chain.from_iterable(_sources(r, comparison) for r in comparison.runs):
         if thumbnail not in figures:
@@ -40,6 +40,7 @@ def _sources(run: RunRecord, comparison: Comparison) -> Iterator[tuple[str, Thum
     for name, style in comparison.gallery.styles.get(run.folder, {}).items():
         mix = isinstance(run.config["style.image"], tuple)
         yield f"style: {stem(name) if mix else run.settings['style']}", style
+    yield from comparison.gallery.maps.get(run.folder, {}).items()
 
 
 def sheet_pages(comparison: Comparison, pages: Sequence[Page]) -> str:
