@@ -31,6 +31,7 @@ class Loop:
         gradient_every: Number of steps between measurements of each term's own gradient.
         clock: Returns a time in seconds, from any origin.
         finish: What turns the painted picture into the one to show and save, such as its colours.
+        enlarge: What the next scale, of a height and width, starts from; it is given the picture.
 
     Attributes:
         step: Updates made so far.
@@ -49,10 +50,12 @@ class Loop:
         gradient_every: int,
         clock: Callable[[], float],
         finish: Callable[[tf.Tensor], tf.Tensor] = lambda painted: painted,
+        enlarge: Callable[[tf.Tensor, int, int], tf.Tensor] = resample,
     ) -> None:
         self.scales, self.optimizer, self._initial = tuple(scales), optimizer, image
         self._canvas, self._objective, self._seed = canvas, objective, seed
         self._gradient_every, self._clock, self._finish = gradient_every, clock, finish
+        self._enlarge = enlarge
         self.step = self.scale = self.scale_step = 0
         self._begun = False
         self._zero = clock()
@@ -83,7 +86,9 @@ class Loop:
             scale = self.scales[index]
             objective = self._objective(scale.height, scale.width)
             if self.scale_step == 0:
-                picture = resample(self._painted, scale.height, scale.width)
+                picture = self._painted
+                if index > 0:
+                    picture = self._enlarge(picture, scale.height, scale.width)
                 self.optimizer.begin(self._canvas.extend(picture))
                 self._begun = True
             while self.scale_step < scale.steps and self.optimizer.stopped is None:

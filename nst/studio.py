@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
 import tensorflow as tf
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -19,12 +18,12 @@ from nst.colours import Colours
 from nst.errors import InputError
 from nst.features.encoder import Encoder, Features
 from nst.features.weights import Source, load
-from nst.images import Pixels
+from nst.initial import Initial
 from nst.loop import Loop
 from nst.losses import Term, Weights, weigh
 from nst.objective import Loss, Objectives, not_additive, used_layers
 from nst.runs.identity import identity
-from nst.scales import Scale, plan
+from nst.scales import plan
 from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
@@ -104,8 +103,10 @@ def paint(studio: Studio) -> Loop:
     def finish(painted: tf.Tensor) -> tf.Tensor:
         return batch(studio.colours.after(painted.numpy()[0], inputs.content, inputs.guidance))
 
+    start, grey = config.init, studio.objectives.loss.grey
+    initial = Initial(studio.seen.base.rgb, start.noise, start.detail, config.seed, grey)
     return Loop(
-        _initial_image(studio.seen.base.rgb, scales[0], config, studio.objectives.loss.grey),
+        initial.first(scales[0].height, scales[0].width),
         scales,
         studio.objectives.canvas,
         studio.objectives,
@@ -114,6 +115,7 @@ def paint(studio: Studio) -> Loop:
         config.runtime.gradient_every,
         time.perf_counter,
         finish,
+        initial.enlarge,
     )
 
 
@@ -159,12 +161,3 @@ def _grey(inputs: Inputs) -> bool:
     if grey:
         log.info("content, style and initial image are grey, and so the picture will be")
     return grey
-
-
-def _initial_image(base: Pixels, scale: Scale, config: DictConfig, grey: bool) -> tf.Tensor:
-    shape, noise = (scale.height, scale.width), config.init.noise
-    white = np.random.default_rng(config.seed).random((*shape, 3), np.float32)
-    image = (1.0 - noise) * images.cover(base, shape) + noise * white
-    if grey:
-        image = np.broadcast_to(image.mean(-1, keepdims=True), image.shape)
-    return batch(image)

@@ -30,6 +30,7 @@ ORDER = (
         "sources",
         "optimizers",
         "canvas",
+        "initial",
         "objective",
         "record",
         "loop",

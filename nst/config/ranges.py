@@ -92,6 +92,7 @@ CHECKS: dict[str, Check] = {
     "regions.erode": between(0, 1),
     "init.base": one_of("content", "style", "file"),
     "init.noise": between(0, 1),
+    "init.detail": between(0, 1),
     "network.name": one_of("auto", *CONVOLUTIONS),
     "network.timeout": above(0),
     "network.pooling": one_of("max", "avg"),

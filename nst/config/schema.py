@@ -64,6 +64,7 @@ class InitConf:
     base: str = MISSING
     image: Optional[str] = None
     noise: float = MISSING
+    detail: float = MISSING
 
 
 @dataclass
