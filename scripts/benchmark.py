@@ -94,6 +94,14 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(1).random((3, 1, HEIGHT, WIDTH, 3), np.float32)
 
 
+def wavy(regions: int) -> np.ndarray:
+    """Returns the weights of stripes with wavy borders, ``[1, H, W, regions]``."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    across = (columns + 30 * np.sin(rows / 30)) / WIDTH
+    stripes = np.clip((across * regions).astype(int), 0, regions - 1)
+    return np.eye(regions, dtype=np.float32)[stripes][None]
+
+
 def tensorflow() -> Any:
     """Returns TensorFlow, configured as for a run."""
     SETTINGS.enter_context(configured(threads=None, deterministic=True))
@@ -109,12 +117,21 @@ def product() -> Work:
 
 
 def tensorflow_step(
-    network: str, precision: str, padding: str = "replicate", wide: int | None = None
+    network: str,
+    precision: str,
+    padding: str = "replicate",
+    wide: int | None = None,
+    styles: int = 1,
+    regions: int = 1,
 ) -> Work:
-    """Returns a step of this project, a function of no arguments; ``wide`` sets winograd.WIDE."""
+    """Returns a step of this project, a function of no arguments.
+
+    ``wide`` sets winograd.WIDE; all styles are the same picture, and regions have wavy borders.
+    """
     tf = tensorflow()
     from nst.features import winograd
     from nst.features.encoder import Encoder
+    from nst.features.propagation import propagated
     from nst.losses import Content, Gram, References, Style, View, weigh
     from nst.objective import Loss, Objective
 
@@ -126,7 +143,10 @@ def tensorflow_step(
     norms = {k: tf.ones(len(bias)) for k, _, bias, _ in stack if k in (*STYLE, CONTENT)}
     iterate, content, style = map(tf.constant, pictures())
     encoder = Encoder(stack, padding=padding, precision=precision)
-    references = References(View(content, {}), [Style(View(style, {}))])
+    maps = propagated(tf.constant(wavy(regions)), encoder.geometry, STYLE) if regions > 1 else None
+    references = References(
+        View(content, {}, maps), [Style(View(style, {}, maps)) for _ in range(styles)]
+    )
     objective = Objective(Loss(encoder, terms, weights, norms), references)
     return lambda: float(objective(iterate).total)
 
@@ -238,6 +258,19 @@ def step(rounds: int) -> Iterator[Row]:
         share = 100 * gflop(network) / seconds / yardstick
         target = ">= 75" if network == "vgg19" else ""
         yield Row(f"{network}, rate / matrix product's", share, "%", target)
+
+
+def control(rounds: int) -> Iterator[Row]:
+    """Compares the step with two styles, and with four regions, with the plain one."""
+    for network in ("vgg19", "bundled"):
+        with process() as ours:
+            step = (ours, tensorflow_step, network, "float32", "replicate", None)
+            works = {"plain": (*step, 1, 1), "styles": (*step, 2, 1), "regions": (*step, 1, 4)}
+            times = {name: seconds for name, (seconds, _) in in_turn(rounds, works).items()}
+        plain = times["plain"]
+        yield Row(f"{network}, two styles / one", times["styles"] / plain, "", "<= 1.05")
+        target = "<= 1.15" if network == "vgg19" else ""
+        yield Row(f"{network}, four regions / none", times["regions"] / plain, "", target)
 
 
 def torch(rounds: int) -> Iterator[Row]:
@@ -390,6 +423,7 @@ def save_vgg19(path: Path) -> None:
 SECTIONS = {
     "matmul": matmul,
     "step": step,
+    "control": control,
     "torch": torch,
     "precision": precision,
     "run": run,

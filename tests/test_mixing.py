@@ -94,6 +94,22 @@ def test_options_are_mixed_with_their_hashes_and_scales(tmp_path: Path) -> None:
     assert (same.sha256, same.scale) == (None, 1)
 
 
+def test_a_file_names_a_mix_by_a_plus_and_a_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    overrides = [f"hydra.searchpath=['file://{tmp_path}']", "experiment=mix"]
+    for given in ("mosaic+wave", "[mosaic,wave]", "mosaic+wav"):
+        lines = f"# @package _global_\ndefaults:\n  - override /style: {given}\n"
+        (tmp_path / "experiment" / "mix.yaml").write_text(lines + "style:\n  weights: [3, 1]\n")
+        if given == "mosaic+wave":
+            style = compose(overrides).style
+            assert list(style.image) == ["asset:style/mosaic.jpg", "asset:style/wave.jpg"]
+            assert list(style.weights) == [3, 1]
+            continue
+        with pytest.raises(USER_ERRORS) as error:
+            compose(overrides)
+        assert re.search(r"/style: starry\+wave|wav: there is no such", explain(error.value))
+
+
 @pytest.mark.parametrize(
     ("override", "values"),
     [

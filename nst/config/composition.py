@@ -10,10 +10,11 @@ from pathlib import Path
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from nst.config import schema
-from nst.config.mixing import mixed, register
+from nst.config.mixing import check_one, missing_mix, mixed, register
 from nst.config.names import label, stem
 from nst.config.overrides import parse
 from nst.errors import InputError
@@ -45,10 +46,22 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
     _check_groups(overrides)
     rewritten = mixed(overrides)
     register(rewritten, compose, anew=rewritten != list(overrides))
+    try:
+        config = _composed(rewritten)
+    except MissingConfigException as error:
+        if (mix := missing_mix(error)) is None:
+            raise
+        register([*rewritten, mix], compose, anew=True)  # one that a file names
+        config = _composed(rewritten)
+    check_one(config.hydra.runtime.choices, overrides)
+    return config if hydra else without_hydra(config)
+
+
+def _composed(overrides: Sequence[str]) -> DictConfig:
     with _own_hydra(), initialize_config_dir(str(CONF_DIR), job_name="nst", version_base="1.3"):
         try:
             config: DictConfig = hydra_compose(
-                "config", overrides=rewritten, return_hydra_config=hydra
+                "config", overrides=list(overrides), return_hydra_config=True
             )
         except UnicodeDecodeError as error:
             raise InputError(_not_utf8(error, overrides)) from error

@@ -1,16 +1,18 @@
 """Several options of ``style`` in one override: ``style=[starry,wave]``. Free of TensorFlow.
 
 Hydra would merge these options, and the last one would win. So ``starry+wave`` becomes an option of
-its own, which mixes the images of both; that way it works in sweeps as well.
+its own, which mixes the images of both; that way it works in sweeps as well. A file names it so:
+``defaults: [override /style: starry+wave]``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import ChoiceSweep, Override
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
 from nst.config.names import listed
@@ -55,6 +57,30 @@ def register(
             nodes = {part: read([*path, f"{GROUP}={part}"])[GROUP] for part in parts}
             ConfigStore.instance().store(f"{mix}.yaml", _mix(nodes, parts), group=GROUP)
             _registered[mix] = path
+
+
+def missing_mix(error: MissingConfigException) -> str | None:
+    """Returns the override that names a mix which Hydra did not find; None if it is no mix."""
+    group, _, name = str(error.missing_cfg_file).partition("/")
+    return f"{GROUP}={name}" if group == GROUP and SIGN in name else None
+
+
+def check_one(choices: Mapping[Any, Any], overrides: Sequence[str]) -> None:
+    """Checks that no file names several options of the group, of which Hydra takes the last.
+
+    Args:
+        choices: Hydra's record of the options of groups; it has none of a group with a list.
+        overrides: In Hydra's grammar.
+
+    Raises:
+        InputError: One does.
+    """
+    deleted = any(o.key_or_group == GROUP and o.is_delete() for o in parse(overrides))
+    if GROUP not in choices and not deleted:
+        raise InputError(
+            f"defaults: a file names a list of styles; it mixes them as "
+            f"`override /{GROUP}: starry{SIGN}wave`"
+        )
 
 
 def _rewritten(override: Override) -> str:
