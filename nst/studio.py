@@ -67,11 +67,7 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
     network = config.network
     encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
     terms, weights = _terms(config.loss)
-    if config.runtime.tile is not None and (wrong := not_additive(terms)):
-        raise InputError(
-            f"runtime.tile={config.runtime.tile}: loss.{wrong[0]} compares all positions with each "
-            f"other, so it needs the whole image: a smaller size=, or runtime.tile=null"
-        )
+    check_tiles(config)
     colours = Colours(**config.color)
     seen = colours.before(inputs)
     norms = _norms(encoder, used_layers(terms), seen, network.normalize)
@@ -92,6 +88,21 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         colours,
         objectives,
     )
+
+
+def check_tiles(config: DictConfig) -> None:
+    """Checks that all terms of a resolved configuration can be computed in its tiles, if any.
+
+    Raises:
+        InputError: One cannot.
+    """
+    if config.runtime.tile is None:
+        return
+    if wrong := not_additive(_terms(config.loss)[0]):
+        raise InputError(
+            f"runtime.tile={config.runtime.tile}: loss.{wrong[0]} cannot be computed in tiles, it "
+            f"needs the whole image: a smaller size=, or runtime.tile=null"
+        )
 
 
 def paint(studio: Studio) -> Loop:
@@ -128,7 +139,8 @@ def _terms(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
     """Separates the terms from their weights."""
     options, given = loss.copy(), {}
     for name, node in options.items():
-        given[name] = node.pop("weight"), node.pop("layer_weights", None)
+        weight = node.pop("weight") * (node.pop("scale", None) or 1.0)
+        given[name] = weight, node.pop("layer_weights", None)
     terms: dict[str, Term] = instantiate(options, _convert_="all")  # as a whole: errors name keys
     weights = {name: weigh(term, *given[name]) for name, term in terms.items()}
     return terms, weights

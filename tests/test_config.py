@@ -26,7 +26,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from PIL import Image
 
 import nst
-from nst.config import CONF_DIR, check, compose, groups, options, schema
+from nst.config import CONF_DIR, check, compose, composition, groups, options, schema
 from nst.config.names import label, stem
 from nst.config.nodes import NODES
 from nst.config.overrides import PATHS, drawn, multiplied, parse, with_paths_quoted
@@ -279,10 +279,11 @@ def test_every_key_is_read_in_a_run(readers: Mapping[str, set[str]]) -> None:
 
 
 def test_what_feeds_a_term_is_what_conf_says() -> None:
-    weights = re.findall(
-        r"^  (\w+):\n(?:    .*\n)*?    weight: \$\{(\w+)\}", OmegaConf.to_yaml(compose()), re.M
-    )
-    assert dict(weights) == FEEDS
+    found = {}
+    for term in options("loss"):
+        weight = composition.option("loss", term)[term]._get_node("weight")._value()
+        found |= {term: weight[2:-1]} if isinstance(weight, str) else {}
+    assert found == FEEDS
 
 
 def test_keys_without_influence_are_keys() -> None:
@@ -313,7 +314,7 @@ def test_every_key_is_an_argument_that_is_used(
     if issubclass(kind, Term):
         assert "weight" in keys
         keys = tuple(
-            key for key in keys if key not in ("weight", "layer_weights")
+            key for key in keys if key not in ("weight", "scale", "layer_weights")
         )  # the objective's
     assert set(keys) <= set(inspect.signature(kind).parameters)
     used = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import tensorflow as tf
 from conftest import references
 
 from nst.cli.app import run
+from nst.cli.checks import check_run
 from nst.config.composition import compose
 from nst.errors import InputError
 from nst.forecast import Plan, check, pairs_kept
@@ -92,6 +94,16 @@ def test_a_term_that_is_no_sum_is_refused(bundled, picture) -> None:
     assert not_additive({"style": matching, "tv": TotalVariation()}) == ["style"]
     with pytest.raises(ValueError, match="no sums over positions: style"):
         both(bundled, picture(32, 32), picture(32, 32), 32, {"style": matching})
+
+
+def test_a_loss_that_no_tiles_can_compute_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    overrides = ["network=bundled", "loss=[content,laplacian,style]", "runtime.tile=64"]
+    overrides += [f"hydra.run.dir={tmp_path}/run"]
+    with pytest.raises(InputError, match=r"loss\.laplacian cannot be computed in tiles"):
+        check_run(compose(overrides, hydra=True), overrides)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_picture_in_tiles_is_that_of_the_whole(bundled, picture) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from nst.cli.job import completed_before
+from nst.cli.job import completed_before, import_libraries
 from nst.config import check, without_hydra
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
@@ -89,7 +89,12 @@ def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig
     config = effective(composed, overrides)
     check(config)
     inputs = gather(config)
-    resolved(config, inputs)  # sizes that depend on the images may be out of range
+    complete = resolved(config, inputs)  # sizes that depend on the images may be out of range
+    if complete.runtime.tile is not None:
+        import_libraries()
+        from nst.studio import check_tiles
+
+        check_tiles(complete)
     return config, inputs
 
 

@@ -67,7 +67,7 @@ def forecast(overrides: Sequence[str]) -> str:
     config = effective(compose(overrides), overrides)
     check(config)
     with working():
-        _import_libraries()
+        import_libraries()
         from nst.transfer import described
 
         return described(config)
@@ -88,13 +88,14 @@ def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str,
     if sweeping and (metrics := completed_before(folder, config, gather(config))):
         log.info("already completed, not run again")
         return metrics
-    _import_libraries()
+    import_libraries()
     from nst.transfer import transfer
 
     return transfer(config, folder.path).metrics
 
 
-def _import_libraries() -> None:
+def import_libraries() -> None:
+    """Imports TensorFlow and Keras, which takes seconds."""
     from nst.runtime import import_tensorflow
 
     import_tensorflow()

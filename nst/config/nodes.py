@@ -27,21 +27,28 @@ class FeatureTermConf(TermConf):
 
 
 @dataclass
-class CentralMomentsConf(FeatureTermConf):
+class StyleTermConf(FeatureTermConf):
+    """A term that takes the place of the style's, at the same weight."""
+
+    scale: Optional[float] = None
+
+
+@dataclass
+class CentralMomentsConf(StyleTermConf):
     """A term that compares moments up to an order."""
 
     orders: int = MISSING
 
 
 @dataclass
-class ShiftedConf(FeatureTermConf):
+class ShiftedConf(StyleTermConf):
     """A term that compares positions at some distances."""
 
     shifts: List[int] = MISSING
 
 
 @dataclass
-class HistogramConf(FeatureTermConf):
+class HistogramConf(StyleTermConf):
     """A term that compares a sample of the positions."""
 
     samples: int = MISSING
@@ -65,12 +72,13 @@ class HypercolumnTermConf(TermConf):
 class NearestNeighbourConf(HypercolumnTermConf):
     """Hypercolumns matched with the content image's."""
 
+    scale: Optional[float] = None
     cell: int = MISSING
     positions: int = MISSING
 
 
 @dataclass
-class PatchTermConf(FeatureTermConf):
+class PatchTermConf(StyleTermConf):
     """Patches matched layer by layer."""
 
     patch: int = MISSING
@@ -81,6 +89,7 @@ class PatchTermConf(FeatureTermConf):
 class TransportConf(HypercolumnTermConf):
     """Distributions of hypercolumns."""
 
+    scale: Optional[float] = None
     positions: int = MISSING
     style_positions: int = MISSING
 
@@ -161,6 +170,7 @@ class ProgressConf(ObserverConf):
 NODES = (
     TermConf,
     FeatureTermConf,
+    StyleTermConf,
     CentralMomentsConf,
     ShiftedConf,
     HistogramConf,

@@ -125,6 +125,7 @@ CHECKS: dict[str, Check] = {
 }
 NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part of the key
     "weight": at_least(0),
+    "scale": above(0),
     "orders": between(2, 10),
     "directions": at_least(1),
     "samples": at_least(1),

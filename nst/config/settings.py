@@ -13,7 +13,15 @@ from nst.config.names import stem
 Value = str | int | float | bool | tuple[str, ...] | None
 Settings = dict[str, Value]
 
-FEEDS = {"content": "alpha", "style": "beta"}  # the root key that sets the weight of a term
+STYLES = (
+    *("style", "mean_std", "covariance", "wasserstein", "cmd", "cross_layer", "shifted"),
+    *("sliced_wasserstein", "histogram", "nearest_neighbour", "feature_splitting"),
+    *("relaxed_transport", "mrf"),
+)
+FEEDS = {  # the root key that sets the weight of a term
+    **dict.fromkeys(("content", "self_similarity"), "alpha"),
+    **dict.fromkeys(STYLES, "beta"),
+}
 
 # Keys that cannot change the picture, by kind. A group stands for all its keys.
 COMMAND = ("resume", "replay", "search", "hydra")  # which runs, and where they are written

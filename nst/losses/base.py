@@ -102,7 +102,7 @@ class Term:
     def __post_init__(self) -> None:
         """Makes the options hashable and checks them."""
         for field in fields(self):
-            if field.name in ("weight", "layer_weights"):  # equal terms would differ in it
+            if field.name in ("weight", "scale", "layer_weights"):  # equal terms would differ in it
                 raise ValueError(
                     f"{type(self).__name__}: remove the option {field.name}: weights are applied "
                     "by the objective, a term has none"

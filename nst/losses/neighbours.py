@@ -25,7 +25,7 @@ from nst.losses.rows import (
 
 
 def cosine_distance(rows: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:
-    """Returns the mean cosine distance ``mean_i (1 - cos(x_i, y_i))`` (Kolkin et al. 2022, eq. 1).
+    """Returns the mean cosine distance ``mean_i (1 - cos(x_i, y_i))`` (Kolkin et al. 2022).
 
     Args:
         rows: ``x``, ``[n, C]``.
@@ -46,11 +46,11 @@ def centred(rows: tf.Tensor) -> tf.Tensor:
 class NearestNeighbour(FeatureTerm):
     """Compares the iterate with the style's hypercolumns, matched to those of the content image.
 
-    NNST, the first part (Kolkin et al. 2022, "Neural Neighbor Style Transfer", section 3): each
-    hypercolumn of the content image is replaced by the style's nearest, in the cosine of centred
-    hypercolumns. The iterate is to have these. They are fixed at each scale.
+    NNST, the first part (Kolkin et al. 2022, "Neural Neighbor Style Transfer"): each hypercolumn of
+    the content image is replaced by the style's nearest, in the cosine of centred hypercolumns. The
+    iterate is to have these. They are fixed at each scale.
 
-    Departure: the paper matches a mix of the content image and the iterate.
+    Departure: the authors match a mix of the content image and, after the first scale, the iterate.
 
     Attributes:
         cell: Spacing of the positions, px.
@@ -94,8 +94,8 @@ class NearestNeighbour(FeatureTerm):
 class FeatureSplitting(PatchTerm):
     """Compares each feature with its nearest of the style's, layer by layer.
 
-    NNST, the second part (Kolkin et al. 2022, section 3.4): cosine distance, matched in the cosine
-    of centred features.
+    NNST, the second part (Kolkin et al. 2022): cosine distance, matched in the cosine of centred
+    features. Departure: the authors' code measures the distance between centred features, too.
     """
 
     def distance(self, rows: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:

@@ -26,7 +26,7 @@ def self_similarity(rows: tf.Tensor) -> tf.Tensor:
 
 
 def self_similarity_distance(rows: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns how self-similarity differs (Kolkin et al. 2019, eq. 9), times n.
+    """Returns how self-similarity differs (Kolkin et al. 2019), times n.
 
     Args:
         rows: Of the iterate, ``[n, C]``.
@@ -54,7 +54,7 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True)
 class SelfSimilarity(FeatureTerm):
-    """A content term: which positions resemble each other (Kolkin et al. 2019, section 2.2).
+    """A content term: which positions resemble each other (Kolkin et al. 2019).
 
     It says nothing of colours and strokes as such. Ignores regions. A grid is drawn before each
     step.

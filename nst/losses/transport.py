@@ -1,7 +1,8 @@
 """The style of STROTSS: distributions of hypercolumns, by relaxed optimal transport.
 
-Kolkin et al. 2019, "Style Transfer by Relaxed Optimal Transport and Self-Similarity". Departure:
-absolute differences are rounded off near 0, where their kink would stop a line search.
+Kolkin et al. 2019, "Style Transfer by Relaxed Optimal Transport and Self-Similarity", as in the
+authors' code. Departures: absolute differences are rounded off near 0, where their kink would stop
+a line search; hypercolumns have no pixels.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from nst.losses.rows import (
     tags,
 )
 
-ROUNDING = 0.01  # of differences of moments
+ROUNDING = 0.01  # of differences of moments and of colours
 YUV = (  # decorrelates the colours of photographs; rows are Y, U and V
     (0.577350, 0.577350, 0.577350),
     (-0.577350, 0.788675, -0.211325),
@@ -36,7 +37,7 @@ YUV = (  # decorrelates the colours of photographs; rows are Y, U and V
 
 
 def relaxed_transport(costs: tf.Tensor, apart: tf.Tensor | float = 0.0) -> tf.Tensor:
-    """Returns the relaxed earth mover's distance (Kolkin et al. 2019, eq. 4-6).
+    """Returns the relaxed earth mover's distance (Kolkin et al. 2019).
 
     ``max(mean_i min_j C_ij, mean_j min_i C_ij)``: each of the two constraints of optimal transport
     by itself, the larger of the two lower bounds.
@@ -60,13 +61,13 @@ def moments(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def moment_distance(rows: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns ``mean |μ - μ_s| + mean |Σ - Σ_s|`` of rows (Kolkin et al. 2019, eq. 7)."""
+    """Returns ``mean |μ - μ_s| + mean |Σ - Σ_s|`` of rows (Kolkin et al. 2019)."""
     pairs = zip(moments(rows), moments(target), strict=True)
     return tf.add_n([tf.reduce_mean(rounded(own - wanted, ROUNDING)) for own, wanted in pairs])
 
 
 def palette_costs(colours: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns the costs of moving colours: cosine distance plus mean squared difference in YUV.
+    """Returns the costs of moving colours: cosine distance plus root mean square in YUV.
 
     Args:
         colours: RGB, ``[n, 3]``.
@@ -75,7 +76,7 @@ def palette_costs(colours: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     matrix = tf.transpose(tf.constant(YUV, colours.dtype))
     a, b = colours @ matrix, target @ matrix
     squares = tf.reduce_mean(tf.math.squared_difference(a[:, None], b), -1)
-    return 1 - cosines(a, b) + squares
+    return 1 - cosines(a, b) + tf.sqrt(squares + ROUNDING**2) - ROUNDING
 
 
 class Pool(NamedTuple):
@@ -98,9 +99,9 @@ class Pool(NamedTuple):
 class RelaxedTransport(FeatureTerm):
     """Compares distributions of hypercolumns: STROTSS without its content loss.
 
-    Three parts of equal weight (Kolkin et al. 2019, section 2.3): relaxed transport, moments, and
-    relaxed transport of colours. A grid is drawn before each step. Several styles share a pool, of
-    which the weight of a style is its share.
+    Three parts of equal weight (Kolkin et al. 2019): relaxed transport, moments, and relaxed
+    transport of colours. Departure: theirs divides the last by the weight of the content. A grid
+    is drawn before each step. Several styles share a pool, of which a style's weight is its share.
 
     Attributes:
         positions: Number of positions of the iterate.
