@@ -16,7 +16,8 @@ from nst import images
 from nst.canvas import Canvas, batch
 from nst.colours import Colours
 from nst.errors import InputError
-from nst.features.encoder import Encoder, Features
+from nst.features.application import Application
+from nst.features.encoder import Encoder, Features, Network
 from nst.features.weights import Source, load
 from nst.initial import Initial
 from nst.loop import Loop
@@ -65,7 +66,13 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         log.info(line)
     config = resolved(config, inputs)
     network = config.network
-    encoder = _encoder(inputs.network, network.pooling, network.padding, config.runtime.precision)
+    encoder = _encoder(
+        inputs.network,
+        network.pooling,
+        network.padding,
+        config.runtime.precision,
+        bool(network.smooth),
+    )
     terms, weights = _terms(config.loss)
     check_tiles(config)
     colours = Colours(**config.color)
@@ -131,7 +138,9 @@ def paint(studio: Studio) -> Loop:
 
 
 @lru_cache(maxsize=4)
-def _encoder(source: Source, pooling: str, padding: str, precision: str) -> Encoder:
+def _encoder(source: Source, pooling: str, padding: str, precision: str, smooth: bool) -> Network:
+    if source.application is not None:
+        return Application(source.application, source.path, smooth)
     return Encoder(load(source), pooling, padding, precision)
 
 
@@ -156,7 +165,7 @@ def _with_layer_weights(config: DictConfig, weights: Mapping[str, Weights]) -> D
     return DictConfig(OmegaConf.merge(config, {"loss": loss}))
 
 
-def _norms(encoder: Encoder, layers: Sequence[str], inputs: Inputs, normalize: bool) -> Features:
+def _norms(encoder: Network, layers: Sequence[str], inputs: Inputs, normalize: bool) -> Features:
     if not normalize:
         return encoder.norms([], layers)
     pictures = [inputs.content.rgb, *(style.picture.rgb for style in inputs.styles)]

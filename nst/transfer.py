@@ -133,7 +133,7 @@ def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
         encode=lambda image: images.encode_png(image, _alpha(studio, image), text),
     )
     environment = runtime.environment() | {
-        "network": inputs.network.network,
+        "network": inputs.network.application or inputs.network.network,
         "weights": str(inputs.network.path),
         "weights_sha256": inputs.network.sha256,
         "warning": inputs.network.warning,

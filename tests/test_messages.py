@@ -64,7 +64,7 @@ WRONG: dict[str, str] = {
     "init=noize": "init=noize: there is no such option. Did you mean 'noise'? "
     "Valid: blend, content, file, noise, style",
     "network=vgg99": "network=vgg99: there is no such option. Did you mean 'vgg19'? "
-    "Valid: auto, bundled, vgg16, vgg19",
+    "Valid: auto, bundled, keras, vgg16, vgg19",
     "loss=[content,stile]": "loss=stile: there is no such option. Did you mean 'style'? "
     f"Valid: {', '.join(options('loss'))}",
     "optimizer=adma": "optimizer=adma: there is no such option. Did you mean 'adam'? "

@@ -76,9 +76,11 @@ class NetworkConf:
     url: Optional[str] = None
     md5: Optional[str] = None
     timeout: float = MISSING
-    pooling: str = MISSING
-    padding: str = MISSING
+    pooling: Optional[str] = MISSING
+    padding: Optional[str] = MISSING
     normalize: bool = MISSING
+    application: Optional[str] = None
+    smooth: Optional[bool] = None
 
 
 @dataclass

@@ -44,6 +44,9 @@ def influential(config: DictConfig) -> dict[str, Any]:
     for key in WITHOUT_INFLUENCE:
         group, _, last = key.rpartition(".")
         (parts[group] if group else parts).pop(last, None)
+    for key in ("application", "smooth"):  # runs from before these keys are the same runs
+        if not parts["network"].get(key):
+            parts["network"].pop(key, None)
     if parts["color"]["mode"] == "none":  # runs from before this group are the same runs
         del parts["color"]
     return dict(parts)

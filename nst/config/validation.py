@@ -45,8 +45,7 @@ def check(config: DictConfig) -> None:
     _check_color(config.color)
     if config.init.base == "file" and config.init.image is None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")
-    if config.network.weights is not None and config.network.name == "bundled":
-        raise InputError("network.weights: the bundled network has its own; use network=vgg19")
+    _check_network(config)
     if config.evaluation.weights is not None and config.evaluation.network == "bundled":
         raise InputError(
             "evaluation.weights: the bundled network has its own; add evaluation.network=vgg19"
@@ -132,7 +131,7 @@ def _check_terms(config: DictConfig) -> None:
         layers, layer_weights = term.get("layers"), term.get("layer_weights")
         if layers is None:
             continue
-        _check_layers(f"loss.{name}.layers", list(layers), list(layer_channels(network)), network)
+        _check_layers(f"loss.{name}.layers", list(layers), network)
         if layer_weights is not None and len(layer_weights) != len(layers):
             raise InputError(
                 f"loss.{name}.layer_weights: {len(layer_weights)} numbers for {len(layers)} "
@@ -140,6 +139,39 @@ def _check_terms(config: DictConfig) -> None:
             )
         if any(not 0 <= weight < math.inf for weight in layer_weights or ()):
             raise InputError(f"loss.{name}.layer_weights: {layer_weights} must all be 0 or more")
+
+
+def _check_network(config: DictConfig) -> None:
+    network = config.network
+    if network.weights is not None and network.name == "bundled":
+        raise InputError("network.weights: the bundled network has its own; use network=vgg19")
+    own = ("pooling", "padding")
+    if network.name != "keras":
+        for key in own:
+            if network[key] is None:
+                raise InputError(f"network.{key}: it needs a value")
+        for key in ("application", "smooth"):
+            if network[key]:
+                raise InputError(f"network.{key}={network[key]}: it needs network=keras")
+        return
+    if network.application is None:
+        raise InputError("network.application: network=keras needs a name, for example ResNet50")
+    for key in own:
+        if network[key] is not None:
+            raise InputError(
+                f"network.{key}={network[key]}: {network.application} has its own; "
+                f"add network.{key}=null"
+            )
+    if config.runtime.precision not in ("auto", "float32"):
+        raise InputError(
+            f"runtime.precision={config.runtime.precision}: network=keras computes in float32"
+        )
+    for key in ("content.regions", "content.weight_map", "runtime.tile"):
+        if OmegaConf.select(config, key) not in (None, "auto"):
+            raise InputError(
+                f"{key}: of network=keras it is not known which pixels a layer sees; "
+                f"use network=vgg19, vgg16 or bundled, or {key}=null"
+            )
 
 
 def _check_color(color: DictConfig) -> None:
@@ -154,9 +186,10 @@ def _check_color(color: DictConfig) -> None:
             )
 
 
-def _check_layers(key: str, layers: Sequence[str], valid: Sequence[str], network: str) -> None:
+def _check_layers(key: str, layers: Sequence[str], network: str) -> None:
     if not layers:
         raise InputError(f"{key}: name at least one layer, or leave the term out of loss=[…]")
+    valid = layers if network == "keras" else list(layer_channels(network))  # Keras knows its own
     for layer in layers:
         if layer not in valid:
             # the papers call Keras' block4_conv2 conv4_2 or relu4_2

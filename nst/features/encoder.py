@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -43,6 +43,28 @@ def geometry(layers: Sequence[Layer]) -> dict[str, Geometry]:
             radius += stride
         found[layer.name] = Geometry(stride, radius)
     return found
+
+
+class Network(Protocol):
+    """What turns images into feature maps: :class:`Encoder`, or an application of Keras."""
+
+    def __hash__(self) -> int:
+        """Hashes its identity: compiled steps are kept by network."""
+
+    @property
+    def geometry(self) -> Mapping[str, Geometry]:
+        """Stride and radius of each layer of which they are known."""
+
+    def __call__(self, image: tf.Tensor, layers: Iterable[str]) -> dict[str, tf.Tensor]:
+        """Computes feature maps, see :meth:`Encoder.__call__`."""
+
+    def norms(
+        self,
+        images: Sequence[tf.Tensor],
+        layers: Iterable[str],
+        weights: Sequence[float | tf.Tensor] | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Measures what feature maps are normalised by, see :meth:`Encoder.norms`."""
 
 
 class Encoder:

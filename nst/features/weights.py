@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nst.errors import InputError, did_you_mean
+from nst.features.catalogue import imagenet_weights
 from nst.files.fetch import FetchError, fetch
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -28,6 +29,12 @@ WIDTHS = {
     "vgg16": (64, 128, 256, 512, 512),
     "bundled": (16, 32, 64, 160, 192),
 }
+
+
+LOOK = (
+    "{}: networks other than VGG are known to paint weaker style and more noise, those with "
+    "residual connections most (Wang et al. 2021); network.smooth=true helps them"
+)
 
 
 class Layer(NamedTuple):
@@ -57,6 +64,7 @@ class Source:
     path: Path
     sha256: str
     warning: str | None = field(default=None, compare=False)
+    application: str | None = None  # of Keras, where the network is one of them
 
 
 def layer_channels(network: str) -> dict[str, int]:
@@ -72,16 +80,23 @@ def layer_channels(network: str) -> dict[str, int]:
 
 @lru_cache
 def locate(
-    name: str, weights: str | None, url: str | None, md5: str | None, timeout: float
+    name: str,
+    weights: str | None,
+    url: str | None,
+    md5: str | None,
+    timeout: float,
+    application: str | None = None,
 ) -> Source:
     """Finds the weights of a run, fetching them if needed. Needs no TensorFlow.
 
     Args:
-        name: ``vgg19``, ``vgg16``, ``bundled``, or ``auto``: VGG19 if available, else bundled.
+        name: ``vgg19``, ``vgg16``, ``bundled``, ``keras`` for an application of Keras, or ``auto``:
+            VGG19 if available, else bundled.
         weights: A Keras weights file of the user, or None.
         url: Where Keras publishes the ImageNet weights.
         md5: Hash of the file at ``url``.
         timeout: Seconds without an answer before a download is given up.
+        application: Its name in ``keras.applications``.
 
     Returns:
         The source; its ``network`` is never ``auto``.
@@ -89,6 +104,8 @@ def locate(
     Raises:
         InputError: The file is missing, or a named network cannot be fetched.
     """
+    if application is not None:
+        return _of_application(application, weights, timeout)
     if weights is not None:
         return _user_file("vgg19" if name == "auto" else name, Path(os.path.expanduser(weights)))
     if name == "bundled":
@@ -164,6 +181,14 @@ def load(source: Source) -> list[Layer]:
         for layer in model.layers
         if layer.name.startswith("block")
     ]
+
+
+def _of_application(application: str, weights: str | None, timeout: float) -> Source:
+    if weights is not None:
+        source = _user_file("keras", Path(os.path.expanduser(weights)))
+    else:
+        source = _source("keras", imagenet_weights(application, keras_home() / "models", timeout))
+    return replace(source, application=application, warning=LOOK.format(application))
 
 
 def _user_file(name: str, path: Path) -> Source:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nst.features.encoder import Encoder, Features
+from nst.features.encoder import Features, Network
 from nst.features.normalisation import normalised
 from nst.losses import Term, View, Weights
 from nst.losses.base import Guide
@@ -29,7 +29,7 @@ class Loss:
             which is that of J among grey images.
     """
 
-    encoder: Encoder
+    encoder: Network
     terms: Mapping[str, Term]
     weights: Mapping[str, Weights]
     norms: Features
@@ -62,7 +62,7 @@ def used_layers(terms: Mapping[str, Term]) -> tuple[str, ...]:
 
 
 def view_of(
-    image: tf.Tensor, encoder: Encoder, layers: Sequence[str], norms: Features, guide: Guide
+    image: tf.Tensor, encoder: Network, layers: Sequence[str], norms: Features, guide: Guide
 ) -> View:
     """Computes the feature maps that terms get."""
     features = encoder(image, layers)

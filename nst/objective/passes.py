@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nst.features.encoder import Encoder, Features
+from nst.features.encoder import Features, Network
 from nst.losses import AdditiveTerm, References, StatisticTerm, Term, View
 from nst.losses.base import Guide
 from nst.objective.loss import Terms, total_in_units, used_layers, view_of
@@ -35,7 +35,7 @@ class Passes:
         stride: Of the deepest layer, px.
     """
 
-    def __init__(self, encoder: Encoder, terms: Terms) -> None:
+    def __init__(self, encoder: Network, terms: Terms) -> None:
         self._encoder, self._layers = encoder, used_layers(dict(terms))
         self._terms: dict[str, AdditiveTerm] = {
             name: term for name, term in terms if isinstance(term, AdditiveTerm)
@@ -135,7 +135,7 @@ class Passes:
 
 
 @lru_cache(maxsize=8)
-def compiled_passes(encoder: Encoder, terms: Terms) -> Passes:
+def compiled_passes(encoder: Network, terms: Terms) -> Passes:
     """Returns the passes for these terms, shared by all runs of the process."""
     return Passes(encoder, terms)
 

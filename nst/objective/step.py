@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from nst.features.encoder import Encoder, Features
+from nst.features.encoder import Features, Network
 from nst.losses import Evaluation, References, Style, Term, View
 from nst.losses.base import Guide
 from nst.objective.loss import Terms, total_in_units, used_layers, view_of, weighted
@@ -38,7 +38,7 @@ class Step:
         refreshing: The terms that renew their targets between steps, by name.
     """
 
-    def __init__(self, encoder: Encoder, terms: Terms) -> None:
+    def __init__(self, encoder: Network, terms: Terms) -> None:
         self._encoder, self._terms = encoder, terms
         self._layers = used_layers(dict(terms))
         self.traces = 0
@@ -79,7 +79,7 @@ class Step:
 
 
 @lru_cache(maxsize=8)
-def compiled_step(encoder: Encoder, terms: Terms) -> Step:
+def compiled_step(encoder: Network, terms: Terms) -> Step:
     """Returns the step for these terms, shared by all runs of the process."""
     return Step(encoder, terms)
 

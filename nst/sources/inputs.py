@@ -13,6 +13,7 @@ from nst import images
 from nst.config.ranges import LONG_SIDE
 from nst.errors import InputError
 from nst.features import weights
+from nst.features.catalogue import check_layers
 from nst.images import Picture
 from nst.sources.guidance import Guidance
 from nst.sources.loading import load_picture
@@ -61,13 +62,12 @@ def gather(config: Any, given: Mapping[str, Picture] | None = None) -> Inputs:
         replace(style, picture=images.visible(style.picture)) for style in named if style.weight > 0
     )
     base = {"content": content, "style": styles[0].picture}.get(config.init.base)
-    network = config.network
     return Inputs(
         content,
         styles,
         tuple(style.picture.sha256 for style in named),
         base or load_picture("init.image", config.init.image, given, enough=size),
-        weights.locate(network.name, network.weights, network.url, network.md5, network.timeout),
+        _network(config),
         guides,
         _judge(config.evaluation.network, config.evaluation.weights),
     )
@@ -99,6 +99,21 @@ def long_side(size: int | str, content: Picture) -> int:
     if not low <= pixels <= high:
         raise InputError(f"size={size}: that is {pixels} px here; the long side is {low} to {high}")
     return pixels
+
+
+def _network(config: Any) -> weights.Source:
+    network = config.network
+    if network.application is not None:
+        for name, term in config.loss.items():
+            check_layers(network.application, f"loss.{name}.layers", term.get("layers") or ())
+    return weights.locate(
+        network.name,
+        network.weights,
+        network.url,
+        network.md5,
+        network.timeout,
+        network.application,
+    )
 
 
 def _judge(network: str, path: str | None) -> weights.Source | None:

@@ -30,7 +30,8 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
         plain.evaluation.weights = str(inputs.judge.path)
     plain.network.name = inputs.network.network
     if plain.runtime.precision == "auto":
-        plain.runtime.precision = "bfloat16" if native_bfloat16() else "float32"
+        fast = native_bfloat16() and plain.network.name != "keras"
+        plain.runtime.precision = "bfloat16" if fast else "float32"
     plain.runtime.tile = planned(plain, inputs).tile
     return plain
 
@@ -63,7 +64,7 @@ def planned(config: DictConfig, inputs: Inputs) -> Plan:
     """
     shape = images.fit(inputs.content.rgb.shape[:2], config.size)
     height, width = (side + 2 * config.margin for side in shape)
-    layers = {name: tuple(term.get("layers") or ()) for name, term in config.loss.items()}
+    network, layers = _known(config)
     optimizer = config.optimizer
     most, memory = optimizer.get("history"), 1e9 * optimizer.get("memory", math.inf)
     steps = plan(shape, config.steps, **config.pyramid)[-1].steps
@@ -73,14 +74,23 @@ def planned(config: DictConfig, inputs: Inputs) -> Plan:
     found = Plan(
         height,
         width,
-        config.network.name,
+        network,
         tuple(layer for names in layers.values() for layer in names),
         layers.get("content", ()),
         pairs,
         sum(picture.rgb.shape[0] * picture.rgb.shape[1] for picture in pictures),
         None if tile == "auto" else tile,
     )
-    if tile == "auto":
+    if tile == "auto" and config.network.name != "keras":
         found = found.tiled(SHARE * memory_available())
     check_memory(found, memory_limit(), config.size)
     return found
+
+
+def _known(config: DictConfig) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Returns a network whose size is known, and the layers of each term."""
+    layers = {name: tuple(term.get("layers") or ()) for name, term in config.loss.items()}
+    if config.network.name != "keras":
+        return config.network.name, layers
+    # The maps of all of VGG19 take as much memory per pixel as those of most other networks.
+    return "vgg19", {"content": ("block4_conv2",), "style": ("block5_conv4",)}

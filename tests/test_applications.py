@@ -1,0 +1,84 @@
+"""Networks of keras.applications: layers, normalisation, smoothing, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nst.config import check, compose
+from nst.errors import InputError
+from nst.features.application import Application
+from nst.features.catalogue import _model
+from nst.sources import gather
+from nst.studio import paint, prepare
+
+POSITIVE, SIGNED = "Conv1_relu", "expanded_conv_project_BN"
+NAMED = [
+    "network=keras",
+    "network.application=MobileNetV2",
+    f"loss.content.layers=[{SIGNED}]",
+    f"loss.style.layers=[{POSITIVE},{SIGNED}]",
+]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "mobile.weights.h5"
+    _model("MobileNetV2").save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(weights: Path) -> Application:
+    return Application("MobileNetV2", weights)
+
+
+def test_maps_are_normalised_by_means_or_root_mean_squares(plain: Application, picture) -> None:
+    image = picture(32, 48)
+    maps = {k: f.numpy() for k, f in plain(image, [POSITIVE, SIGNED]).items()}
+    norms = {k: n.numpy() for k, n in plain.norms([image], [POSITIVE, SIGNED]).items()}
+    assert maps[POSITIVE].shape[1:3] == (16, 24)
+    assert maps[POSITIVE].min() >= 0 > maps[SIGNED].min()
+    for name, values in ((POSITIVE, maps[POSITIVE]), (SIGNED, maps[SIGNED] ** 2)):
+        expected = values.mean((0, 1, 2)) ** (1 if name == POSITIVE else 0.5)
+        floor = 0.05 * expected.mean()
+        np.testing.assert_allclose(norms[name], np.maximum(expected, floor), rtol=1e-4)
+    assert float(plain.norms([], [SIGNED])[SIGNED]) == 1.0
+
+
+def test_a_picture_is_painted_with_it_and_smoothing_is_a_softmax_of_mean_1(
+    weights: Path, plain: Application, picture
+) -> None:
+    settings = [*NAMED, f"network.weights={weights}", "network.smooth=true", "pyramid=single"]
+    settings += ["size=40", "steps=1", "margin=0", "optimizer=sgd"]
+    studio = prepare(compose(settings))
+    assert "Wang et al. 2021" in str(studio.inputs.network.warning)
+    first, last = paint(studio).run()
+    assert last.total != first.total > 0
+    image = picture(32, 32)
+    exponentials = np.exp(plain(image, [SIGNED])[SIGNED])
+    smooth = studio.objectives.loss.encoder(image, [SIGNED])[SIGNED]
+    np.testing.assert_allclose(smooth, exponentials / exponentials.mean(), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["network.application=MobilNetV2"], "no such network. Did you mean 'MobileNetV2'"),
+        ([f"loss.style.layers=[{POSITIVE}s]"], f"no layer {POSITIVE}s .*Nearest: {POSITIVE}, "),
+        (["runtime.tile=256"], "runtime.tile: of network=keras it is not known"),
+        (["network.pooling=max"], "MobileNetV2 has its own; add network.pooling=null"),
+        (["runtime.precision=float16"], "computes in float32"),
+        (["network=bundled", "network.smooth=true"], "it needs network=keras"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(changes: list[str], message: str, weights: Path) -> None:
+    changed = {change.split("=")[0] for change in changes}
+    named = [word for word in NAMED if word.split("=")[0] not in changed]
+    named = [] if "network=bundled" in changes else [*named, f"network.weights={weights}"]
+    config = compose([*named, *changes])
+    with pytest.raises(InputError, match=message):
+        check(config)
+        gather(config)
