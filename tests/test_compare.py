@@ -36,6 +36,7 @@ from nst.compare.thumbnails import shrink
 from nst.compare.write import compare
 from nst.config.composition import compose
 from nst.images import from_array, load
+from nst.metrics.table import AXES
 from nst.runs.folder import RunFolder
 
 LAUGHS = b"a0: &a0 [1, 1]\n"  # 2⁴⁰ numbers, were it unfolded
@@ -419,7 +420,24 @@ def test_each_style_has_a_front_of_its_own(tmp_path: Path, images: dict[str, Pat
         place = (0.1 + 0.1 * alpha + 0.5 * (style == "scream"), 0.9)
         make_run(tmp_path / str(index), images, {"alpha": alpha}, style=style, distances=place)
     found = gather([tmp_path])
-    assert fronts(marks(found.runs, found.keys, found.gallery)) == [[0], [2]]
+    assert fronts(marks(found.runs, found.keys, found.gallery, AXES), AXES) == [[0], [2]]
+
+
+def test_any_two_metrics_make_a_front_in_their_own_directions(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index, (style, structure) in enumerate([(0.1, 0.2), (0.2, 0.9), (0.3, 0.8)]):
+        folder = make_run(tmp_path / str(index), images, {"alpha": float(index)})
+        metrics = {"style_distance": style, "structure": structure}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    axes = ("style_distance", "structure")
+    found = gather([tmp_path], axes=axes)
+    assert fronts(marks(found.runs, found.keys, found.gallery, axes), axes) == [[0, 1]]
+    assert main([str(tmp_path), "--axes", ",".join(axes), "--out", f"{tmp_path}/out"]) == 0
+    assert "Style distance against structure" in (tmp_path / "out/report.html").read_text("utf-8")
+    for wrong, message in (("structur,edges", "Did you mean 'structure'"), ("edges", "name two")):
+        assert main([str(tmp_path), f"--axes={wrong}"]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_the_seeds_of_a_setting_are_one_mark(tmp_path: Path, images: dict[str, Path]) -> None:
@@ -428,10 +446,10 @@ def test_the_seeds_of_a_setting_are_one_mark(tmp_path: Path, images: dict[str, P
         make_run(tmp_path / str(index), images, changes, distances=(alpha, float(seed)))
     make_run(tmp_path / "9", images, {"alpha": 3.0}, distances=None)
     found = gather([tmp_path])
-    first, second = marks(found.runs, found.keys, found.gallery)
+    first, second = marks(found.runs, found.keys, found.gallery, AXES)
     assert (first.mean, second.mean) == ((1.0, 1.0), (2.0, 1.0))
     assert first.label == ["alpha=1", "3 runs"]
-    assert fronts([first, second]) == [[0]]
+    assert fronts([first, second], AXES) == [[0]]
 
 
 unit = st.floats(0, 1, allow_subnormal=False)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nst.errors import COMPLETED, INTERRUPTED, WRONG_INPUT, InputError, Parser, printable
+from nst.metrics.table import AXES
 
 PIPE_WIDTH = 240  # characters of a table in a file or a pipe, so that no line is broken
 
@@ -49,6 +50,12 @@ def _parser() -> Parser:
         help="rank the runs by it, for example structure or style_distance",
     )
     parser.add_argument(
+        "--axes",
+        metavar="METRIC,METRIC",
+        default=",".join(AXES),
+        help="of the Pareto front, across and up (default: %(default)s)",
+    )
+    parser.add_argument(
         "--blind",
         action="store_true",
         help="write blind.html instead: a page on which people compare two pictures at a time",
@@ -73,7 +80,10 @@ def _compare(parsed: Namespace) -> None:
     from nst.compare.write import target, write, write_blind
 
     folders, votes = _expanded(parsed.folders), _expanded(parsed.votes)
-    chosen, comparison = target(folders, parsed.out), gather(folders, parsed.by, votes)
+    chosen, comparison = (
+        target(folders, parsed.out),
+        gather(folders, parsed.by, votes, parsed.axes.split(",")),
+    )
     if parsed.blind:
         _say(printable(f"Blind comparison: {write_blind(comparison, chosen)}"))
         return

@@ -20,7 +20,7 @@ from nst.compare.statistics import Effect, effects, measured
 from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
 from nst.errors import InputError, did_you_mean, printable
-from nst.metrics.table import EVERY
+from nst.metrics.table import AXES, EVERY
 from nst.sweeps.space import STUDY
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Comparison:
         found: What the search found whose trials the runs are; None for other runs.
         by: The metric that ranks the runs, or None for the order of the folders.
         votes: By question and run folder, the scores of a blind comparison.
+        axes: The two metrics of the Pareto front.
     """
 
     runs: Sequence[RunRecord]
@@ -48,6 +49,7 @@ class Comparison:
     found: Findings | None = None
     by: str | None = None
     votes: Mapping[str, Mapping[Path, Strength]] = field(default_factory=dict)
+    axes: Sequence[str] = AXES
 
     @property
     def title(self) -> str:
@@ -98,7 +100,10 @@ def task(run: RunRecord) -> tuple[Value, ...]:
 
 
 def gather(
-    folders: Sequence[Path], by: str | None = None, votes: Sequence[Path] = ()
+    folders: Sequence[Path],
+    by: str | None = None,
+    votes: Sequence[Path] = (),
+    axes: Sequence[str] = AXES,
 ) -> Comparison:
     """Reads the runs in folders.
 
@@ -106,10 +111,11 @@ def gather(
         folders: Of runs, or of sweeps.
         by: A metric to rank them by.
         votes: Files that the page of a blind comparison saved.
+        axes: The two metrics of the Pareto front.
 
     Raises:
-        InputError: A folder does not exist, is a file, or holds no run; no run has the metric; or
-            a file holds no votes.
+        InputError: A folder does not exist, is a file, or holds no run; no run has a metric; or a
+            file holds no votes.
     """
     answers = [vote for path in votes for vote in read_votes(path)]
     found = find(folders)
@@ -120,8 +126,11 @@ def gather(
     if unknown:
         log.warning("%d of %d votes are about pictures of other runs", unknown, len(answers))
     runs = [_with_votes(run, voted) for run in runs]
-    _check_metric(by, runs)
-    return Comparison(runs, differing(runs), gallery, _found(found), by, voted)
+    if by is not None:
+        _check_metric(f"--by={by}", by, runs)
+    if tuple(axes) != AXES:
+        _check_axes(axes, runs)
+    return Comparison(runs, differing(runs), gallery, _found(found), by, voted, axes)
 
 
 def _with_votes(run: RunRecord, voted: Mapping[str, Mapping[Path, Strength]]) -> RunRecord:
@@ -133,11 +142,20 @@ def _with_votes(run: RunRecord, voted: Mapping[str, Mapping[Path, Strength]]) ->
     return replace(run, metrics={**run.metrics, **own})
 
 
-def _check_metric(by: str | None, runs: Sequence[RunRecord]) -> None:
+def _check_axes(axes: Sequence[str], runs: Sequence[RunRecord]) -> None:
+    given = f"--axes={','.join(axes)}"
+    if len(axes) != 2 or axes[0] == axes[1]:
+        raise InputError(f"{given}: name two metrics, for example --axes={','.join(AXES)}")
+    for name in axes:
+        _check_metric(given, name, runs)
+
+
+def _check_metric(given: str, name: str, runs: Sequence[RunRecord]) -> None:
     names = measured(runs)
-    if by is not None and by not in names:
+    if name not in names:
         raise InputError(
-            f"--by={by}: no run has that metric.{did_you_mean(by, names)} Valid: {', '.join(names)}"
+            f"{given}: no run has the metric {name}.{did_you_mean(name, names)} "
+            f"Valid: {', '.join(names)}"
         )
 
 

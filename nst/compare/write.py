@@ -76,7 +76,7 @@ def write(comparison: Comparison, out: Path) -> Path:
         InputError: They cannot be written.
     """
     laid_out = pages(comparison.runs, comparison.keys)
-    chart = pareto.draw(comparison.runs, comparison.keys, comparison.gallery)
+    chart = pareto.draw(comparison.runs, comparison.keys, comparison.gallery, comparison.axes)
     heading = f"{comparison.title}; below each picture: its centre at 100 %"
     with _writing(out):
         for index, page in enumerate(laid_out, start=1):

@@ -32,8 +32,8 @@ WIDTHS = {
 
 
 LOOK = (
-    "{}: networks other than VGG are known to paint weaker style and more noise, those with "
-    "residual connections most (Wang et al. 2021); network.smooth=true helps them"
+    "{}: style transfer is known to suffer on networks other than VGG, most on those with residual "
+    "connections (Wang et al. 2021); network.smooth=true helps them"
 )
 
 

@@ -39,6 +39,12 @@ class Metric:
         marks = {"lower": "↓ better", "higher": "↑ better", "one": "1 best"}
         return f"{self.label} ({marks[self.better]})"
 
+    @property
+    def axis(self) -> str:
+        """Its name, direction and anchors, for the axis of a chart."""
+        anchors = self.meaning.partition("; ")[2]
+        return f"{self.label}   ({'; '.join(filter(None, [self.direction, anchors]))})"
+
     def badness(self, value: float) -> float:
         """Orders values: the lower, the better, whatever the direction of the metric."""
         if self.better == "one":
@@ -138,6 +144,7 @@ VOTES: dict[str, Metric] = {
     )
 }
 EVERY = METRICS | VOTES
+AXES = ("content_distance", "style_distance")  # of a Pareto front, across and up
 
 
 def heading(name: str) -> str:

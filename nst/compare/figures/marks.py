@@ -15,6 +15,7 @@ from nst.compare.load import RunRecord
 from nst.compare.settings import TASK, label
 from nst.compare.statistics import Combination, by_combination, without_seed
 from nst.compare.thumbnails import Gallery
+from nst.metrics.table import EVERY
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -31,7 +32,7 @@ class Mark:
     """One combination of settings on the chart: the mean of its runs, and a card.
 
     Attributes:
-        places: Content and style distance of each run, one per seed.
+        places: Both metrics of each run, one per seed.
         task: Content and style, where they differ: only distances to the same images compare.
         label: Lines of text.
         picture: Of one of the runs, if any has one.
@@ -44,23 +45,31 @@ class Mark:
 
     @property
     def mean(self) -> tuple[float, float]:
-        """Mean content and style distance."""
+        """Means of both metrics."""
         x, y = self.places.mean(axis=0)
         return float(x), float(y)
 
 
-def marks(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> list[Mark]:
-    """Makes a mark of each combination of which some run has both distances."""
-    placed = [run for run in runs if _place(run) is not None]
-    return [_mark(group, keys, gallery) for group in by_combination(placed, keys).values()]
+def marks(
+    runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery, metrics: Sequence[str]
+) -> list[Mark]:
+    """Makes a mark of each combination of which some run has both metrics."""
+    placed = [run for run in runs if _place(run, metrics) is not None]
+    groups = by_combination(placed, keys).values()
+    return [_mark(group, keys, gallery, metrics) for group in groups]
 
 
-def fronts(marks: Sequence[Mark]) -> list[list[int]]:
+def fronts(marks: Sequence[Mark], metrics: Sequence[str]) -> list[list[int]]:
     """Finds the front of each task: distances to different images do not compare."""
+    across, up = (EVERY[name] for name in metrics)
+
+    def badness(mark: Mark) -> tuple[float, float]:
+        return across.badness(mark.mean[0]), up.badness(mark.mean[1])
+
     found = []
     for task in tasks(marks):
         members = [index for index, mark in enumerate(marks) if mark.task == task]
-        found.append([members[i] for i in pareto([marks[index].mean for index in members])])
+        found.append([members[i] for i in pareto([badness(marks[i]) for i in members])])
     return found
 
 
@@ -69,19 +78,21 @@ def tasks(marks: Sequence[Mark]) -> list[Combination]:
     return list(dict.fromkeys(mark.task for mark in marks))
 
 
-def _mark(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Mark:
+def _mark(
+    runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery, metrics: Sequence[str]
+) -> Mark:
     example = exemplar(runs, gallery)
     words = _lines(label(runs[0], keys if len(runs) == 1 else without_seed(keys)))
     return Mark(
-        places=np.array([_place(run) for run in runs]),
+        places=np.array([_place(run, metrics) for run in runs]),
         task=tuple(runs[0].settings.get(key) for key in TASK if key in keys),
         label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
         picture=gallery.results[example.folder].cell if example else None,
     )
 
 
-def _place(run: RunRecord) -> tuple[float, float] | None:
-    place = tuple(run.metrics.get(f"{name}_distance", math.nan) for name in ("content", "style"))
+def _place(run: RunRecord, metrics: Sequence[str]) -> tuple[float, float] | None:
+    place = tuple(run.metrics.get(name, math.nan) for name in metrics)
     return (place[0], place[1]) if all(map(math.isfinite, place)) else None
 
 

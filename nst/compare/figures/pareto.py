@@ -1,10 +1,11 @@
-"""Content distance against style distance: a labelled thumbnail per mark, and the Pareto front."""
+"""One metric against another: a labelled thumbnail per mark, and the Pareto front."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib import style
@@ -21,6 +22,7 @@ from nst.compare.figures.look import PALETTE, colour, render
 from nst.compare.figures.marks import Mark, fronts, marks, tasks
 from nst.compare.load import RunRecord
 from nst.compare.thumbnails import Gallery, fitted
+from nst.metrics.table import EVERY
 
 DPI = 100
 THUMBNAIL = (136, 136)  # bounding box of a picture, px
@@ -33,25 +35,28 @@ OTHER = PALETTE[-1]  # colour of marks that are on no front
 
 
 @style.context("default")
-def draw(runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery) -> Image.Image:
-    """Draws the chart; runs without both distances are only counted, in its heading.
+def draw(
+    runs: Sequence[RunRecord], keys: Sequence[str], gallery: Gallery, metrics: Sequence[str]
+) -> Image.Image:
+    """Draws the chart; runs without both metrics are only counted, in its heading.
 
     Args:
         runs: With their settings.
         keys: That differ, for the labels.
         gallery: The pictures.
+        metrics: The two to draw, across and up.
     """
-    drawn = marks(runs, keys, gallery)
+    drawn = marks(runs, keys, gallery, metrics)
     places = [place for mark in drawn for place in mark.places.tolist()]
     lines = max((len(mark.label) for mark in drawn), default=1)
     box = (THUMBNAIL[0] + 14, THUMBNAIL[1] + 10 + TEXT_LINE * lines)
     figure, axes = _canvas(len(drawn), box)
-    _dress(figure, axes, len(runs) - len(places), several=len(tasks(drawn)) > 1)
+    _dress(figure, axes, metrics, len(runs) - len(places), several=len(tasks(drawn)) > 1)
     _zoom(axes, places, box)
     if drawn:
-        _pin(figure, axes, drawn, box)
+        _pin(figure, axes, drawn, fronts(drawn, metrics), box)
     else:
-        axes.text(0.5, 0.5, "no run has both distances", transform=axes.transAxes, ha="center")
+        axes.text(0.5, 0.5, "no run has both metrics", transform=axes.transAxes, ha="center")
     return Image.open(io.BytesIO(render(figure, format="png"))).convert("RGB")
 
 
@@ -63,9 +68,14 @@ def _canvas(count: int, box: tuple[float, float]) -> tuple[Figure, Axes]:
     return figure, figure.add_axes((0.08, 0.1, 0.91, 0.84))
 
 
-def _pin(figure: Figure, axes: Axes, marks: Sequence[Mark], box: tuple[float, float]) -> None:
+def _pin(
+    figure: Figure,
+    axes: Axes,
+    marks: Sequence[Mark],
+    found: Sequence[Sequence[int]],
+    box: tuple[float, float],
+) -> None:
     """Draws the fronts, and for each mark a card, a leader line and a dot."""
-    found = fronts(marks)
     colours = {i: colour(n, len(found)) for n, front in enumerate(found) for i in front}
     for front in found:
         x, y = zip(*(marks[i].mean for i in front), strict=True)
@@ -88,21 +98,22 @@ def _pin(figure: Figure, axes: Axes, marks: Sequence[Mark], box: tuple[float, fl
         axes.plot(*mark.mean, "o", color=look, mec="white", ms=9, zorder=9)
 
 
-def _dress(figure: Figure, axes: Axes, left_out: int, *, several: bool) -> None:
+def _dress(
+    figure: Figure, axes: Axes, metrics: Sequence[str], left_out: int, *, several: bool
+) -> None:
+    across, up = (EVERY[name] for name in metrics)
     axes.set_facecolor("white")
     axes.grid(color="#e4e4e4")
     axes.set_axisbelow(True)
     size = 1.1 * figure.get_figwidth()  # a large chart is viewed at a smaller scale
     axes.tick_params(labelsize=size * 0.85)
-    axes.set_xlabel(
-        "content distance   (0: the content image, 1: no structure left)", color=INK, size=size
-    )
-    axes.set_ylabel(
-        "style distance   (0: the style's statistics, 1: the content's)", color=INK, size=size
-    )
+    axes.set_xlabel(across.axis, color=INK, size=size)
+    axes.set_ylabel(up.axis, color=INK, size=size)
     front = "the Pareto front of each content and style" if several else "the Pareto front"
-    heading = f"Lower left is better; lines: {front}"
-    missing = f"   ({left_out} without both distances not shown)" if left_out else ""
+    heading = f"Lines: {front}"
+    if across.better == up.better == "lower":
+        heading = f"Lower left is better; {heading.lower()}"
+    missing = f"   ({left_out} without both metrics not shown)" if left_out else ""
     figure.suptitle(heading + missing, color=INK, size=size)
 
 
@@ -121,10 +132,12 @@ def _zoom(axes: Axes, points: Sequence[tuple[float, float]], box: tuple[float, f
         else:
             margin = share * ((high - low) or abs(high) or 1.0)
             axes.set(**{f"{name}lim": (low - margin, high + margin)})
-            axis = (
-                axes.xaxis if name == "x" else axes.yaxis
-            )  # no label below 0, where no distance can be
-            axis.set_major_formatter(lambda value, _: f"{value:.6g}" if value > -1e-9 else "")
+            axis = axes.xaxis if name == "x" else axes.yaxis  # no label below 0 where no value is
+            axis.set_major_formatter(partial(_tick, -math.inf if low < 0 else -1e-9))
+
+
+def _tick(least: float, value: float, _: int | None) -> str:
+    return f"{value:.6g}" if value > least else ""
 
 
 def _card(picture: Image.Image | None, lines: Sequence[str]) -> VPacker:

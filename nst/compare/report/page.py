@@ -21,6 +21,7 @@ from nst.compare.report.tables import (
 )
 from nst.compare.settings import short, shown
 from nst.compare.thumbnails import data_uri
+from nst.metrics.table import EVERY
 
 HERE = Path(__file__).parent
 
@@ -31,12 +32,13 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
     Args:
         comparison: The runs.
         pages: Of the contact sheet.
-        front: The chart of distances, JPEG.
+        front: The Pareto chart, JPEG.
         out: The folder of the report, which links to runs are relative to.
     """
+    across, up = (EVERY[name].label for name in comparison.axes)
     sections = {
         "sheet": ("Contact sheet", sheet_pages(comparison, pages)),
-        "front": ("Content distance against style distance", _front(front)),
+        "front": (f"{across[0].upper()}{across[1:]} against {up}", _front(front)),
         "search": ("Search", search_figures(comparison)),
         "table": ("All runs", runs_table(comparison)),
         "votes": ("Votes of a blind comparison", votes_table(comparison)),
@@ -72,7 +74,7 @@ def _header(comparison: Comparison) -> str:
 
 def _front(front: bytes) -> str:
     words = (
-        "Both distances are measured in the same way for every run, whatever it optimised. On the "
+        "Both are measured in the same way for every run, whatever it optimised. On the "
         "front are the runs that no other beats in both; several seeds are shown as mean ± "
         "standard deviation."
     )
