@@ -73,7 +73,7 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         config.runtime.precision,
         bool(network.smooth),
     )
-    terms, weights = _terms(config.loss)
+    terms, weights = terms_of(config.loss)
     check_tiles(config)
     colours = Colours(**config.color)
     seen = colours.before(inputs)
@@ -105,7 +105,7 @@ def check_tiles(config: DictConfig) -> None:
     """
     if config.runtime.tile is None:
         return
-    if wrong := not_additive(_terms(config.loss)[0]):
+    if wrong := not_additive(terms_of(config.loss)[0]):
         raise InputError(
             f"runtime.tile={config.runtime.tile}: loss.{wrong[0]} cannot be computed in tiles, it "
             f"needs the whole image: a smaller size=, or runtime.tile=null"
@@ -144,9 +144,9 @@ def _encoder(source: Source, pooling: str, padding: str, precision: str, smooth:
     return Encoder(load(source), pooling, padding, precision)
 
 
-def _terms(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
-    """Separates the terms from their weights."""
-    options, given = loss.copy(), {}
+def terms_of(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
+    """Builds the terms of a configuration, and separates them from their weights."""
+    options, given = DictConfig(OmegaConf.to_container(loss, resolve=True)), {}
     for name, node in options.items():
         weight = node.pop("weight") * (node.pop("scale", None) or 1.0)
         given[name] = weight, node.pop("layer_weights", None)

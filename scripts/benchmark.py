@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nst.config.composition import compose
+from nst.config.settings import STYLES
 from nst.features import weights
 from nst.runtime import configured, import_tensorflow, native_bfloat16
 
@@ -41,6 +42,10 @@ SETTINGS = ExitStack()  # TensorFlow's, for the life of this process
 HEIGHT, WIDTH = 384, 512  # size of the images in steps, px
 CONTENT = "block4_conv2"
 STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
+LIMITS = {  # of the cost of a step over that with Gram matrices; 1.15 for the others
+    **dict.fromkeys(("sliced_wasserstein", "histogram"), 2.5),
+    **dict.fromkeys(("nearest_neighbour", "feature_splitting", "relaxed_transport", "mrf"), 4.0),
+}
 MAIN = ("style=starry", "alpha=1e3")  # the README's main command
 
 Work = Callable[[], float]
@@ -69,13 +74,13 @@ class Row(NamedTuple):
 # Work items. They run in their own processes, so that the libraries do not interfere.
 
 
-def layers(network: str) -> list[weights.Layer]:
-    """Returns the layers up to the last style layer; VGG19's are random (He et al. 2015)."""
+def layers(network: str, last: str = STYLE[-1]) -> list[weights.Layer]:
+    """Returns the layers up to one of them; VGG19's are random (He et al. 2015)."""
     if network == "bundled":
         # Without lifts, so that PyTorch makes the same step.
         bundled = weights.load(weights.locate("bundled", None, None, None, 0))
         found = [layer._replace(lift=None) for layer in bundled]
-        return found[: [layer.name for layer in found].index(STYLE[-1]) + 1]
+        return found[: [layer.name for layer in found].index(last) + 1]
     rng, depth, found = np.random.default_rng(0), 3, []
     for name, width in weights.layer_channels(network).items():
         if name.endswith("pool"):
@@ -84,14 +89,14 @@ def layers(network: str) -> list[weights.Layer]:
             kernel = rng.normal(0, (2 / 9 / depth) ** 0.5, (3, 3, depth, width))
             found.append(weights.Layer(name, kernel.astype("f"), np.zeros(width, "f")))
             depth = width
-        if name == STYLE[-1]:
+        if name == last:
             break
     return found
 
 
-def pictures() -> np.ndarray:
+def pictures(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     """Returns iterate, content and style, each ``[1, H, W, 3]``."""
-    return np.random.default_rng(1).random((3, 1, HEIGHT, WIDTH, 3), np.float32)
+    return np.random.default_rng(1).random((3, 1, height, width, 3), np.float32)
 
 
 def wavy(regions: int) -> np.ndarray:
@@ -149,6 +154,31 @@ def tensorflow_step(
     )
     objective = Objective(Loss(encoder, terms, weights, norms), references)
     return lambda: float(objective(iterate).total)
+
+
+def loss_step(network: str, name: str, long_side: int) -> Work:
+    """Returns a step with one style term beside the content's, as ``conf/loss`` has it."""
+    tf = tensorflow()
+    from nst.features.encoder import Encoder
+    from nst.losses import References, Style, View
+    from nst.objective import Loss, Objective, used_layers
+    from nst.studio import terms_of
+
+    terms, weights = terms_of(compose([f"loss=[content,{name}]"]).loss)
+    encoder = Encoder(layers(network, "block5_conv3"))
+    pixels = pictures(long_side * HEIGHT // WIDTH, long_side)
+    iterate, content, style = map(tf.constant, pixels)
+    norms = encoder.norms([content, style], used_layers(terms))
+    references = References(View(content, {}), [Style(View(style, {}))])
+    objective = Objective(Loss(encoder, terms, weights, norms), references)
+    return lambda: float(objective.refreshed(iterate, (0, 1))(iterate).total)
+
+
+def peak_memory() -> float:
+    """Returns the largest memory that this process has had, GB."""
+    from nst.runtime import peak_memory
+
+    return peak_memory() / 1e9
 
 
 def torch_step(network: str, layout: str) -> Work:
@@ -321,6 +351,22 @@ def precision(rounds: int) -> Iterator[Row]:
         yield Row(f"bundled, {what}, bfloat16 against float32", apart, "% apart", "<= 5")
 
 
+def losses(rounds: int, long_side: int) -> Iterator[Row]:
+    """Compares the step of each style term, its draws and matches included, with that of Gram."""
+    for network in ("bundled", "vgg19"):
+        with process() as grams:
+            gram = (grams, loss_step, network, "style", long_side)
+            for name in STYLES[1:]:
+                with process() as ours:
+                    works = {"gram": gram, "term": (ours, loss_step, network, name, long_side)}
+                    times = in_turn(rounds, works)
+                    memory = ours.submit(peak_memory).result()
+                ratio, limit = times["term"][0] / times["gram"][0], LIMITS.get(name, 1.15)
+                what = f"{network}, {long_side} px, {name}"
+                yield Row(f"{what}, step / Gram's", ratio, "", f"<= {limit}")
+                yield Row(f"{what}, peak memory", memory, "GB", "<= 3")
+
+
 def run(rounds: int) -> Iterator[Row]:
     """Measures the README's main command with the bundled features."""
     whole = spent(*MAIN, "network=bundled")
@@ -426,6 +472,7 @@ SECTIONS = {
     "control": control,
     "torch": torch,
     "precision": precision,
+    "losses": losses,
     "run": run,
     "vgg19": vgg19,
     "sweep": sweep,
@@ -440,13 +487,15 @@ def main() -> None:
     parser.add_argument("--only", default=names, help=f"comma-separated sections ({names})")
     parser.add_argument("--rounds", type=int, default=5, help="number of measurements (5)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the figures here")
+    parser.add_argument("--size", type=int, default=512, help="of the section losses, px (512)")
     options = parser.parse_args()
+    measures = {**SECTIONS, "losses": partial(losses, long_side=options.size)}
     sections = options.only.split(",")
     if unknown := set(sections) - set(SECTIONS):
         parser.error(f"--only: no section {', '.join(unknown)}; valid: {names}")
     table = []
     for name in sections:
-        for row in SECTIONS[name](options.rounds):
+        for row in measures[name](options.rounds):
             table.append({"section": name, **row._asdict()})
             print(f"{name:<9} {row}", flush=True)
     if options.json:
