@@ -200,11 +200,10 @@ def test_a_style_of_weight_zero_does_not_count(name: str) -> None:
 
 
 def test_positions_are_drawn_in_proportion_to_their_weights() -> None:
-    features = tf.zeros([1, 2, 2, 3])
     weights = tf.constant([[[[0.0], [3.0]], [[1.0], [0.0]]]])
-    assert drawn_positions(features, weights, 8, SEED)[:, 0].numpy().tolist() == [1] * 6 + [2] * 2
-    assert drawn_positions(features, None, 4, SEED)[:, 0].numpy().tolist() == [0, 1, 2, 3]
-    half = drawn_positions(tf.zeros([1, 100, 1, 1]), None, 50, SEED)[:, 0].numpy()
+    assert drawn_positions(4, weights, 8, SEED)[:, 0].numpy().tolist() == [1] * 6 + [2] * 2
+    assert drawn_positions(4, None, 4, SEED)[:, 0].numpy().tolist() == [0, 1, 2, 3]
+    half = drawn_positions(100, None, 50, SEED)[:, 0].numpy()
     assert (half // 2 == np.arange(50)).all()
 
 

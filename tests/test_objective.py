@@ -17,6 +17,7 @@ from nst.losses import (
     Content,
     Gram,
     References,
+    SlicedWasserstein,
     Term,
     TotalVariation,
     View,
@@ -364,6 +365,18 @@ def test_a_refresh_that_changes_nothing_keeps_the_objective(
     objective = drawing(bundled, content, style, every=2)
     assert objective.refreshed(iterate, (5, 1)) is objective
     assert objective.refreshed(iterate, (5, 2)) is not objective
+
+
+def test_what_is_drawn_without_features_costs_no_pass_through_the_network(
+    bundled, content, style, iterate
+) -> None:
+    term = SlicedWasserstein(["block1_conv1"], directions=4)
+    norms = bundled.norms([content], term.layers)
+    loss = Loss(bundled, {"style": term}, {"style": weigh(term, 1.0)}, norms)
+    objective = Objective(loss, references(content, (style, 1.0)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective._step, "view", None)  # no network is run
+        assert objective.refreshed(iterate, (0, 1)) is not objective
 
 
 def test_terms_that_draw_nothing_cost_nothing(make, iterate) -> None:

@@ -27,7 +27,7 @@ def at_ranks(values: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
 
 def drawn_positions(
-    features: tf.Tensor, weights: tf.Tensor | None, number: tf.Tensor, seed: tf.Tensor
+    count: tf.Tensor, weights: tf.Tensor | None, number: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:
     """Draws positions of a feature map, with chances in proportion to their weights.
 
@@ -35,7 +35,7 @@ def drawn_positions(
     draw each once, if all weigh the same.
 
     Args:
-        features: ``[1, h, w, C]``.
+        count: Number of positions, ``h w``.
         weights: ``[1, h, w, 1]``, >= 0; None for 1 each.
         number: How many are drawn.
         seed: ``[2]`` int64.
@@ -43,7 +43,6 @@ def drawn_positions(
     Returns:
         Indices into the positions, row by row, ``[number, 1]`` int32.
     """
-    count = tf.shape(all_rows(features))[0]
     # Short of 1, which rounding could take to the next part.
     marks = tf.range(number, dtype=tf.float32) + 0.999 * tf.random.stateless_uniform([number], seed)
     if weights is None:

@@ -17,12 +17,14 @@ class Slices(NamedTuple):
     """The target of a layer, or of a region of it.
 
     Attributes:
+        count: Number of positions of the iterate.
         style: Features of positions of the styles, ``[N, C]``.
         chosen: Positions of the iterate that are compared, ``[n, 1]``.
         directions: Unit vectors, ``[C, K]``.
         quantiles: The style's projections at n evenly spaced ranks, ``[n, K]``.
     """
 
+    count: tf.Tensor
     style: tf.Tensor
     chosen: tf.Tensor
     directions: tf.Tensor
@@ -54,17 +56,19 @@ class SlicedWasserstein(FeatureTerm):
             seed = tf.fill([2], tf.constant(number, tf.int64))
             weights = zip(*(s.view.region_weights(layer) for s in references.styles), strict=True)
             pools = [self._pool(references.styles, layer, region, seed) for region in weights]
-            targets[layer] = self._slices(pools, references.content, layer, seed)
+            count = tf.shape(all_rows(references.content.features[layer]))[0]
+            targets[layer] = self._slices(pools, count, references.content, layer, seed)
         return targets
 
     def refresh(
         self, target: dict[str, list[Slices]], view: View, seed: tf.Tensor
     ) -> dict[str, list[Slices]]:
         """Draws other directions and positions."""
-        return {
-            layer: self._slices([s.style for s in target[layer]], view, layer, seed + number)
-            for number, layer in enumerate(self.layers)
-        }
+        found = {}
+        for number, layer in enumerate(self.layers):
+            pools, count = [s.style for s in target[layer]], target[layer][0].count
+            found[layer] = self._slices(pools, count, view, layer, seed + number)
+        return found
 
     def distances(self, view: View, target: dict[str, list[Slices]]) -> dict[str, tf.Tensor]:
         """Returns the distances of the regions times their shares of the image, for each layer."""
@@ -98,7 +102,7 @@ class SlicedWasserstein(FeatureTerm):
         """Draws features of one region of the styles, ``[N, C]``."""
         maps = [style.view.features[layer] for style in styles]
         if len(styles) == 1:
-            counts = [self._count(maps[0])]
+            counts = [tf.minimum(tf.shape(all_rows(maps[0]))[0], self.samples)]
         else:
             chances = [
                 tf.where(positions(features, region) > 0, tf.cast(s.weight, features.dtype), 0)
@@ -107,24 +111,21 @@ class SlicedWasserstein(FeatureTerm):
             shares = [tf.math.divide_no_nan(chance, tf.add_n(chances)) for chance in chances]
             counts = [tf.cast(tf.math.ceil(share * self.samples), tf.int32) for share in shares]
         drawn = [
-            tf.gather(all_rows(features), drawn_positions(features, region, count, seed)[:, 0])
-            for features, region, count in zip(maps, regions, counts, strict=True)
+            tf.gather(rows, drawn_positions(tf.shape(rows)[0], region, count, seed)[:, 0])
+            for rows, region, count in zip(map(all_rows, maps), regions, counts, strict=True)
         ]
         return tf.concat(drawn, 0)
 
     def _slices(
-        self, pools: Sequence[tf.Tensor], view: View, layer: str, seed: tf.Tensor
+        self, pools: Sequence[tf.Tensor], count: tf.Tensor, view: View, layer: str, seed: tf.Tensor
     ) -> list[Slices]:
-        features, found = view.features[layer], []
-        directions = tf.cast(self.lines(features.shape[-1], seed), features.dtype)
+        found = []
+        directions = tf.cast(self.lines(pools[0].shape[-1], seed), pools[0].dtype)
         for style, region in zip(pools, view.region_weights(layer), strict=True):
-            chosen = drawn_positions(features, region, self._count(features), seed)
+            chosen = drawn_positions(count, region, tf.minimum(count, self.samples), seed)
             quantiles = at_ranks(style @ directions, tf.shape(chosen)[0])
-            found.append(Slices(style, chosen, directions, quantiles))
+            found.append(Slices(count, style, chosen, directions, quantiles))
         return found
-
-    def _count(self, features: tf.Tensor) -> tf.Tensor:
-        return tf.minimum(tf.shape(all_rows(features))[0], self.samples)
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,14 @@ class Step:
     """The computation for any image size, targets and weights.
 
     Attributes:
+        layers: That the terms use.
         traces: Number of traces of :meth:`evaluate`; one serves all scales, runs and weights.
         refreshing: The terms that renew their targets between steps, by name.
     """
 
     def __init__(self, encoder: Network, terms: Terms) -> None:
         self._encoder, self._terms = encoder, terms
-        self._layers = used_layers(dict(terms))
+        self.layers = used_layers(dict(terms))
         self.traces = 0
         self.refreshing = {k: term for k, term in terms if type(term).refresh is not Term.refresh}
         self.view = compiled(self._view)
@@ -49,7 +50,7 @@ class Step:
         self.gradient_norms = compiled(self._gradient_norms)
 
     def _view(self, image: tf.Tensor, norms: Features, guide: Guide) -> View:
-        return view_of(image, self._encoder, self._layers, norms, guide)
+        return view_of(image, self._encoder, self.layers, norms, guide)
 
     def _targets(self, references: References, norms: Features) -> dict[str, Any]:
         def seen(view: View) -> View:

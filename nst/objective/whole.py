@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import tensorflow as tf
 
-from nst.losses import Evaluation, References
+from nst.features.encoder import Features
+from nst.losses import Evaluation, References, View
 from nst.objective.loss import Loss
 from nst.objective.step import Bound, compiled_step
+
+
+class Deferred(Mapping[str, tf.Tensor]):
+    """Feature maps that are computed once one is read: most draws need none.
+
+    Args:
+        layers: Their names.
+        compute: Returns them.
+    """
+
+    def __init__(self, layers: Sequence[str], compute: Callable[[], Features]) -> None:
+        self._layers, self._compute = layers, compute
+
+    @cached_property
+    def _maps(self) -> Features:
+        return self._compute()
+
+    def __getitem__(self, layer: str) -> tf.Tensor:
+        """Returns a feature map."""
+        return self._maps[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names the layers."""
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        """Counts the layers."""
+        return len(self._layers)
 
 
 class Objective:
@@ -47,6 +78,15 @@ class Objective:
         norms = self._step.gradient_norms(image, self._bound)
         return {name: float(norm) for name, norm in norms.items()}
 
+    def _view(self, image: tf.Tensor) -> View:
+        """Returns the view of an image, whose features are computed once one is read."""
+
+        def features() -> Features:
+            view: View = self._step.view(image, self._bound.norms, self._bound.guide)
+            return view.features
+
+        return View(image, Deferred(self._step.layers, features), **self._bound.guide)
+
     def refreshed(self, image: tf.Tensor, seed: tuple[int, int]) -> Objective:
         """Renews the targets of terms with random draws or matches; free if there are none.
 
@@ -60,7 +100,7 @@ class Objective:
         if not self._step.refreshing:
             return self
         targets, drawn = self._bound.targets, tf.constant(seed, tf.int64)
-        view = self._step.view(image, self._bound.norms, self._bound.guide)
+        view = self._view(image)
         changed = {
             name: target
             for name, term in self._step.refreshing.items()
