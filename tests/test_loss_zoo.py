@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 from conftest import references
 
+from nst.config import compose
+from nst.config.settings import STYLES
 from nst.features.encoder import Encoder
 from nst.losses import (
     CentralMoments,
@@ -29,6 +31,7 @@ from nst.losses import (
 from nst.losses.moments import Moments, central_moments, gaussian, trace_of_root
 from nst.losses.sampling import at_ranks, drawn_positions
 from nst.objective import Loss, Objective, TiledObjective, compiled_step, not_additive
+from nst.studio import terms_of
 
 LAYERS = ("block1_conv1", "block2_conv1")
 TERMS: dict[str, Term] = {
@@ -271,3 +274,12 @@ def test_by_hand() -> None:
     assert [c.numpy().tolist() for c in central_moments(powers)] == [[0.0, 1.0], [0.5, 1.0]]
     ranks = at_ranks(tf.constant([[4.0], [0.0], [2.0]]), 6).numpy().ravel()
     np.testing.assert_allclose(ranks, [0, 0.5, 1.5, 2.5, 3.5, 4], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_beta_weighs_every_style_term(name: str) -> None:
+    weights = [
+        terms_of(compose([f"loss=[{name}]", f"beta={beta}"]).loss)[1][name] for beta in (1e2, 3e2)
+    ]
+    assert weights[1].term == pytest.approx(3 * weights[0].term)
+    assert weights[1].parts == weights[0].parts
