@@ -219,6 +219,27 @@ def last(prepared: Studio) -> Any:
     return record
 
 
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("[nowhere.png]", "nowhere.png does not exist"),
+        ("[blue,red]", r"2 for 1 style images; .*\[\[blue,red\]\]"),
+        ("[blu]", "blu is neither a picture nor a colour"),
+    ],
+)
+def test_wrong_regions_of_a_style_are_reported(entry: str, says: str, tmp_path) -> None:
+    keys = ["content.regions=regions.png", f"style.regions={entry}"]
+    with pytest.raises(InputError, match=says):
+        studio(tmp_path, *keys, regions=halves(RED, BLUE))
+
+
+def test_a_hexadecimal_value_that_reads_as_a_number_is_a_colour(tmp_path) -> None:
+    keys = ["content.regions=regions.png", "style.regions=[000080]"]
+    found = studio(tmp_path, *keys, regions=halves(RED, np.array([0, 0, 128], np.uint8)))
+    lines = "\n".join(found.inputs.guidance.lines)
+    assert "navy #000080: 50.0 % of the content, takes all" in lines
+
+
 def test_masks_of_ones_paint_the_same_bytes_as_no_masks(tmp_path) -> None:
     plain = studio(tmp_path)
     ones = {"regions": halves(RED), "of_style": halves(RED, size=(40, 40)), "map": halves(WHITE)}

@@ -163,7 +163,7 @@ def test_an_exception_of_the_callback_ends_the_run_with_the_picture_so_far(
         ({"overrides": "a b"}, "overrides: give a list"),
         ({"content_regions": 3}, "content.regions: int is no picture"),
         ({"style_regions": ["red"]}, "style.regions: it needs content.regions"),
-        ({"style_regions": "nowhere.png"}, "style.regions: nowhere.png is neither a picture nor"),
+        ({"style_regions": "nowher"}, "style.regions: nowher is neither a picture nor"),
         ({"weight_map": np.zeros((20, 20))}, "weight_map: array has 20x20 px, but its picture"),
         ({"style_weights": [1, 2]}, "style.weights: a list of 2, but style.image names 1"),
         ({"style_weights": [-1]}, "style.weights: .* must all be 0 or more"),

@@ -13,6 +13,7 @@ from nst.config.names import listed, stem
 from nst.errors import InputError
 from nst.images import Picture
 from nst.images.colour_names import is_colour
+from nst.images.formats import named_as_image
 from nst.sources.guidance import Guidance, read_guidance
 from nst.sources.loading import load_picture, numbered
 from nst.sources.locations import is_path, recorded_name
@@ -76,7 +77,8 @@ def load_guidance(
     regions = None if config.style.regions is None else _each(config.style.regions)
     if regions is not None and len(regions) != len(styles):
         raise InputError(
-            f"style.regions: {len(regions)} for {len(styles)} style images; give one for each"
+            f"style.regions: {len(regions)} for {len(styles)} style images; give one for each, "
+            "and several colours of one as a list: [[blue,red]]"
         )
     keys = numbered("style.regions", len(styles))
     used = [index for index, style in enumerate(styles) if style.weight > 0]
@@ -110,7 +112,8 @@ def _each(regions: Any) -> list[Any]:
 
 
 def _style_regions(key: str, entry: Any, given: Mapping[str, Picture]) -> Picture | Colours:
-    texts = [str(part) for part in _each(entry)]
+    # Hydra reads 000080 as a number.
+    texts = [f"{part:06d}" if isinstance(part, int) else str(part) for part in _each(entry)]
     if _are_colours(texts):
         return tuple(texts)
     if len(texts) > 1 or not _names_a_picture(texts[0]):
@@ -122,7 +125,7 @@ def _style_regions(key: str, entry: Any, given: Mapping[str, Picture]) -> Pictur
 
 
 def _names_a_picture(text: str) -> bool:
-    return not is_path(text) or Path(os.path.expanduser(text)).exists()
+    return not is_path(text) or named_as_image(text) or Path(os.path.expanduser(text)).exists()
 
 
 def _are_colours(texts: Sequence[str]) -> bool:
