@@ -24,7 +24,8 @@ hypothesis.settings.load_profile("nst")
 MARKS = {  # of whole files
     "cli": "messages packaging recording replay run sweep tensorboard torture",
     "notebook": "walkthrough",
-    "slow": "packaging pictures quality replay run sweep torture walkthrough",
+    "slow": "compare folders messages mixing packaging pictures quality recording replay run "
+    "search stylize sweep tensorboard torture walkthrough",
 }
 
 

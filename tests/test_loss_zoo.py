@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import references
+from terms import compile_once
 
 from nst.config import compose
 from nst.config.settings import STYLES
@@ -30,7 +31,7 @@ from nst.losses import (
 )
 from nst.losses.moments import Moments, central_moments, gaussian, trace_of_root
 from nst.losses.sampling import at_ranks, drawn_positions
-from nst.objective import Loss, Objective, TiledObjective, compiled_step, not_additive
+from nst.objective import Loss, Objective, TiledObjective, not_additive
 from nst.studio import terms_of
 
 LAYERS = ("block1_conv1", "block2_conv1")
@@ -236,15 +237,7 @@ def test_all_sums_over_positions_are_the_same_in_tiles(
 def test_all_compile_into_one_step_for_any_size(
     bundled: Encoder, picture: Callable[..., tf.Tensor]
 ) -> None:
-    norms = bundled.norms([picture(32, 32, seed=1)], LAYERS)
-    weights = {name: weigh(term, 1.0) for name, term in TERMS.items()}
-    loss = Loss(bundled, TERMS, weights, norms)
-    for height, width in ((16, 24), (21, 17)):
-        content, style = picture(height, width, seed=1), picture(18, 20, seed=2)
-        objective = Objective(loss, references(content, (style, 1.0)))
-        evaluation = objective.refreshed(content, (0, 1))(content)
-        assert np.isfinite(evaluation.gradient).all()
-    assert compiled_step(bundled, tuple(TERMS.items())).traces == 1
+    compile_once(TERMS, bundled, picture)
 
 
 def test_sliced_draws_other_lines_for_each_step() -> None:

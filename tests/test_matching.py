@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import references
+from terms import compile_once
 
 from nst.features.encoder import Encoder
 from nst.losses import (
@@ -24,11 +24,9 @@ from nst.losses import (
     Term,
     ValueRange,
     View,
-    weigh,
 )
 from nst.losses.rows import grid, nearest
 from nst.losses.transport import relaxed_transport
-from nst.objective import Loss, Objective, compiled_step
 
 LAYERS = ("block1_conv1", "block2_conv1")
 TERMS: dict[str, Term] = {
@@ -109,12 +107,4 @@ def test_values_by_hand() -> None:
 def test_all_compile_into_one_step_for_any_size(
     bundled: Encoder, picture: Callable[..., tf.Tensor]
 ) -> None:
-    norms = bundled.norms([picture(32, 32, seed=1)], LAYERS)
-    weights = {name: weigh(term, 1.0) for name, term in TERMS.items()}
-    loss = Loss(bundled, TERMS, weights, norms)
-    for height, width in ((16, 24), (21, 17)):
-        content, style = picture(height, width, seed=1), picture(18, 20, seed=2)
-        objective = Objective(loss, references(content, (style, 1.0)))
-        evaluation = objective.refreshed(content, (0, 1))(content)
-        assert np.isfinite(evaluation.gradient).all()
-    assert compiled_step(bundled, tuple(TERMS.items())).traces == 1
+    compile_once(TERMS, bundled, picture)
