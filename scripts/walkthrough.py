@@ -2347,6 +2347,25 @@ bars(
 assert len(runs) == 4 and np.all(np.array(content_distance[1e4]) < content_distance[1e2])
 
 # %% [markdown]
+# ### Several styles, regions, colours
+#
+# A Gram matrix is a mean over positions, and means can be taken of anything (part 4). Three
+# settings follow from that, with no further mathematics:
+#
+# * **several styles**: the target is the weighted mean of their Gram matrices,
+#   $A = \sum_s w_s A_s$: `style=[starry,wave] style.weights=[0.7,0.3]`;
+# * **regions**: a position $p$ counts for region $r$ with a weight $m_r(p)$, averaged down to the
+#   layer, so $G_r = \sum_p m_r(p)\, F_p F_p^T / \sum_p m_r(p)$, and each is compared with the same
+#   region of the style: `content.regions=`, `style.regions=`. Where there is no style, the
+#   photograph stays;
+# * **where the content counts**: a weight for each position of the content loss:
+#   `content.weight_map=`.
+#
+# Colours are statistics as well: `color=match` gives the style image the mean and covariance of
+# the photograph's colours before the work, region by region where there are regions, and
+# `color=luminance` paints nothing but lightness.
+
+# %% [markdown]
 # ### Exercises
 #
 # **11.1** A picture can be made again from itself: `result.png` carries its configuration. Read it.
@@ -2379,6 +2398,28 @@ assert len(runs) == 4 and np.all(np.array(content_distance[1e4]) < content_dista
 # ```
 #
 # </details>
+#
+# **11.3** Paint the sky and leave the houses alone. What tells the program where the sky is?
+#
+# <details><summary>Solution</summary>
+#
+# A region picture, here an array: blue above, black below. Regions are named by their colours.
+#
+# ```python
+# sky = np.zeros((48, 64, 3))
+# sky[:24] = [0, 0, 1]
+# small = [NETWORK, "style=starry", "size=64", "steps=30", "pyramid=single"]
+# photo = np.asarray(stylize(overrides=[*small, "loss=[content]"]), float) / 255
+# whole = np.asarray(stylize(overrides=small), float) / 255
+# above = stylize(content_regions=sky, style_regions="blue", overrides=small)
+# above = np.asarray(above, float) / 255
+# show({"everywhere": whole, "above": above}, width=6)
+# assert np.abs(above - photo)[32:].mean() < 0.5 * np.abs(whole - photo)[32:].mean()
+# ```
+#
+# Strokes still reach a few pixels beyond the border, as far as the layers see.
+#
+# </details>
 
 # %%
 TEMPORARY.cleanup()
@@ -2409,7 +2450,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 #
 # * Your own pictures: `python -m nst.run content.image=me.jpg style.image=painting.jpg`.
 # * The source, in the order of this notebook: `nst/images/io.py`, `nst/features/encoder.py`,
-#   `nst/losses/functional.py`, `nst/objective.py`, `nst/optimizers/`, `nst/loop.py`, and
+#   `nst/losses/functional.py`, `nst/objective/`, `nst/optimizers/`, `nst/loop.py`, and
 #   `nst/transfer.py`, which sees all of it.
 # * A new loss is a class with two methods; see `nst/losses/terms.py`. Try the covariance of
 #   exercise 4.3.
