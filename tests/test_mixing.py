@@ -18,6 +18,7 @@ from nst.compare.comparison import gather as compared
 from nst.compare.layout import pages
 from nst.compare.report.pictures import source_images
 from nst.config import USER_ERRORS, check, compose, explain, quoted
+from nst.config.mixing import mixed
 from nst.config.names import label, stem
 from nst.config.overrides import drawn, multiplied, parse, with_paths_quoted
 from nst.config.settings import hparams
@@ -232,3 +233,17 @@ def test_scales_have_a_column_of_their_own_among_the_hparams() -> None:
     config.style.scale = [1.0, 2.0]
     assert "style.scale" not in hparams(config)
     assert hparams(config)["style.scales"] == "1 2"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("loss=+edges", "loss=[content,style,tv,edges]"),
+        ("loss=+edges+tv+laplacian", "loss=[content,style,tv,edges,laplacian]"),
+        ("loss=+edges,[content,style]", "loss=[content,style,tv,edges],[content,style]"),
+        ("style=+starry", "style=+starry"),
+        ("alpha=+3", "alpha=+3"),
+    ],
+)
+def test_a_plus_adds_to_the_options_of_a_group(override: str, expected: str) -> None:
+    assert mixed([override]) == [expected]

@@ -17,11 +17,8 @@ from nst.config import schema
 from nst.config.mixing import check_one, missing_mix, mixed, register
 from nst.config.names import label, stem
 from nst.config.overrides import parse
+from nst.config.places import CONF_DIR
 from nst.errors import InputError
-
-PACKAGE = Path(__file__).resolve().parents[1]
-# In a wheel conf/ is packaged as nst/conf; in a checkout it is at the top level.
-CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
 schema.register()
 OmegaConf.register_new_resolver("nst.stem", stem, replace=True)

@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
+from nst.config.adding import extended
 from nst.config.names import listed
 from nst.config.overrides import parse
 from nst.errors import InputError
@@ -23,12 +24,12 @@ GROUP, SIGN = "style", "+"
 
 
 def mixed(overrides: Iterable[str]) -> list[str]:
-    """Rewrites ``style=[starry,wave]`` as ``style=starry+wave``.
+    """Rewrites ``style=[starry,wave]`` as ``style=starry+wave``, and what adds to a group.
 
     Raises:
         InputError: A list holds anything but names.
     """
-    return [_rewritten(override) for override in parse(overrides)]
+    return [_rewritten(override) for override in parse(extended(overrides))]
 
 
 _registered: dict[str, list[str]] = {}  # the search path of each: a sweep composes for every job
