@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
+from PIL import Image, ImageSequence
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
@@ -22,7 +23,8 @@ from nst import images
 from nst.config.composition import compose
 from nst.config.settings import hparams
 from nst.config.validation import check
-from nst.observers import Observer, RunContext, TensorBoard
+from nst.errors import InputError
+from nst.observers import MLflow, Observer, RunContext, TensorBoard
 from nst.runs.folder import RunFolder
 from nst.scales import Scale
 
@@ -352,3 +354,74 @@ def test_the_status_is_json_that_any_parser_reads(recorded: Recorded) -> None:
 
     for name in ("status.json", "metrics.json", "environment.json"):
         json.loads((recorded.folder / name).read_text("utf-8"), parse_constant=refuse)
+
+
+# --- the time-lapse ---------------------------------------------------------------------------
+
+
+def test_the_time_lapse_has_evenly_spaced_frames_and_ends_with_the_result(tmp_path: Path) -> None:
+    chosen = ["observer=+timelapse", "observer.timelapse.frames=4", "observer.snapshots.every=1"]
+    record(tmp_path / "run", *chosen, "pyramid.min_size=20")
+    folder = tmp_path / "run"
+    assert len(list(folder.glob("snapshots/*.png"))) == STEPS + 1
+    result = np.asarray(Image.open(folder / "result.png").convert("L"), float)
+    for kind in ("webp", "gif"):
+        with Image.open(folder / f"timelapse.{kind}") as film:
+            frames = [frame.copy() for frame in ImageSequence.Iterator(film)]
+        assert len(frames) in (3, 4), "encoders join frames that look alike"
+        total = sum(frame.info["duration"] for frame in frames)  # ms
+        assert total == pytest.approx(5000 * 4 / 3, rel=0.01)
+        last = np.asarray(frames[-1].convert("L"), float)  # WebP and MP4 halve the colours of noise
+        assert last.shape == (24, 32)
+        assert np.abs(last - result).mean() < 12, kind
+    video = shutil.which("ffmpeg") is not None
+    assert (folder / "timelapse.mp4").is_file() is video
+    log = RunFolder(folder).status["observers"]
+    assert log == []
+
+
+def test_a_time_lapse_writes_its_own_frames_and_says_where_ffmpeg_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("nst.observers.timelapse.shutil.which", lambda name: None)
+    record(tmp_path / "run", "observer=[timelapse]", "observer.timelapse.frames=3")
+    names = sorted(path.stem for path in (tmp_path / "run" / "snapshots").iterdir())
+    assert names == ["000000", "000003", "000006", "000007"]
+    assert "timelapse.mp4 is not written: ffmpeg is not installed" in caplog.text
+    assert not (tmp_path / "run" / "timelapse.mp4").exists()
+
+
+# --- MLflow -----------------------------------------------------------------------------------
+
+
+def test_a_run_is_in_mlflow_with_its_settings_curves_and_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = pytest.importorskip("mlflow.tracking", reason="needs mlflow").MlflowClient
+    monkeypatch.chdir(tmp_path)
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    chosen = ["observer=+mlflow", f"observer.mlflow.uri='{store}'", "observer.mlflow.every=3"]
+    record(tmp_path / "run", *chosen, "alpha=70")
+    run = RunFolder(tmp_path / "run")
+    assert run.status["observers"] == []
+    stored = client(tracking_uri=store)
+    experiment = stored.get_experiment_by_name("nst")
+    (found,) = stored.search_runs([experiment.experiment_id])
+    assert (found.info.run_name, found.info.status) == ("run", "FINISHED")
+    assert found.data.params["alpha"] == "70.0"
+    assert found.data.metrics["style_distance"] == pytest.approx(run.metrics["style_distance"])
+    curve = {
+        point.step: point.value
+        for point in stored.get_metric_history(found.info.run_id, "loss/total")
+    }
+    assert curve == pytest.approx(
+        {line["step"]: line["total"] for line in run.history() if line["step"] in PICTURES}
+    )
+    names = {file.path for file in stored.list_artifacts(found.info.run_id)}
+    assert names == {"result.png", "config.yaml", "metrics.json", "metrics.jsonl"}
+
+
+def test_mlflow_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nst.observers.mlflow.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'nst\[mlflow\]'"):
+        MLflow(None, "nst", 1)

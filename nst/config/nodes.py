@@ -153,6 +153,23 @@ class EveryConf(ObserverConf):
 
 
 @dataclass
+class TimelapseConf(ObserverConf):
+    """The time-lapse of a run."""
+
+    frames: int = MISSING
+    size: int = MISSING
+    seconds: float = MISSING
+
+
+@dataclass
+class MLflowConf(EveryConf):
+    """The store of MLflow, and the experiment in it."""
+
+    uri: Optional[str] = None
+    experiment: str = MISSING
+
+
+@dataclass
 class TensorBoardConf(ObserverConf):
     """The event file."""
 
@@ -183,6 +200,8 @@ NODES = (
     FirstOrderConf,
     LBFGSConf,
     EveryConf,
+    MLflowConf,
     TensorBoardConf,
+    TimelapseConf,
     ProgressConf,
 )

@@ -133,4 +133,6 @@ NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part o
     "scalars_every": at_least(1),
     "images_every": at_least(1),
     "seconds": above(0),
+    "frames": between(2, 1000),
+    "size": between(16, 4096),
 }

@@ -21,6 +21,7 @@ from nst.runs.lock import locked
 from nst.runs.provenance import carried_config, parsed
 
 CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
+TIMELAPSE = ("timelapse.webp", "timelapse.gif", "timelapse.mp4")
 RESULT, ENVIRONMENT, CHECKPOINT = "result.png", "environment.json", "checkpoints/latest.npz"
 
 
@@ -81,9 +82,9 @@ class RunFolder:
             raise InputError(f"{self.path} is not a run folder: it has no {CONFIG}.{hint}")
         return parsed(path.read_text("utf-8", "replace"), path)
 
-    def locked(self) -> AbstractContextManager[None]:
+    def locked(self, patience: float = 0.0) -> AbstractContextManager[None]:
         """Locks the folder against other processes, see :func:`nst.runs.lock.locked`."""
-        return locked(self.path)
+        return locked(self.path, patience)
 
     def busy(self) -> bool:
         """Returns whether a process is using the folder."""
