@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import json
 import random
 import re
 import sys
@@ -26,6 +27,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from PIL import Image
 
 import nst
+from nst.cli.app import run
 from nst.config import CONF_DIR, check, compose, composition, groups, options, schema
 from nst.config.names import label, stem
 from nst.config.nodes import NODES
@@ -571,3 +573,25 @@ def test_threads_compose_at_the_same_time() -> None:
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda n: compose([f"seed={n}"]).seed, range(16)))
     assert found == list(range(16))
+
+
+# --- the schema for editors -------------------------------------------------------------------
+
+
+def test_editors_know_every_key_and_refuse_others(capsys: pytest.CaptureFixture[str]) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="comes with nbclient")
+    assert run(["schema"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    validator = jsonschema.Draft7Validator(found)
+    for path in (CONF_DIR / "config.yaml", *(CONF_DIR / "experiment").glob("*.yaml")):
+        assert list(validator.iter_errors(yaml_of(path))) == [], path.name
+    for wrong in ({"alhpa": 1}, {"alpha": "much"}, {"optimizer": 3}, {"style": {"imag": "a.jpg"}}):
+        assert list(validator.iter_errors(wrong)), wrong
+    assert "weight of the content term" in found["properties"]["alpha"]["description"]
+    (_, one) = found["properties"]["defaults"]["items"]["anyOf"]
+    assert "starry" in one["properties"]["style"]["anyOf"][0]["enum"]
+
+
+def yaml_of(path: Path) -> Any:
+    """What an editor reads, which takes 1e3 for a number as OmegaConf does."""
+    return OmegaConf.to_container(OmegaConf.load(path))
