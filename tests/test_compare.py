@@ -8,8 +8,10 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from itertools import product
@@ -23,12 +25,14 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from nst.cli.watching import reported
 from nst.compare.cli import main
 from nst.compare.comparison import Comparison, gather
 from nst.compare.figures.labels import around
 from nst.compare.figures.marks import fronts, marks, pareto
 from nst.compare.layout import pages
 from nst.compare.load import read
+from nst.compare.report.running import seconds_left
 from nst.compare.settings import shown
 from nst.compare.statistics import effects, number, seed_noise, spread
 from nst.compare.table import csv_text
@@ -39,6 +43,8 @@ from nst.images import from_array, load
 from nst.metrics.table import AXES
 from nst.runs.folder import RunFolder
 
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+PATIENCE = 60  # s
 LAUGHS = b"a0: &a0 [1, 1]\n"  # 2⁴⁰ numbers, were it unfolded
 LAUGHS += b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40))
 BASES = {
@@ -541,7 +547,7 @@ def test_the_report_is_whole_and_needs_nothing(report: Path) -> None:
     assert anchors <= set(page.ids)
     for link in page.links:
         assert link.startswith("#") or (report.parent / link.replace("%3D", "=")).exists()
-    assert page.tags.count("input") == 4  # a slider for every run with a picture
+    assert text.count('aria-label="from the result to') == 4  # a slider for a run with a picture
 
 
 def test_text_from_outside_is_escaped(report: Path) -> None:
@@ -881,3 +887,75 @@ def test_jobs_come_in_the_order_of_their_numbers(tmp_path: Path, images: dict[st
     for index in (10, 9, 1):
         make_run(tmp_path / f"{index}_x", images)
     assert [run.name for run in gather([tmp_path]).runs] == ["1_x", "9_x", "10_x"]
+
+
+# The report of a sweep that runs
+
+
+def test_a_running_sweep_says_what_is_left_and_an_ended_one_stands_still(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    make_run(tmp_path / "0", images, {"steps": 4})  # 3 s
+    make_run(tmp_path / "1", images, {"alpha": 2.0, "steps": 8}, status="running", distances=None)
+    with RunFolder(tmp_path / "1").locked():  # 4 of 8 steps, 0.4 s
+        runs = gather([tmp_path]).runs
+        assert seconds_left(runs, 4) == pytest.approx((4 - 1 - 0.5) * (3.0 + 0.4) / 1.5)
+        assert main([str(tmp_path), "--running", "4"]) == 0
+    report = tmp_path / "comparison" / "report.html"
+    live = report.read_text("utf-8")
+    assert "Running: 1 of 4 jobs have ended, 1 running, about 6 s left" in live
+    assert "running at step 4 of 8" in live
+    assert 'class="live card"' in live
+    assert main([str(tmp_path)]) == 0
+    assert 'class="live card"' not in report.read_text("utf-8")
+
+
+def test_a_sweep_rewrites_its_report_until_it_ends(tmp_path: Path, images: dict[str, Path]) -> None:
+    make_run(tmp_path / "0", images)
+    report = tmp_path / "comparison" / "report.html"
+    with reported(tmp_path, 3, every=0.01):
+        end = time.monotonic() + PATIENCE
+        while not report.is_file():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    assert "of 3 jobs have ended" in report.read_text("utf-8")
+    assert not [path for path in report.parent.iterdir() if path.name.startswith(".")]
+
+
+# Pictures over time, and side by side
+
+
+def test_the_report_has_the_snapshots_and_the_time_lapse(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    folder = make_run(tmp_path / "0", images)
+    (folder / "snapshots").mkdir()
+    for step in range(20):
+        picture(folder / "snapshots" / f"{step:06d}.png", (step, 80, 80))
+    (folder / "snapshots" / "000010.png").write_bytes(b"cut short")
+    Image.open(folder / "result.png").save(folder / "timelapse.webp")
+    film = gather([tmp_path]).gallery.films[folder]
+    assert len(film) in (11, 12)  # of 20, and one may be the damaged one
+    assert (min(film), max(film)) == (0, 19)
+    text = compare([tmp_path]).read_text("utf-8")
+    assert 'alt="step 19"' in text
+    assert "data:image/webp;base64," in text
+    assert 'href="../0/timelapse.webp"' in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a browser")
+def test_a_link_opens_chosen_runs_at_a_place_and_leaves_out_others(
+    report: Path, tmp_path: Path
+) -> None:
+    chosen = "view=1+3&at=2+0.4+0.5&label=alpha&max=content_distance+0.45"
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"{report.as_uri()}#{chosen}"]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    panes = dom.split('class="panes')[1].split("<h2")[0]
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", panes) == [
+        "alpha=100, result",
+        "alpha=1000, result",
+    ]
+    assert panes.count("scale(2)") == 2
+    assert re.search(r'class="said[^>]*>2 chosen, 1 of \d runs pass, zoom 2.0<', dom)
+    assert re.search(r'id="run-1"[^>]* hidden', dom)

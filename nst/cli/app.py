@@ -16,6 +16,7 @@ from nst.cli.checks import check_run, check_search, check_sweep, check_unused
 from nst.cli.ending import report, say
 from nst.cli.job import forecast, task
 from nst.cli.signals import commanding
+from nst.cli.watching import reported
 from nst.config import compose, quoted
 from nst.errors import COMPLETED
 from nst.files.streams import keep_streams
@@ -34,6 +35,11 @@ def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns its exit status."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us unchanged
     try:
+        if list(arguments) == ["schema"]:
+            from nst.config.json_schema import json_schema
+
+            print(json_schema())
+            return COMPLETED
         options = parse_options(arguments)
         if options.help:
             from nst.cli.help import page
@@ -94,7 +100,7 @@ def _run_sweep(sweep: Sweep) -> int:
     sweep.folder.mkdir(parents=True, exist_ok=True)
     with RunFolder(sweep.folder).locked():
         try:
-            with commanding(sweep.busy):
+            with commanding(sweep.busy), reported(sweep.folder, sweep.size):
                 _hand_over(["-m", *sweep.overrides, f"hydra.sweep.dir={quoted(sweep.folder)}"])
         finally:
             status = report(sweep)

@@ -28,6 +28,8 @@ from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 1.0  # with a report that looks whether a folder is in use, s
+
 
 @hydra.main(config_path=str(CONF_DIR), config_name="config", version_base="1.3")
 def task(config: DictConfig) -> float:
@@ -42,7 +44,7 @@ def task(config: DictConfig) -> float:
     sweeping = context.mode == RunMode.MULTIRUN
     try:
         # The command holds the folder of a single run, from before Hydra writes into it.
-        with folder.locked() if sweeping else nullcontext(), reporting(folder), working():
+        with folder.locked(PATIENCE) if sweeping else nullcontext(), reporting(folder), working():
             meant = _meant(config, here)
             if config.resume is not None and not sweeping:
                 folder.lengthen(meant)

@@ -58,4 +58,5 @@ def state(run: RunRecord) -> str:
     steps = run.metrics.get("steps")
     if steps is None or run.state in ("completed", "damaged"):
         return run.state
-    return f"{run.state} at step {number(steps)}"
+    of = f" of {run.config['steps']}" if run.state == "running" and "steps" in run.config else ""
+    return f"{run.state} at step {number(steps)}{of}"

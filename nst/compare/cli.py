@@ -68,6 +68,13 @@ def _parser() -> Parser:
         metavar="FILE",
         help="what that page saved: adds a score per run",
     )
+    parser.add_argument(
+        "--running",
+        type=int,
+        metavar="JOBS",
+        help="the folder is a sweep of so many jobs that still runs, which rewrites its report "
+        "like this: it says how much is left, and reloads itself",
+    )
     return parser
 
 
@@ -80,10 +87,8 @@ def _compare(parsed: Namespace) -> None:
     from nst.compare.write import target, write, write_blind
 
     folders, votes = _expanded(parsed.folders), _expanded(parsed.votes)
-    chosen, comparison = (
-        target(folders, parsed.out),
-        gather(folders, parsed.by, votes, parsed.axes.split(",")),
-    )
+    chosen, axes = target(folders, parsed.out), parsed.axes.split(",")
+    comparison = gather(folders, parsed.by, votes, axes, parsed.running)
     if parsed.blind:
         _say(printable(f"Blind comparison: {write_blind(comparison, chosen)}"))
         return

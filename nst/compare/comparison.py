@@ -41,6 +41,7 @@ class Comparison:
         by: The metric that ranks the runs, or None for the order of the folders.
         votes: By question and run folder, the scores of a blind comparison.
         axes: The two metrics of the Pareto front.
+        jobs: The number of jobs of a sweep that is still running; None where none is.
     """
 
     runs: Sequence[RunRecord]
@@ -50,6 +51,7 @@ class Comparison:
     by: str | None = None
     votes: Mapping[str, Mapping[Path, Strength]] = field(default_factory=dict)
     axes: Sequence[str] = AXES
+    jobs: int | None = None
 
     @property
     def title(self) -> str:
@@ -104,6 +106,7 @@ def gather(
     by: str | None = None,
     votes: Sequence[Path] = (),
     axes: Sequence[str] = AXES,
+    jobs: int | None = None,
 ) -> Comparison:
     """Reads the runs in folders.
 
@@ -112,6 +115,7 @@ def gather(
         by: A metric to rank them by.
         votes: Files that the page of a blind comparison saved.
         axes: The two metrics of the Pareto front.
+        jobs: The number of jobs of a sweep that is still running.
 
     Raises:
         InputError: A folder does not exist, is a file, or holds no run; no run has a metric; or a
@@ -130,7 +134,7 @@ def gather(
         _check_metric(f"--by={by}", by, runs)
     if tuple(axes) != AXES:
         _check_axes(axes, runs)
-    return Comparison(runs, differing(runs), gallery, _found(found), by, voted, axes)
+    return Comparison(runs, differing(runs), gallery, _found(found), by, voted, axes, jobs)
 
 
 def _with_votes(run: RunRecord, voted: Mapping[str, Mapping[Path, Strength]]) -> RunRecord:

@@ -29,7 +29,7 @@ $js
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def document(title: str, body: str, folder: Path, css: str = "") -> str:
+def document(title: str, body: str, folder: Path, css: str = "", js: str = "") -> str:
     """Makes an HTML document.
 
     Args:
@@ -37,7 +37,9 @@ def document(title: str, body: str, folder: Path, css: str = "") -> str:
         body: HTML.
         folder: Where its ``page.css`` and ``page.js`` are.
         css: More of it.
+        js: Likewise.
     """
     style, script = ((folder / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
     style = f"{style}\n{css}" if css else style
+    script = f"{script}\n{js}" if js else script
     return FRAME.substitute(title=title, policy=POLICY, css=style, body=body, js=script)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -28,6 +29,9 @@ MAPS = {  # settings that name pictures beside content and styles, in words
     "style.regions": "regions of the style",
     "content.weight_map": "weight map",
 }
+FILM_BYTES = 6_000_000  # likewise for all snapshots in a report
+MOST_FRAMES = 600  # of all runs in a report; a run has at most 12 and, if it can, 3
+FRAME_PIXEL = 0.35  # bytes that a JPEG takes for a pixel, about
 PATIENCE = 3.0  # to fetch an image that is no longer cached, s
 
 
@@ -60,6 +64,7 @@ class Gallery:
         styles: Likewise, the one or several of each run by their names in its configuration.
         maps: Region pictures and weight maps of each run, by what to call them.
         notes: Why a result is missing.
+        films: Snapshots of the runs, JPEG by step.
     """
 
     results: Mapping[Path, Thumbnail]
@@ -67,6 +72,7 @@ class Gallery:
     styles: Mapping[Path, Mapping[str, Thumbnail]]
     maps: Mapping[Path, Mapping[str, Thumbnail]]
     notes: Mapping[Path, str]
+    films: Mapping[Path, Mapping[int, bytes]]
 
 
 def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
@@ -81,7 +87,29 @@ def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
                 notes[run.folder] = str(error)
     contents, styles = (_sources(runs, role, budget) for role in ("content", "style"))
     one = {folder: next(iter(found.values())) for folder, found in contents.items()}
-    return Gallery(results, one, styles, _maps(runs, budget), notes)
+    films = {run.folder: _film(run, len(runs)) for run in runs if run.folder in results}
+    return Gallery(results, one, styles, _maps(runs, budget), notes, films)
+
+
+def _film(run: RunRecord, runs: int) -> dict[int, bytes]:
+    """Shrinks evenly spaced snapshots of a run, the first and the last included."""
+    found = sorted((int(p.stem), p) for p in run.folder.glob("snapshots/[0-9]*.png") if _step(p))
+    count = min(len(found), 12, max(3, MOST_FRAMES // runs))
+    places = sorted({round(i * (len(found) - 1) / max(1, count - 1)) for i in range(count)})
+    side = math.sqrt(FILM_BYTES / (runs * max(1, count)) / FRAME_PIXEL)
+    film = {}
+    for step, path in (found[place] for place in places):
+        try:
+            image = to_pil(load(path).rgb)
+        except InputError:
+            continue  # cut short by a kill; the others are there
+        least = min(max(160, round(side)), 640, max(image.size))
+        film[step] = jpeg(fitted(image, (least, least)), quality=78)
+    return film
+
+
+def _step(path: Path) -> bool:
+    return path.stem.isascii() and path.stem.isdecimal() and len(path.stem) < 12
 
 
 def shrink(picture: Picture, most_bytes: int) -> Thumbnail:
@@ -101,16 +129,16 @@ def fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def jpeg(image: Image.Image) -> bytes:
+def jpeg(image: Image.Image, quality: int = 88) -> bytes:
     """Encodes at high quality, with colour at full resolution."""
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=88, subsampling=0)
+    image.save(file, "JPEG", quality=quality, subsampling=0)
     return file.getvalue()
 
 
-def data_uri(data: bytes) -> str:
-    """Encodes a JPEG as a data URI."""
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+def data_uri(data: bytes, kind: str = "jpeg") -> str:
+    """Encodes a picture as a data URI."""
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
 
 
 def _within(image: Image.Image, most_bytes: int) -> tuple[Image.Image, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,19 +20,24 @@ LOCK = ".lock"  # used only where a folder itself cannot be locked
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Locks a folder against other processes and other threads of this one.
+
+    Args:
+        folder: The folder.
+        patience: Seconds in which another process may let it go: a report looks whether it is free.
 
     Raises:
         InputError: Another process is using it.
         FileNotFoundError: There is no such folder.
     """
     descriptor = os.open(folder, os.O_RDONLY) if fcntl else _lock_file(folder)
-    try:
-        _take(descriptor)
-    except (BlockingIOError, PermissionError) as error:
-        os.close(descriptor)
-        raise InputError(f"another process is using {folder}") from error
+    end = time.monotonic() + patience
+    while not _taken(descriptor):
+        if time.monotonic() >= end:
+            os.close(descriptor)
+            raise InputError(f"another process is using {folder}")
+        time.sleep(0.01)
     try:
         yield
     finally:
@@ -42,9 +48,13 @@ def _lock_file(folder: Path) -> int:
     return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
 
 
-def _take(descriptor: int) -> None:
-    if fcntl:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    else:
-        msvcrt: Any = __import__("msvcrt")  # typed on Windows only
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+def _taken(descriptor: int) -> bool:
+    try:
+        if fcntl:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            msvcrt: Any = __import__("msvcrt")  # typed on Windows only
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

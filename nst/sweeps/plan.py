@@ -50,6 +50,11 @@ class Sweep:
     overrides: Sequence[str]
     listed: frozenset[str]
 
+    @property
+    def size(self) -> int:
+        """Number of jobs in all."""
+        return len(self.jobs)
+
     def busy(self) -> bool:
         """Returns whether any process, including this one, is running one of the jobs."""
         return any(folder.busy() for folder in self.folders())

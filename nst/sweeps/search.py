@@ -33,6 +33,11 @@ class Search(Sweep):
     fixed: Sequence[str]
     space: Sequence[Dimension]
 
+    @property
+    def size(self) -> int:
+        """Number of trials, at most."""
+        return int(self.settings.n_trials)
+
     def folders(self) -> list[RunFolder]:
         """Lists the folders of the trials that have begun."""
         begun = {int(path.parent.name.split("_")[0]): path.parent for path in self._statuses()}

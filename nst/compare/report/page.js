@@ -20,7 +20,7 @@ for (const th of document.querySelectorAll("th.sortable")) {
   th.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
 }
 
-for (const range of document.querySelectorAll("input[type=range]")) {
+for (const range of document.querySelectorAll(".look > input")) {
   const slider = range.previousElementSibling;
   const move = () => {
     slider.style.setProperty("--x", range.value + "%");
@@ -41,3 +41,25 @@ document.addEventListener("keydown", event => {
   if (next) location.hash = next.id;
   if (event.key === "Escape") location.hash = "sheet";
 });
+
+for (const film of document.querySelectorAll(".film")) { // its slider shows snapshots in place of the result
+  const run = film.closest(".run"), shown = run.querySelector(".slider img"), result = shown.src;
+  const frames = [...film.querySelectorAll("img")], range = film.querySelector("input"), said = film.querySelector("output");
+  range.addEventListener("input", () => {
+    const frame = frames[range.value];
+    shown.src = frame ? frame.src : result;
+    said.textContent = frame ? frame.alt : "result";
+  });
+}
+
+const live = document.querySelector(".live");
+if (live) {
+  setInterval(() => {
+    const { written, stale } = live.dataset;
+    if (Date.now() / 1000 - written > stale) {
+      live.textContent = "Nobody has rewritten this report for long: the sweep was killed.";
+    } else if (live.querySelector("input").checked && !document.hidden && !document.activeElement.matches("select, [type=number]")) {
+      location.reload(); // the place on the page stays, and so does what is chosen
+    }
+  }, live.dataset.every * 1000);
+}

@@ -12,6 +12,7 @@ from nst.compare.layout import Page
 from nst.compare.report.charts import effect_tables, loss_curves, search_figures
 from nst.compare.report.markup import escape, image
 from nst.compare.report.pictures import contents, run_sections, sheet_pages, source_images
+from nst.compare.report.running import standing
 from nst.compare.report.tables import (
     agreement_table,
     differences,
@@ -19,6 +20,7 @@ from nst.compare.report.tables import (
     settings_table,
     votes_table,
 )
+from nst.compare.report.viewer import viewer
 from nst.compare.settings import short, shown
 from nst.compare.thumbnails import data_uri
 from nst.metrics.table import EVERY
@@ -38,6 +40,7 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
     across, up = (EVERY[name].label for name in comparison.axes)
     sections = {
         "sheet": ("Contact sheet", sheet_pages(comparison, pages)),
+        "closer": ("Look closer", viewer(comparison)),
         "front": (f"{across[0].upper()}{across[1:]} against {up}", _front(front)),
         "search": ("Search", search_figures(comparison)),
         "table": ("All runs", runs_table(comparison)),
@@ -57,7 +60,9 @@ def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path
         for index, thumbnail in enumerate(contents(comparison))
     )
     body = "\n".join([_header(comparison), f"<nav>{links}</nav>", *parts])
-    return document(escape(comparison.title), body, HERE, css)
+    css += (HERE / "viewer.css").read_text("utf-8")
+    js = (HERE / "viewer.js").read_text("utf-8")
+    return document(escape(comparison.title), body, HERE, css, js)
 
 
 def _header(comparison: Comparison) -> str:
@@ -68,7 +73,7 @@ def _header(comparison: Comparison) -> str:
         for key, taken in comparison.values.items()
     ]
     differ = f"Settings that differ: {'; '.join(values)}." if values else "No setting differs."
-    words = f"<h1>{escape(comparison.title)}</h1><p>{counts}. {differ}</p>"
+    words = f"<h1>{escape(comparison.title)}</h1>{standing(comparison)}<p>{counts}. {differ}</p>"
     return f"<header>{words}{source_images(comparison)}</header>"
 
 

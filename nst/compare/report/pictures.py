@@ -11,7 +11,9 @@ from nst.compare.captions import exemplar, metric_lines, seed_line, state_line
 from nst.compare.comparison import Comparison
 from nst.compare.layout import Cell, Page
 from nst.compare.load import RunRecord
+from nst.compare.report.film import film
 from nst.compare.report.markup import escape, image, link
+from nst.compare.report.viewer import facts_of
 from nst.compare.statistics import measured, number
 from nst.compare.thumbnails import Thumbnail, jpeg
 from nst.config.names import stem
@@ -96,9 +98,10 @@ def run_sections(comparison: Comparison, out: Path) -> str:
         state = f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'
         state = "" if run.state == "completed" else state
         parts.append(
-            f'<section class="run card" id="run-{index}"><a class="close" href="#sheet">close</a>'
+            f'<section class="run card" id="run-{index}"{facts_of(run, comparison)}>'
+            f'<a class="close" href="#sheet">close</a>'
             f"<h3>{index}: {escape(comparison.label(run))}</h3>{picture}{state}"
-            f"{_facts(run, comparison, out)}</section>"
+            f"{film(run, comparison, out)}{_facts(run, comparison, out)}</section>"
         )
     return f'<div class="runs">{"".join(parts)}</div>'
 
