@@ -24,8 +24,8 @@ hypothesis.settings.load_profile("nst")
 MARKS = {  # of whole files
     "cli": "messages packaging recording replay run sweep tensorboard torture",
     "notebook": "walkthrough",
-    "slow": "compare folders messages mixing packaging pictures quality recording replay run "
-    "search stylize sweep tensorboard torture walkthrough",
+    "slow": "compare folders messages mixing output packaging pictures quality recording replay "
+    "run search stylize sweep tensorboard tiling torture walkthrough",
 }
 
 

@@ -275,6 +275,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(
     np.testing.assert_array_equal(again.image, last.image)
 
 
+@pytest.mark.slow
 def test_a_recorded_run_shows_its_final_colours_and_replays(
     pair: dict[str, np.ndarray], tmp_path: Path
 ) -> None:

@@ -211,6 +211,7 @@ def test_positions_are_drawn_in_proportion_to_their_weights() -> None:
     assert (half // 2 == np.arange(50)).all()
 
 
+@pytest.mark.slow
 def test_all_sums_over_positions_are_the_same_in_tiles(
     bundled: Encoder, picture: Callable[..., tf.Tensor]
 ) -> None:

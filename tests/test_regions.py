@@ -283,6 +283,7 @@ def test_a_changed_region_picture_is_noticed(tmp_path) -> None:
         studio(tmp_path, *again, regions=halves(RED, RED, BLUE))
 
 
+@pytest.mark.slow
 def test_tiles_give_the_same_with_regions_and_weights(tmp_path) -> None:
     keys = ["content.regions=regions.png", "style.regions=of_style.png"]
     keys += ["content.weight_map=map.png", "loss.style.layers=[block1_conv2,block3_conv1]"]
@@ -303,6 +304,7 @@ def test_tiles_give_the_same_with_regions_and_weights(tmp_path) -> None:
 # --- on the command line -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sweep_over_regions_is_named_recorded_replayed_and_compared(tmp_path) -> None:
     maps = {"photo": np.rint(255 * CONTENT.rgb).astype(np.uint8), "a": halves(RED, BLUE)}
     maps |= {"b": halves(BLUE, RED), "face": halves(BLACK, WHITE)}
