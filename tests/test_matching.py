@@ -25,8 +25,8 @@ from nst.losses import (
     ValueRange,
     View,
 )
-from nst.losses.rows import grid, nearest
-from nst.losses.transport import relaxed_transport
+from nst.losses.rows import grid, nearest, patches
+from nst.losses.transport import Costs, relaxed_transport
 
 LAYERS = ("block1_conv1", "block2_conv1")
 TERMS: dict[str, Term] = {
@@ -93,7 +93,12 @@ def test_it_is_zero_at_equality(name: str) -> None:
 
 def test_values_by_hand() -> None:
     costs = tf.constant([[1.0, 2.0], [3.0, 0.0], [5.0, 4.0]])
-    assert float(relaxed_transport(costs)) == pytest.approx((1 + 0 + 4) / 3)
+    rows, target = tf.range(3)[:, None], tf.range(2)[:, None]
+    lookup = Costs(lambda a, b: costs, lambda a, b: tf.gather_nd(costs, tf.concat([a, b], -1)))
+    assert float(relaxed_transport(rows, target, lookup)) == pytest.approx((1 + 0 + 4) / 3)
+    assert patches(tf.reshape(tf.range(12.0), [1, 3, 4, 1]), grid(tf.constant([3, 4]), 12), 3)[
+        5
+    ].numpy().tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10]
     keys = tf.constant([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
     assert nearest(tf.constant([[0.1, 2.0], [-3.0, 1.0]]), keys).numpy().tolist() == [1, 2]
     everything, some = grid(tf.constant([2, 3]), 100), grid(tf.constant([20, 30]), 6)

@@ -98,13 +98,13 @@ def patches(features: tf.Tensor, at: Grid, side: int) -> tf.Tensor:
     """
     margin = side // 2
     padded = tf.pad(features[0], [[margin, margin], [margin, margin], [0, 0]], "SYMMETRIC")
-    rows, columns = tf.cast(at.rows, tf.int32), tf.cast(at.columns, tf.int32)
-    shifted = [
-        tf.gather(tf.gather(padded, rows + dy), columns + dx, axis=1)
-        for dy in range(side)
-        for dx in range(side)
-    ]
-    return tf.reshape(tf.concat(shifted, -1), [-1, side**2 * features.shape[-1]])
+    around = tf.range(side)
+    down = (tf.cast(at.rows, tf.int32)[:, None] + around) * tf.shape(padded)[1]
+    across = tf.cast(at.columns, tf.int32)[:, None] + around
+    indices = down[:, None, :, None] + across[None, :, None, :]  # of y, x, dy and dx
+    positions = tf.reshape(padded, [-1, features.shape[-1]])
+    # One gathering of rows, whose gradient is fast; gathering along two axes is not.
+    return tf.reshape(tf.gather(positions, indices), [-1, side**2 * features.shape[-1]])
 
 
 def hypercolumns(view: View, layers: Sequence[str], at: Grid) -> tf.Tensor:

@@ -7,7 +7,7 @@ a line search; hypercolumns have no pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from nst.losses.rows import (
     hypercolumns,
     interpolated,
     map_shape,
+    paired_cosines,
     shares,
     tags,
 )
@@ -36,19 +37,35 @@ YUV = (  # decorrelates the colours of photographs; rows are Y, U and V
 )
 
 
-def relaxed_transport(costs: tf.Tensor, apart: tf.Tensor | float = 0.0) -> tf.Tensor:
+class Costs(NamedTuple):
+    """What it costs to move rows.
+
+    Attributes:
+        all: From each row of ``[n, C]`` to each of ``[m, C]``: ``[n, m]``.
+        paired: From each row of ``[n, C]`` to the same of ``[n, C]``: ``[n]``.
+    """
+
+    all: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    paired: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def relaxed_transport(
+    rows: tf.Tensor, target: tf.Tensor, costs: Costs, apart: tf.Tensor | float = 0.0
+) -> tf.Tensor:
     """Returns the relaxed earth mover's distance (Kolkin et al. 2019).
 
     ``max(mean_i min_j C_ij, mean_j min_i C_ij)``: each of the two constraints of optimal transport
-    by itself, the larger of the two lower bounds.
+    by itself, the larger of the two lower bounds. Only the chosen pairs have a gradient.
 
     Args:
-        costs: ``C``, ``[n, m]``.
+        rows: ``[n, C]``.
+        target: ``[m, C]``.
+        costs: ``C_ij``.
         apart: Added for the choice of the minimum only, ``[n, m]``.
     """
-    chosen = tf.stop_gradient(costs) + apart
-    there = tf.gather(costs, tf.argmin(chosen, 1), batch_dims=1)
-    back = tf.gather(tf.transpose(costs), tf.argmin(chosen, 0), batch_dims=1)
+    chosen = costs.all(tf.stop_gradient(rows), target) + apart
+    there = costs.paired(rows, tf.gather(target, tf.argmin(chosen, 1)))
+    back = costs.paired(tf.gather(rows, tf.argmin(chosen, 0)), target)
     return tf.maximum(tf.reduce_mean(there), tf.reduce_mean(back))
 
 
@@ -60,23 +77,35 @@ def moments(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return mean, tf.matmul(centred, centred, transpose_a=True) / count
 
 
-def moment_distance(rows: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+def moment_distance(rows: tf.Tensor, target: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
     """Returns ``mean |μ - μ_s| + mean |Σ - Σ_s|`` of rows (Kolkin et al. 2019)."""
-    pairs = zip(moments(rows), moments(target), strict=True)
+    pairs = zip(moments(rows), target, strict=True)
     return tf.add_n([tf.reduce_mean(rounded(own - wanted, ROUNDING)) for own, wanted in pairs])
 
 
-def palette_costs(colours: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns the costs of moving colours: cosine distance plus root mean square in YUV.
+def yuv(colours: tf.Tensor) -> tf.Tensor:
+    """Returns colours in YUV, ``[n, 3]``."""
+    return colours @ tf.transpose(tf.constant(YUV, colours.dtype))
 
-    Args:
-        colours: RGB, ``[n, 3]``.
-        target: RGB, ``[m, 3]``.
-    """
-    matrix = tf.transpose(tf.constant(YUV, colours.dtype))
-    a, b = colours @ matrix, target @ matrix
-    squares = tf.reduce_mean(tf.math.squared_difference(a[:, None], b), -1)
-    return 1 - cosines(a, b) + tf.sqrt(squares + ROUNDING**2) - ROUNDING
+
+def _distances(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Returns the root mean square differences of all pairs of colours, ``[n, m]``."""
+    squares = [tf.reduce_mean(tf.square(x), -1) for x in (a, b)]
+    products = tf.matmul(a, b, transpose_b=True) / a.shape[-1]
+    return rounded(tf.sqrt(tf.nn.relu(squares[0][:, None] + squares[1] - 2 * products)), ROUNDING)
+
+
+def _paired_distances(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Returns the root mean square differences of colours and of the same rows, ``[n]``."""
+    squares = tf.reduce_mean(tf.math.squared_difference(a, b), -1)
+    return tf.sqrt(squares + ROUNDING**2) - ROUNDING
+
+
+HYPERCOLUMNS = Costs(lambda a, b: 1 - cosines(a, b), lambda a, b: 1 - paired_cosines(a, b))
+PALETTE = Costs(  # of colours in YUV: cosine distance plus root mean square difference
+    lambda a, b: 1 - cosines(a, b) + _distances(a, b),
+    lambda a, b: 1 - paired_cosines(a, b) + _paired_distances(a, b),
+)
 
 
 class Pool(NamedTuple):
@@ -84,13 +113,15 @@ class Pool(NamedTuple):
 
     Attributes:
         rows: Hypercolumns, ``[m, C]``.
-        colours: RGB, ``[m, 3]``.
+        colours: In YUV, ``[m, 3]``.
+        moments: Mean ``[C]`` and covariance ``[C, C]`` of the hypercolumns.
         regions: Weights in each region, ``[m, R]``.
         offset: Where the grid of the iterate begins, ``[2]``.
     """
 
     rows: tf.Tensor
     colours: tf.Tensor
+    moments: tuple[tf.Tensor, tf.Tensor]
     regions: tf.Tensor
     offset: tf.Tensor
 
@@ -123,7 +154,7 @@ class RelaxedTransport(FeatureTerm):
             at = grid(map_shape(style.view.image), self.style_positions * share)
             found.append(self._sample(style.view, at))
         rows, colours, regions = (tf.concat(part, 0) for part in zip(*found, strict=True))
-        return Pool(rows, colours, regions, tf.fill([2], 0.5))
+        return Pool(rows, colours, moments(rows), regions, tf.fill([2], 0.5))
 
     def refresh(self, target: Pool, view: View, seed: tf.Tensor) -> Pool:
         """Draws a grid."""
@@ -135,11 +166,11 @@ class RelaxedTransport(FeatureTerm):
         rows, colours, regions = self._sample(view, at)
         apart = -APART * tf.matmul(regions, target.regions, transpose_b=True)
         return {
-            "transport": relaxed_transport(1 - cosines(rows, target.rows), apart),
-            "moments": moment_distance(rows, target.rows),
-            "palette": relaxed_transport(palette_costs(colours, target.colours), apart),
+            "transport": relaxed_transport(rows, target.rows, HYPERCOLUMNS, apart),
+            "moments": moment_distance(rows, target.moments),
+            "palette": relaxed_transport(colours, target.colours, PALETTE, apart),
         }
 
     def _sample(self, view: View, at: Grid) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rows = hypercolumns(view, self.layers, at)
-        return rows, interpolated(view.image, at), tags(view, self.layers[0], at)
+        return rows, yuv(interpolated(view.image, at)), tags(view, self.layers[0], at)
