@@ -65,6 +65,7 @@ class SlicedWassersteinConf(HistogramConf):
 class HypercolumnTermConf(TermConf):
     """A term that compares the layers at a position together."""
 
+    scale: Optional[float] = None
     layers: List[str] = MISSING
 
 
@@ -72,7 +73,6 @@ class HypercolumnTermConf(TermConf):
 class NearestNeighbourConf(HypercolumnTermConf):
     """Hypercolumns matched with the content image's."""
 
-    scale: Optional[float] = None
     cell: int = MISSING
     positions: int = MISSING
 
@@ -89,7 +89,6 @@ class PatchTermConf(StyleTermConf):
 class TransportConf(HypercolumnTermConf):
     """Distributions of hypercolumns."""
 
-    scale: Optional[float] = None
     positions: int = MISSING
     style_positions: int = MISSING
 
