@@ -145,7 +145,8 @@ def tensorflow_step(
     stack = layers(network)
     terms = {"content": Content([CONTENT]), "style": Gram(STYLE)}
     weights = {name: weigh(term, 1.0, [1.0] * len(term.layers)) for name, term in terms.items()}
-    norms = {k: tf.ones(len(bias)) for k, _, bias, _ in stack if k in (*STYLE, CONTENT)}
+    used = (*STYLE, CONTENT)
+    norms = {layer.name: tf.ones(len(layer.bias)) for layer in stack if layer.name in used}
     iterate, content, style = map(tf.constant, pictures())
     encoder = Encoder(stack, padding=padding, precision=precision)
     maps = propagated(tf.constant(wavy(regions)), encoder.geometry, STYLE) if regions > 1 else None
