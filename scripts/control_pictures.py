@@ -1,4 +1,4 @@
-"""Paint the small pictures of the README's sections on control: styles, regions, colours, strokes.
+"""Paint the small pictures of the documentation on control: styles, regions, colours, strokes.
 
     python scripts/control_pictures.py                    # about four minutes on two cores
     python scripts/control_pictures.py --out FOLDER --only regions,colors size=384

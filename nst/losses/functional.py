@@ -2,7 +2,7 @@
 
 Convention: means instead of the paper's sums, so that values are of order one and independent of
 the image size. Every mean is computed from :class:`Sums`, which are additive over the tiles of an
-image. The README lists what this means for the paper's alpha and beta.
+image. `.github/docs/departures.md` lists what this means for the paper's alpha and beta.
 """
 
 from __future__ import annotations

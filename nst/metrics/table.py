@@ -1,6 +1,6 @@
 """Every metric by its key in ``metrics.json``: its name, what it measures, and which way is better.
 
-The report, TensorBoard and the README take names and directions from here.
+The report, TensorBoard and the documentation take names and directions from here.
 """
 
 from __future__ import annotations
