@@ -46,6 +46,7 @@
 # | 9 | Which optimiser gets there first? |
 # | 10 | Why begin small? |
 # | 11 | The same with one function, and with one command |
+# | 12 | From one picture to an experiment |
 #
 # Every claim is shown by a cell below it, and wherever that can be done by an `assert`: were it
 # false, the notebook would stop. Each part ends with exercises. Try them before you open the
@@ -68,6 +69,7 @@
 # First some set-up, folded away: imports, colours, and helpers that show pictures, bars and tables.
 
 # %% jupyter={"source_hidden": true}
+import csv
 import inspect
 import json
 import os
@@ -2305,48 +2307,6 @@ for event in events.Tensors("result"):
 show(snapshots)
 
 # %% [markdown]
-# ### A small sweep
-#
-# `-m` and several values for a key run all combinations. Two weights times two optimisers are four
-# runs, and at the end the comparison sheet:
-
-# %%
-command(
-    "nst.run",
-    "-m",
-    NETWORK,
-    "style=starry",
-    "alpha=1e2,1e4",
-    "optimizer=adam,lbfgs",
-    "size=160",
-    "steps=40",
-    "pyramid=single",
-    "observer=[metrics]",
-    "hydra.sweep.dir=outputs/sweep",
-)
-sheet = Image.open(WORK / "outputs/sweep/comparison/sheet.png").convert("RGB")
-sheet.thumbnail((1000, 1000))
-display(sheet, include=["image/jpeg"])
-
-# %% [markdown]
-# Every run has a folder of its own in the sweep's, to be read back like any other. With the larger
-# alpha the content distance is smaller, whatever the optimiser.
-
-# %%
-runs = [RunFolder(path.parent) for path in sorted((WORK / "outputs/sweep").glob("*/metrics.json"))]
-content_distance = {1e2: [], 1e4: []}
-for run_of_sweep in runs:  # Adam comes before L-BFGS
-    alpha = float(run_of_sweep.config().alpha)
-    content_distance[alpha].append(run_of_sweep.metrics["content_distance"])
-bars(
-    {f"alpha = {alpha:g}": values for alpha, values in content_distance.items()},
-    ["Adam", "L-BFGS"],
-    xlabel="optimiser",
-    ylabel="content distance",
-)
-assert len(runs) == 4 and np.all(np.array(content_distance[1e4]) < content_distance[1e2])
-
-# %% [markdown]
 # ### Several styles, regions, colours
 #
 # A Gram matrix is a mean over positions, and means can be taken of anything (part 4). Three
@@ -2421,6 +2381,144 @@ assert len(runs) == 4 and np.all(np.array(content_distance[1e4]) < content_dista
 #
 # </details>
 
+# %% [markdown]
+# ---
+# # Part 12: From one picture to an experiment
+#
+# One picture proves little. Which of its qualities come from alpha, which from the optimiser, which
+# from luck? For an answer, change one thing at a time, and measure.
+#
+# ### A small sweep
+#
+# `-m` and several values for a key run all combinations. Two weights times two optimisers are four
+# runs, and at the end the comparison sheet:
+
+# %%
+command(
+    "nst.run",
+    "-m",
+    NETWORK,
+    "style=starry",
+    "alpha=1e2,1e4",
+    "optimizer=adam,lbfgs",
+    "size=160",
+    "steps=40",
+    "pyramid=single",
+    "observer=[metrics]",
+    "hydra.sweep.dir=outputs/sweep",
+)
+sheet = Image.open(WORK / "outputs/sweep/comparison/sheet.png").convert("RGB")
+sheet.thumbnail((1000, 1000))
+display(sheet, include=["image/jpeg"])
+
+# %% [markdown]
+# Every run has a folder of its own in the sweep's, to be read back like any other. With the larger
+# alpha the content distance is smaller, whatever the optimiser.
+
+# %%
+runs = [RunFolder(path.parent) for path in sorted((WORK / "outputs/sweep").glob("*/metrics.json"))]
+content_distance = {1e2: [], 1e4: []}
+for run_of_sweep in runs:  # Adam comes before L-BFGS
+    alpha = float(run_of_sweep.config().alpha)
+    content_distance[alpha].append(run_of_sweep.metrics["content_distance"])
+bars(
+    {f"alpha = {alpha:g}": values for alpha, values in content_distance.items()},
+    ["Adam", "L-BFGS"],
+    xlabel="optimiser",
+    ylabel="content distance",
+)
+assert len(runs) == 4 and np.all(np.array(content_distance[1e4]) < content_distance[1e2])
+
+# %% [markdown]
+# ### The report
+#
+# Beside the sheet stand `report.html`, which opens in any browser, and `runs.csv`: a row for each
+# run, with the settings that differ and the metrics. Most of these metrics no run has optimised:
+# `structure` compares with the content image, `patch_distance` with the style image, both without a
+# network.
+
+# %%
+comparison = WORK / "outputs/sweep/comparison"
+print(*sorted(path.name for path in comparison.iterdir()), sep=", ")
+with (comparison / "runs.csv").open() as file:
+    rows = list(csv.DictReader(file))
+columns = [
+    "alpha",
+    "optimizer",
+    "content_distance",
+    "style_distance",
+    "structure",
+    "patch_distance",
+]
+table(columns, *([row[column][:6] for column in columns] for row in rows))
+assert {"report.html", "sheet.png", "runs.csv"} <= {path.name for path in comparison.iterdir()}
+
+# %% [markdown]
+# ### A search
+#
+# A grid spends most of its runs where nothing happens. In a *search* each run is chosen by what the
+# earlier ones gave. There is no single best picture: less content distance costs style distance.
+# What can be found is the *Pareto front*, the runs that no other run beats in both. An interval in
+# place of values, and `search=pareto`, and Optuna looks for it.
+
+# %%
+command(
+    "nst.run",
+    "-m",
+    "search=pareto",
+    "search.n_trials=8",
+    "alpha=tag(log,interval(1e1,1e5))",
+    NETWORK,
+    "style=starry",
+    "size=128",
+    "steps=20",
+    "pyramid=single",
+    "observer=[metrics]",
+    "hydra.sweep.dir=outputs/search",
+)
+trials = [
+    RunFolder(path.parent) for path in sorted((WORK / "outputs/search").glob("*/metrics.json"))
+]
+points = [(run.metrics["content_distance"], run.metrics["style_distance"]) for run in trials]
+front = sorted(p for p in points if not any(q[0] < p[0] and q[1] < p[1] for q in points))
+_, axis = plt.subplots(figsize=(5, 3))
+axis.scatter(*zip(*points, strict=True), color="grey", label="trials")
+axis.plot(*zip(*front, strict=True), color="C3", marker="o", label="Pareto front")
+axis.set(xlabel="content distance", ylabel="style distance")
+axis.legend(fontsize=7)
+plt.show()
+assert len(points) == 8 and len(front) >= 2
+
+# %% [markdown]
+# ### Exercises
+#
+# **12.1** Which alpha gave the run with the least content distance? Guess before you look.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# nearest = min(trials, key=lambda run: run.metrics["content_distance"])
+# print(f"alpha = {nearest.config().alpha:.0f}")
+# assert nearest.config().alpha > 1e3
+# ```
+#
+# </details>
+#
+# **12.2** Rank the runs of the sweep by `structure`. Is the order that of the content distance?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# by_structure = sorted(rows, key=lambda row: -float(row["structure"]))
+# by_content = sorted(rows, key=lambda row: float(row["content_distance"]))
+# print([row["alpha"] for row in by_structure], [row["alpha"] for row in by_content])
+# assert by_structure[0]["alpha"] == by_content[0]["alpha"]
+# ```
+#
+# Two metrics that do not know of each other agree about the extremes; between them they need not.
+#
+# </details>
+
 # %%
 TEMPORARY.cleanup()
 assert not WORK.exists()
@@ -2442,7 +2540,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # | size of the painting | [G16]: the photograph's | the photograph's long side, its own aspect (`style.scale`) |
 # | start | noise | the content image (`init`) |
 # | optimiser | "gradient descent" | L-BFGS as in [G16], or Adam with averaged iterates; pixels kept in [0, 1] (`optimizer`) |
-# | scales | one | this notebook one, but in part 10; the package coarse to fine from 180 px (`pyramid`) |
+# | scales | one | this notebook one, but in part 10; the package coarse to fine from 180 px (`pyramid`), each with the content's finest details (`init.detail`) |
 #
 # `python -m nst.run experiment=gatys2015` turns back what can be turned back.
 #

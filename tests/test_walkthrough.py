@@ -109,7 +109,7 @@ def test_notebook_is_light() -> None:
 def test_every_part_ends_with_exercises(source: Any) -> None:
     text = "\n".join(cell.source for cell in source.cells if cell.cell_type == "markdown")
     parts = re.split(r"^# Part \d+", text, flags=re.MULTILINE)[1:]
-    assert len(parts) == 11
+    assert len(parts) == 12
     for part in parts:
         assert "### Exercises" in part
         assert part.count("<details>") == part.count("</details>") >= 2
