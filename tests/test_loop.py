@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from conftest import references, saved_and_loaded
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nst import runtime
 from nst.canvas import Canvas, resample
 from nst.config.composition import compose
 from nst.loop import Loop
@@ -39,9 +40,10 @@ WEIGHTS = {"content": weigh(TERMS["content"], 1.0), "style": weigh(TERMS["style"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def determinism() -> None:
-    """As every run has it."""
-    tf.config.experimental.enable_op_determinism()
+def determinism() -> Iterator[None]:
+    """As every run has it; the tests of other files find TensorFlow as it was."""
+    with runtime.configured(None, deterministic=True):
+        yield
 
 
 @given(
@@ -201,7 +203,9 @@ def test_records_of_every_iterate_and_of_the_result(name, make_loop, picture) ->
     for step in (1, 4, 5):  # of the same scale as the step before
         np.testing.assert_array_equal(records[step].image, results[step - 1])
     np.testing.assert_array_equal(records[-1].image, results[-1])
-    assert len({record.image.numpy().tobytes() for record in records}) == 7
+    different = len({record.image.numpy().tobytes() for record in records})
+    # Adam's first step of a scale is shown once a better total than the start's is measured.
+    assert different == {"Adam": 5, "L-BFGS": 7}[name]
     evaluations = [record.evaluations for record in records]
     assert evaluations == sorted(evaluations)
     assert evaluations[-1] == loop.optimizer.evaluations >= 6

@@ -85,9 +85,12 @@ class FirstOrder:
 
     @property
     def result(self) -> tf.Tensor:
-        """The running mean of this scale's iterates, or what :meth:`finish` chose; in [0, 1]."""
-        shown = self._held.mean if self.stopped is None else self._best
-        return tf.clip_by_value(shown, 0.0, 1.0)
+        """The running mean of this scale's iterates, in [0, 1].
+
+        The best iterate instead, as long as the last one measured is not better than the start,
+        so that an interrupted run also ends no worse than it began.
+        """
+        return tf.clip_by_value(self._held.mean if self._improved else self._best, 0.0, 1.0)
 
     def begin(self, image: tf.Tensor) -> None:
         """Starts from an image ``[1, H, W, 3]``; moments of an earlier scale are resized to it."""
@@ -99,7 +102,7 @@ class FirstOrder:
             iterate = iterate._replace(units=previous.units * shrunk, moments=moments)
         self._iterate, self._advance = iterate, advancing(self._rule, self._levels)
         self._start_total = self._best_total = math.inf  # not yet known
-        self._best = iterate.image
+        self._best, self._improved = iterate.image, False
         self.stopped = None
 
     def step(self, objective: Objective, progress: float = 0.0) -> Evaluation:
@@ -126,12 +129,14 @@ class FirstOrder:
         The step size does not depend on the distance to the optimum, so a start close to it can
         get worse.
         """
+        self._improved = True
         evaluation = objective(self.result)
         if float(evaluation.total) <= self._start_total:
             return evaluation
         best = objective(self._best)
         if evaluation.total <= best.total:  # terms with random draws change the objective
             return evaluation
+        self._improved = False
         self.stopped = (
             f"ended at {float(evaluation.total):.4g}, above its start at {self._start_total:.4g}; "
             f"the best iterate, at {float(best.total):.4g}, is the result"
@@ -148,6 +153,7 @@ class FirstOrder:
             "best": self._best.numpy(),
             "best_total": np.float64(self._best_total),
             "start_total": np.float64(self._start_total),
+            "improved": np.bool_(self._improved),
             "evaluations": np.int64(self.evaluations),
         }
 
@@ -170,6 +176,7 @@ class FirstOrder:
         self._iterate = Iterate(**kept, moments=packed)
         self._best, self._best_total = parts["best"], float(state["best_total"])
         self._start_total = float(state["start_total"])
+        self._improved = bool(state["improved"])
         self.evaluations = int(state["evaluations"])
 
     @property
@@ -182,6 +189,7 @@ class FirstOrder:
             self._start_total = total
         if total < self._best_total:
             self._best, self._best_total = self.image, total
+        self._improved = total < self._start_total
 
 
 def by_name(name: str, options: Mapping[str, Any]) -> Rule:
