@@ -197,14 +197,6 @@ def test_stylize_does_not_write_into_the_folder_of_a_run_at_work(tmp_path: Path)
 # --- guests -----------------------------------------------------------------------------------
 
 
-def test_random_operations_of_the_caller_work_after_a_run(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    assert nst.stylize(overrides=SMALL, folder=tmp_path).size == (16, 12)
-    tf.random.normal([1])
-    list(tf.data.Dataset.range(3).shuffle(3))
-
-
 @pytest.fixture
 def fresh_process() -> Iterator[None]:
     """TensorFlow as a new process has it, whatever the tests before have set: no determinism."""
@@ -218,6 +210,15 @@ def fresh_process() -> Iterator[None]:
     config.disable_op_determinism()
     if before:
         config.enable_op_determinism()
+
+
+@pytest.mark.usefixtures("fresh_process")
+def test_random_operations_of_the_caller_work_after_a_run(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    assert nst.stylize(overrides=SMALL, folder=tmp_path).size == (16, 12)
+    tf.random.normal([1])
+    list(tf.data.Dataset.range(3).shuffle(3))
 
 
 @pytest.mark.usefixtures("fresh_process")
