@@ -467,12 +467,8 @@ def test_a_run_that_is_killed_on_its_way_to_more_steps_is_a_stopped_one(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("min_size: null", "min_size: 16", "{path} divides its steps among scales"),
-        (
-            "final_rate: 1.0",
-            "final_rate: 0.1",
-            "the learning rate of {path} ended its fall",
-        ),
+        ("min_size: null", "min_size: 16", "divides its steps among 3 scales"),
+        ("final_rate: 1.0", "final_rate: 0.1", "lowers its learning rate until its last step"),
     ],
 )
 def test_a_schedule_that_more_steps_would_change_is_left_alone(
@@ -484,8 +480,20 @@ def test_a_schedule_that_more_steps_would_change_is_left_alone(
     overrides = [f"resume='{tmp_path}'", "steps=9"]
     with pytest.raises(InputError) as error:
         effective(compose(overrides), overrides)
-    instead = f"replay={tmp_path} steps=9 starts over"
-    assert str(error.value) == f"steps=9: {says.format(path=tmp_path)}; {instead}"
+    assert str(error.value) == (
+        f"steps=9: {tmp_path} {says}; replay={tmp_path} steps=9 starts over, and replay={tmp_path} "
+        f"pyramid=single init=file init.image={tmp_path / 'result.png'} paints on from its picture"
+    )
+    RunFolder(tmp_path).write_status("completed")
+    with pytest.raises(InputError, match=r"is completed; repeat it with replay="):
+        effective(compose(overrides[:1]), overrides[:1])
+
+
+def test_a_pyramid_of_one_scale_takes_more_steps(base: Base, tmp_path: Path) -> None:
+    text = (base.folder / "config.yaml").read_text("utf-8")
+    (tmp_path / "config.yaml").write_text(text.replace("min_size: null", "min_size: 32"))
+    overrides = [f"resume='{tmp_path}'", "steps=9"]
+    assert effective(compose(overrides), overrides).steps == 9
 
 
 def test_a_new_run_leaves_a_folder_alone_that_another_command_is_about_to_use(

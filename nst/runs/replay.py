@@ -10,13 +10,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nst.config import Config, compose, explain, groups, options
+from nst.config import Config, check, compose, explain, groups, options
 from nst.config.overrides import parse
 from nst.config.settings import COMMAND, FEEDS
 from nst.config.validation import check_keys
 from nst.errors import InputError
 from nst.runs.folder import RunFolder, recorded_config
 from nst.runs.trust import GROUPS, check_classes
+from nst.scales import plan
 
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -45,9 +46,9 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
                 f"replay={config.resume} repeats it with changes"
             )
         source = Path(expanduser(config.resume))
-        recorded = _longer(source, config.steps) if changes else _stopped(source)
+        recorded = _resumable(source)
         check_classes(recorded, source, config, overrides)
-        return recorded
+        return _longer(recorded, source, config.steps) if changes else _stopped(recorded, source)
     if config.replay is None:
         return config
     source = Path(expanduser(config.replay))
@@ -56,28 +57,36 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     return _changed(recorded, config, changes)
 
 
-def _stopped(path: Path) -> DictConfig:
-    config = _resumable(path)
+def _stopped(config: DictConfig, path: Path) -> DictConfig:
     if RunFolder(path).status.get("status") == "completed":
-        raise InputError(
-            f"resume: {path} is completed; add steps=… for more steps, or repeat it with "
-            f"replay={path}"
-        )
+        more = "" if _ended(config, config.steps + 1) else "add steps=… for more steps, or "
+        raise InputError(f"resume: {path} is completed; {more}repeat it with replay={path}")
     return config
 
 
-def _longer(path: Path, steps: int) -> DictConfig:
+def _longer(config: DictConfig, path: Path, steps: int) -> DictConfig:
     """Gives a run more steps, provided that it then ends as if it had had them from the start."""
-    config = _resumable(path)
     instead = f"replay={path} steps={steps} starts over"
     if steps <= config.steps:
         raise InputError(f"steps={steps}: {path} has {config.steps} already; {instead}")
-    if config.pyramid.min_size is not None:
-        raise InputError(f"steps={steps}: {path} divides its steps among scales; {instead}")
-    if config.optimizer.get("final_rate") not in (None, 1.0):  # L-BFGS has none
-        raise InputError(f"steps={steps}: the learning rate of {path} ended its fall; {instead}")
+    if (reason := _ended(config, steps)) is not None:
+        raise InputError(
+            f"steps={steps}: {path} {reason}; {instead}, and replay={path} pyramid=single "
+            f"init=file init.image={RunFolder(path).result} paints on from its picture"
+        )
     config.steps = steps
     return config
+
+
+def _ended(config: DictConfig, steps: int) -> str | None:
+    """Says why a run with more steps would not begin like this one; None if it would."""
+    check(config)
+    scales = plan((config.size, config.size), steps, **config.pyramid)
+    if len(scales) > 1:
+        return f"divides its steps among {len(scales)} scales"
+    if config.optimizer.get("final_rate") not in (None, 1.0):  # L-BFGS has none
+        return "lowers its learning rate until its last step"
+    return None
 
 
 def _resumable(path: Path) -> DictConfig:
