@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -248,14 +249,52 @@ def test_a_damaged_study_is_reported(tmp_path: Path) -> None:
         check_study(tmp_path, settings(), ["seed=1"], split(RANGES)[1])
 
 
+def forge(folder: Path, command: str) -> bytes:
+    """Changes the file of a study by SQL; returns its bytes."""
+    with sqlite3.connect(folder / STUDY) as db:
+        db.execute(command)
+    db.close()
+    return (folder / STUDY).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'UPDATE study_user_attributes SET value_json = \'{"metrics": ["<b> minimize", "x y"]}\'',
+        "UPDATE study_user_attributes SET value_json = '[1, 2]'",
+        'UPDATE trial_params SET distribution_json = \'{"name": "os.system"}\'',
+        "UPDATE trial_params SET param_name = 'beta' WHERE param_id = 1",
+        "UPDATE trial_params SET param_value = -1 WHERE param_name = 'alpha'",
+        "UPDATE trial_values SET value = 1e300",
+        "DROP TABLE trials",
+        "DROP TABLE version_info",
+    ],
+)
+def test_a_study_from_a_stranger_is_reported_and_left_as_it_is(
+    command: str, found_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(found_folder / STUDY, tmp_path)
+    before = forge(tmp_path, command)
+    with pytest.raises(InputError, match="is damaged"):
+        findings(tmp_path)
+    assert (tmp_path / STUDY).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [STUDY]
+
+
 # --- what is shown ----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
-    folder = tmp_path_factory.mktemp("found")
+def found_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("found") / "a b?#%c"
+    folder.mkdir()
     worked(study(folder, settings("search.sampler=random")), 15)
-    read = findings(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(found_folder: Path) -> Findings:
+    read = findings(found_folder)
     assert read is not None
     return read
 

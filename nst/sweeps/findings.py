@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from nst.sweeps.study import ASKED, opened, quietly
+from nst.sweeps.objectives import METRICS
+from nst.sweeps.study import ASKED, quietly, reading
 
 ENOUGH = 10  # trials from which importances are computed
+LARGEST = 1e100  # of a number that counts as measured
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,22 @@ def findings(folder: Path) -> Findings | None:
     Raises:
         InputError: It is damaged.
     """
-    study = opened(folder)
-    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not done:
-        return None
+    with reading(folder) as study:
+        done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return _found(study, done) if done else None
+
+
+def _found(study: optuna.Study, done: Sequence[FrozenTrial]) -> Findings:
     metrics = {
         name: direction == "maximize"
         for name, direction in map(str.split, study.user_attrs[ASKED]["metrics"])
     }
+    keys = {key: getattr(d, "log", False) for key, d in done[0].distributions.items()}
+    for trial in done:
+        _check(trial, metrics, keys)
     return Findings(
         metrics,
-        {key: getattr(d, "log", False) for key, d in done[0].distributions.items()},
+        keys,
         [Finding(trial.number, trial.params, trial.values) for trial in done],
         {
             name: _importances(study, index, more)
@@ -67,6 +75,20 @@ def findings(folder: Path) -> Findings | None:
             if len(done) >= ENOUGH
         },
     )
+
+
+def _check(trial: FrozenTrial, metrics: Mapping[str, bool], keys: Mapping[str, bool]) -> None:
+    """Raises a ValueError for a trial that no search of ours has recorded."""
+    if set(metrics) - set(METRICS) or len(trial.values) != len(metrics):
+        raise ValueError(f"trial {trial.number} has other metrics than a search")
+    if set(trial.params) != set(keys):
+        raise ValueError(f"trial {trial.number} has other settings than the first")
+    for value in trial.values:
+        if not abs(value) < LARGEST:
+            raise ValueError(f"trial {trial.number} measured {value}")
+    for key, value in trial.params.items():
+        if not isinstance(value, str | int | float) or (keys[key] and not 0 < float(value) < inf):
+            raise ValueError(f"trial {trial.number} chose {key}={value}")
 
 
 def _importances(study: optuna.Study, index: int, more: bool) -> dict[str, float]:

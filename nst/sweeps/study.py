@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from omegaconf import DictConfig
@@ -18,7 +19,7 @@ from optuna.trial import TrialState
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from nst.errors import InputError
+from nst.errors import InputError, printable
 from nst.sweeps.objectives import directions
 from nst.sweeps.space import STUDY, Dimension, grid_of, overrides_of
 
@@ -55,7 +56,7 @@ class Study:
     ) -> None:
         self._search, self._space = search, space
         self._study = optuna.create_study(
-            storage=_storage(folder / STUDY),
+            storage=_storage(URL.create("sqlite", database=str((folder / STUDY).absolute()))),
             study_name=NAME,
             directions=directions(search),
             load_if_exists=True,
@@ -142,9 +143,10 @@ def check_study(
         grid_of(space)
     if not (folder / STUDY).is_file():
         return
-    before = opened(folder).user_attrs.get(ASKED)
     asked = _asked(search, fixed, space)
-    if before not in (None, asked):
+    with reading(folder) as study:
+        before: Mapping[str, Any] = dict(study.user_attrs.get(ASKED) or {})
+    if before not in ({}, asked):
         changed = ", ".join(key for key in asked if before.get(key) != asked[key])
         raise InputError(
             f"hydra.sweep.dir: {folder} holds a search with other {changed}; "
@@ -152,22 +154,28 @@ def check_study(
         )
 
 
-def opened(folder: Path) -> optuna.Study:
-    """Opens the study in a folder.
+@contextmanager
+def reading(folder: Path) -> Iterator[optuna.Study]:
+    """Opens the study in a folder, which may come from anywhere, and writes nothing there.
 
     Raises:
         InputError: It is damaged.
     """
+    database = f"file:{quote(str((folder / STUDY).absolute()))}"
+    url = URL.create("sqlite", database=database, query={"mode": "ro", "uri": "true"})
     try:
-        return optuna.load_study(storage=_storage(folder / STUDY), study_name=NAME)
-    except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(error).splitlines()[0]
+        storage = _storage(url, skip_table_creation=True)
+        yield optuna.load_study(storage=storage, study_name=NAME)
+    except (
+        *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
+        *(SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError),
+    ) as error:
+        reason = printable(" ".join(str(error).split()))[:200] or type(error).__name__
         raise InputError(f"{folder / STUDY} is damaged: {reason}") from error
 
 
-def _storage(path: Path) -> optuna.storages.RDBStorage:
-    url = URL.create("sqlite", database=str(path.absolute()))
-    return optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
+def _storage(url: URL, **options: bool) -> optuna.storages.RDBStorage:
+    return optuna.storages.RDBStorage(url.render_as_string(hide_password=False), **options)
 
 
 def _asked(
