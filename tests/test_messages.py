@@ -154,6 +154,20 @@ WRONG: dict[str, str] = {
     "file (.weights.h5 or .h5)",
     "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be created: "
     "{folder}/photo.png is not a writable folder",
+    "loss=[content,mrf] loss.mrf.patch=2": f"loss.mrf.patch=2 {NOT_ALLOWED} an odd number of 1 "
+    "or more",
+    "loss=[content,shifted] loss.shifted.shifts=[0]": f"loss.shifted.shifts=[0] {NOT_ALLOWED} "
+    "a list of numbers of 1 or more",
+    "runtime.tile=1.5": "runtime.tile: 1.5 is not a whole number",
+    "runtime.tile=64 loss=[content,mrf]": "runtime.tile=64: loss.mrf compares all positions with "
+    "each other, so it needs the whole image: runtime.tile=null, perhaps with a smaller size=",
+    "content=[harbour,tubingen]": "content=[harbour,tubingen]: content= takes the name of one "
+    "option",
+    "content.regions=[a.png]": "content.regions: ['a.png'] is a list, but it takes a single value",
+    "replay=folder": "folder is not a run folder: it has no config.yaml. Run folders are under "
+    "outputs/.",
+    "--forecast -m alpha=1,2": "--forecast is of a single run: leave out -m and name one value "
+    "each",
     # images
     "content.image=phto.png": "content.image: {folder}/phto.png does not exist. "
     "Did you mean 'photo.png'?",

@@ -18,7 +18,7 @@ from nst.cli.job import forecast, task
 from nst.cli.signals import commanding
 from nst.cli.watching import reported
 from nst.config import compose, quoted
-from nst.errors import COMPLETED
+from nst.errors import COMPLETED, InputError
 from nst.files.streams import keep_streams
 from nst.runs.folder import RunFolder
 from nst.sweeps.plan import Sweep, is_sweep, of_all_jobs, plan_sweep
@@ -54,6 +54,8 @@ def run(arguments: Sequence[str]) -> int:
             compose(of_all_jobs(overrides))  # its errors take one line, Hydra's do not
             _hand_over([a for a in arguments if a not in options.overrides] + overrides)
             return COMPLETED
+        if options.forecast and options.multirun:
+            raise InputError("--forecast is of a single run: leave out -m and name one value each")
         if options.forecast:
             print(forecast(overrides_of(options)))
             return COMPLETED

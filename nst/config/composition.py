@@ -20,6 +20,8 @@ from nst.config.overrides import parse
 from nst.config.places import CONF_DIR
 from nst.errors import InputError
 
+SEVERAL = ("loss", "observer", "style", "experiment")  # groups that take several options
+
 schema.register()
 OmegaConf.register_new_resolver("nst.stem", stem, replace=True)
 OmegaConf.register_new_resolver("nst.label", label, replace=True)
@@ -132,5 +134,7 @@ def _check_groups(overrides: Sequence[str]) -> None:
             raise InputError(f"{override.input_line}: what is left out takes no value: ~KEY")
         named = override.is_delete() or isinstance(override.value(), str | list)
         group = CONF_DIR / override.key_or_group
+        if group.is_dir() and isinstance(override.value(), list) and group.name not in SEVERAL:
+            raise InputError(f"{override.input_line}: {group.name}= takes the name of one option")
         if group.is_dir() and not named and not override.is_sweep_override():
             raise InputError(f"{override.input_line}: a group takes the name of one of its options")

@@ -150,9 +150,10 @@ LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], .
 WORDS = {  # for the most common sentences of OmegaConf
     r"Value '(.*)' of type '.*' could not be converted to Float": r"\1 is not a number",
     r"Value '(.*)' of type '.*' could not be converted to Integer": r"\1 is not a whole number",
-    r"Value '(.*)' .* is incompatible with type hint 'Union\[int, str\]'": (
+    r"Value '(.*)' .* is incompatible with type hint '(Optional\[)?Union\[int, str\].*": (
         r"\1 is not a whole number"
     ),
+    r"Cannot convert 'list' to string: '(.*)'": r"\1 is a list, but it takes a single value",
     r"Value '(.*)' .* could not be converted to Boolean": r"\1 is neither true nor false",
     r"Value '(.*)' is not a valid bool.*": r"\1 is neither true nor false",
     r"field '.*' is not Optional": "it needs a value",

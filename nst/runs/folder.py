@@ -77,7 +77,7 @@ class RunFolder:
         """
         path, parent = self.path / CONFIG, self.path.parent
         if not path.is_file():
-            near = [p.name for p in parent.glob("*/")] if parent.is_dir() else []
+            near = [p.name for p in parent.glob("*/") if (p / CONFIG).is_file()]
             hint = did_you_mean(self.path.name, near) or " Run folders are under outputs/."
             raise InputError(f"{self.path} is not a run folder: it has no {CONFIG}.{hint}")
         return parsed(path.read_text("utf-8", "replace"), path)
