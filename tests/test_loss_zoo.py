@@ -10,10 +10,8 @@ import tensorflow as tf
 from conftest import references
 from terms import compile_once
 
-from nst import losses
 from nst.config import compose
 from nst.config.settings import STYLES
-from nst.config.validation import WHOLE
 from nst.features.encoder import Encoder
 from nst.losses import (
     CentralMoments,
@@ -34,7 +32,6 @@ from nst.losses import (
 from nst.losses.moments import Moments, central_moments, gaussian, trace_of_root
 from nst.losses.sampling import at_ranks, drawn_positions
 from nst.objective import Loss, Objective, TiledObjective, not_additive
-from nst.runs.trust import shipped
 from nst.studio import terms_of
 
 LAYERS = ("block1_conv1", "block2_conv1")
@@ -212,13 +209,6 @@ def test_positions_are_drawn_in_proportion_to_their_weights() -> None:
     assert drawn_positions(4, None, 4, SEED)[:, 0].numpy().tolist() == [0, 1, 2, 3]
     half = drawn_positions(100, None, 50, SEED)[:, 0].numpy()
     assert (half // 2 == np.arange(50)).all()
-
-
-@pytest.mark.parametrize("target", shipped("loss"))
-def test_configurations_know_which_terms_need_the_whole_image(target: str) -> None:
-    kind = getattr(losses, target.removeprefix("nst.losses."))
-    additive = issubclass(kind, losses.AdditiveTerm) and kind.refresh is Term.refresh
-    assert (target in WHOLE) is not additive
 
 
 @pytest.mark.slow

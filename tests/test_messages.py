@@ -159,8 +159,6 @@ WRONG: dict[str, str] = {
     "loss=[content,shifted] loss.shifted.shifts=[0]": f"loss.shifted.shifts=[0] {NOT_ALLOWED} "
     "a list of numbers of 1 or more",
     "runtime.tile=1.5": "runtime.tile: 1.5 is not a whole number",
-    "runtime.tile=64 loss=[content,mrf]": "runtime.tile=64: loss.mrf compares all positions with "
-    "each other, so it needs the whole image: runtime.tile=null, perhaps with a smaller size=",
     "content=[harbour,tubingen]": "content=[harbour,tubingen]: content= takes the name of one "
     "option",
     "content.regions=[a.png]": "content.regions: ['a.png'] is a list, but it takes a single value",

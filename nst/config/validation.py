@@ -16,19 +16,6 @@ from nst.errors import InputError, did_you_mean
 from nst.features.weights import layer_channels
 
 MOST_STYLES = 16
-WHOLE = tuple(  # terms that cannot be computed in tiles
-    f"nst.losses.{name}"
-    for name in (
-        "FeatureSplitting",
-        "Histogram",
-        "Laplacian",
-        "MRF",
-        "NearestNeighbour",
-        "RelaxedTransport",
-        "SelfSimilarity",
-        "SlicedWasserstein",
-    )
-)
 
 
 def check(config: DictConfig) -> None:
@@ -55,7 +42,6 @@ def check(config: DictConfig) -> None:
     _check_styles(config.style)
     _require("style.regions", config.style.regions, files_or_colours)
     _check_terms(config)
-    _check_tile(config)
     _check_color(config.color)
     if config.init.base == "file" and config.init.image is None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")
@@ -186,17 +172,6 @@ def _check_network(config: DictConfig) -> None:
                 f"{key}: of network=keras it is not known which pixels a layer sees; "
                 f"use network=vgg19, vgg16 or bundled, or {key}=null"
             )
-
-
-def _check_tile(config: DictConfig) -> None:
-    if isinstance(config.runtime.tile, int):
-        for name, term in config.loss.items():
-            if term._target_ in WHOLE:
-                raise InputError(
-                    f"runtime.tile={config.runtime.tile}: loss.{name} compares all positions with "
-                    f"each other, so it needs the whole image: runtime.tile=null, perhaps with a "
-                    f"smaller size="
-                )
 
 
 def _check_color(color: DictConfig) -> None:
