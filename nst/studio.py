@@ -146,11 +146,13 @@ def _encoder(source: Source, pooling: str, padding: str, precision: str, smooth:
 
 def terms_of(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
     """Builds the terms of a configuration, and separates them from their weights."""
-    options, given = DictConfig(OmegaConf.to_container(loss, resolve=True)), {}
+    plain = OmegaConf.to_container(loss, resolve=True)
+    options, given = DictConfig({"loss": plain}).loss, {}  # below loss: errors name the whole key
     for name, node in options.items():
-        weight = node.pop("weight") * (node.pop("scale", None) or 1.0)
+        scale = node.pop("scale", None)
+        weight = node.pop("weight") * (1.0 if scale is None else scale)
         given[name] = weight, node.pop("layer_weights", None)
-    terms: dict[str, Term] = instantiate(options, _convert_="all")  # as a whole: errors name keys
+    terms: dict[str, Term] = instantiate(options, _convert_="all")
     weights = {name: weigh(term, *given[name]) for name, term in terms.items()}
     return terms, weights
 
