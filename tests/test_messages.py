@@ -156,8 +156,8 @@ WRONG: dict[str, str] = {
     "{folder}/photo.png is not a writable folder",
     "loss=[content,mrf] loss.mrf.patch=2": f"loss.mrf.patch=2 {NOT_ALLOWED} an odd number of 1 "
     "or more",
-    "loss=[content,shifted] loss.shifted.shifts=[0]": f"loss.shifted.shifts=[0] {NOT_ALLOWED} "
-    "a list of numbers of 1 or more",
+    "loss=[content,shifted] loss.shifted.shifts=[2,0]": f"loss.shifted.shifts=[2, 0] {NOT_ALLOWED} "
+    "a number of 1 or more",
     "runtime.tile=1.5": "runtime.tile: 1.5 is not a whole number",
     "content=[harbour,tubingen]": "content=[harbour,tubingen]: content= takes the name of one "
     "option",

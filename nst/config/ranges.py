@@ -126,11 +126,11 @@ CHECKS: dict[str, Check] = {
 NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part of the key
     "weight": at_least(0),
     "scale": above(0),
-    "shifts": lambda x: None if x and min(x) >= 1 else "a list of numbers of 1 or more",
+    "shifts": each(at_least(1)),
     "cell": at_least(1),
     "positions": at_least(1),
     "style_positions": at_least(1),
-    "patch": lambda x: None if x >= 1 and x % 2 else "an odd number of 1 or more",
+    "patch": lambda x: None if x >= 1 and x % 2 == 1 else "an odd number of 1 or more",
     "pool": at_least(1),
     "orders": between(2, 10),
     "directions": at_least(1),
