@@ -105,9 +105,9 @@ class Field:
     most: int
 
     def rounds(self) -> Iterator[int]:
-        """Counts rounds until the time or the maximum number of rounds is reached."""
+        """Counts rounds until the time or their maximum number is reached; there is always one."""
         for number in range(self.most):
-            if time.monotonic() > self.deadline:
+            if number > 0 and time.monotonic() > self.deadline:
                 return
             yield number
 
