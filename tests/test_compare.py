@@ -204,7 +204,7 @@ def test_what_follows_from_a_handle_is_not_shown_twice(comparison: Comparison) -
             ],
             ["optimizer", "optimizer.learning_rate"],
         ),
-        ([{"changes": {"init.noise": 1.0}}, {}], ["init"]),
+        ([{"changes": {"init.noise": 1.0, "init.detail": 0.0}}, {}], ["init"]),
         ([{"changes": {"init.noise": 0.3}}, {}], ["init.noise"]),
         (
             [
