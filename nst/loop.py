@@ -14,7 +14,6 @@ from nst.objective import AnyObjective
 from nst.optimizers import Optimizer
 from nst.record import Record
 from nst.scales import Scale
-from nst.scales import plan as plan  # for notebooks
 
 
 class Loop:

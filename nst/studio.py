@@ -74,7 +74,7 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         bool(network.smooth),
     )
     terms, weights = terms_of(config.loss)
-    check_tiles(config)
+    check_tiles(config.runtime.tile, terms)
     colours = Colours(**config.color)
     seen = colours.before(inputs)
     norms = _norms(encoder, used_layers(terms), seen, network.normalize)
@@ -97,18 +97,16 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
     )
 
 
-def check_tiles(config: DictConfig) -> None:
-    """Checks that all terms of a resolved configuration can be computed in its tiles, if any.
+def check_tiles(tile: int | None, terms: Mapping[str, Term]) -> None:
+    """Checks that all terms can be computed in tiles, if there are any.
 
     Raises:
         InputError: One cannot.
     """
-    if config.runtime.tile is None:
-        return
-    if wrong := not_additive(terms_of(config.loss)[0]):
+    if tile is not None and (wrong := not_additive(terms)):
         raise InputError(
-            f"runtime.tile={config.runtime.tile}: loss.{wrong[0]} cannot be computed in tiles, it "
-            f"needs the whole image: a smaller size=, or runtime.tile=null"
+            f"runtime.tile={tile}: loss.{wrong[0]} cannot be computed in tiles, it needs the whole "
+            f"image: a smaller size=, or runtime.tile=null"
         )
 
 

@@ -101,11 +101,11 @@ from nst.config.composition import compose
 from nst.evaluation import evaluate
 from nst.features.encoder import BGR_MEAN, Encoder
 from nst.features.normalisation import floored
-from nst.loop import plan
 from nst.optimizers import LBFGS, Evaluation, FirstOrder
 from nst.optimizers.history import two_loop
 from nst.optimizers.laplacian import join, split
 from nst.runs.folder import RunFolder
+from nst.scales import plan
 from nst.sources import gather
 
 STARTED = time.perf_counter()

@@ -92,9 +92,9 @@ def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig
     complete = resolved(config, inputs)  # sizes that depend on the images may be out of range
     if complete.runtime.tile is not None:
         import_libraries()
-        from nst.studio import check_tiles
+        from nst.studio import check_tiles, terms_of
 
-        check_tiles(complete)
+        check_tiles(complete.runtime.tile, terms_of(complete.loss)[0])
     return config, inputs
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from nst.features.catalogue import load, preprocessing
 from nst.features.encoder import Geometry
-from nst.features.normalisation import floored
+from nst.features.normalisation import floored, mean_activations
 
 
 class Application:
@@ -75,15 +75,12 @@ class Application:
             return {layer: tf.constant(1.0) for layer in layers}
         found = [self(image, layers) for image in images]
 
-        def mean(maps: Sequence[tf.Tensor]) -> tf.Tensor:
-            whole = [w * tf.reduce_mean(f, (0, 1, 2)) for f, w in zip(maps, shares, strict=True)]
-            return tf.add_n(whole) / sum(shares)
-
         def norm(layer: str) -> tf.Tensor:
             maps = [each[layer] for each in found]
             if all(float(tf.reduce_min(f)) >= 0 for f in maps):
-                return floored(mean(maps))
-            return floored(tf.sqrt(mean([tf.square(f) for f in maps])))
+                return floored(mean_activations(maps, shares))
+            squares = mean_activations([tf.square(f) for f in maps], shares)
+            return floored(tf.sqrt(squares))
 
         return {layer: norm(layer) for layer in layers}
 

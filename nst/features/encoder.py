@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import tensorflow as tf
 
 from nst.features import winograd
-from nst.features.normalisation import floored, readout
+from nst.features.normalisation import floored, mean_activations, readout
 from nst.features.weights import Layer
 
 Features = Mapping[str, tf.Tensor]
@@ -168,13 +168,10 @@ class Encoder:
     ) -> dict[str, tf.Tensor]:
         """Measures the same over the feature maps of calibration images, see :meth:`norms`."""
         shares = [1.0] * len(features) if weights is None else list(weights)
-        weighted = list(zip(features, shares, strict=True))
 
         def mean(layer: str) -> tf.Tensor | None:
-            if not weighted:
-                return None
-            sums = [w * tf.reduce_mean(maps[layer], (0, 1, 2)) for maps, w in weighted]
-            return tf.add_n(sums) / sum(shares)
+            maps = [each[layer] for each in features]
+            return mean_activations(maps, shares) if maps else None
 
         return {layer: self._norm(self._taught.get(layer), mean(layer)) for layer in layers}
 

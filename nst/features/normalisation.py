@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
@@ -18,6 +20,12 @@ def normalised(features: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
     if norm.shape.rank == 2:
         return tf.einsum("nhwc,cd->nhwd", features, norm)
     return features / norm
+
+
+def mean_activations(maps: Sequence[tf.Tensor], weights: Sequence[float | tf.Tensor]) -> tf.Tensor:
+    """Returns the weighted mean activation ``[C]`` of feature maps ``[1, h, w, C]``."""
+    means = [w * tf.reduce_mean(f, (0, 1, 2)) for f, w in zip(maps, weights, strict=True)]
+    return tf.add_n(means) / sum(weights)
 
 
 def floored(mean: tf.Tensor) -> tf.Tensor:
