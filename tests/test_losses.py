@@ -34,7 +34,7 @@ from nst.losses import (
     total_variation,
     weighted,
 )
-from nst.losses.regions import divided
+from nst.losses.regions import divided, located
 
 RANDOM = np.random.default_rng(3)
 TWO_PIXELS = tf.constant([[[[1.0, 2, 3], [4, 5, 6]]]])
@@ -427,7 +427,10 @@ def test_sums_over_divided_positions_are_those_with_the_weights_of_all() -> None
         return tf.add_n([tf.reduce_sum(tf.sin(gram_sums(*part).total)) for part in parts])
 
     values, gradients = [], []
-    for by_region in (divided, lambda f, r: [(f, w) for w in tf.split(r, 3, -1)]):
+    for by_region in (
+        lambda f, r: divided(f, located(r)),
+        lambda f, r: [(f, w) for w in tf.split(r, 3, -1)],
+    ):
         with tf.GradientTape() as tape:
             tape.watch(features)
             values.append(value(by_region(features, regions)))

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, NamedTuple
 import tensorflow as tf
 
 from nst.features.encoder import Features
+from nst.losses.regions import Places, located
 
-Guide = Mapping[str, Mapping[str, tf.Tensor]]  # fields of a view by name: its regions, its weights
+Guide = Mapping[str, Mapping[str, Any]]  # by the names of fields of a view, by layer
 
 
 class View(NamedTuple):
@@ -27,17 +28,19 @@ class View(NamedTuple):
             for one region, the whole image.
         weights: How much each position counts for the content, >= 0, ``[1, h, w, 1]`` by layer;
             None for all alike.
+        places: Where the regions are, by layer; None if that was not looked up beforehand.
     """
 
     image: tf.Tensor
     features: Features
     regions: Mapping[str, tf.Tensor] | None = None
     weights: Mapping[str, tf.Tensor] | None = None
+    places: Mapping[str, Places] | None = None
 
     @property
     def guide(self) -> Guide:
         """What guides the loss to positions, where there is any: those of an image of its size."""
-        found = {"regions": self.regions, "weights": self.weights}
+        found = {"regions": self.regions, "weights": self.weights, "places": self.places}
         return {name: maps for name, maps in found.items() if maps is not None}
 
     def region_weights(self, layer: str) -> Sequence[tf.Tensor | None]:
@@ -46,6 +49,12 @@ class View(NamedTuple):
             return (None,)
         regions = self.regions[layer]
         return tuple(tf.split(regions, regions.shape[-1], axis=-1))
+
+    def located(self) -> View:
+        """Returns this view with the places of its regions, so that no step looks for them."""
+        if self.regions is None:
+            return self
+        return self._replace(places={k: located(regions) for k, regions in self.regions.items()})
 
 
 class Style(NamedTuple):

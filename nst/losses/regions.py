@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 
-def divided(features: tf.Tensor, regions: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+class Places(NamedTuple):
+    """Where each of R regions is in a feature map, n places in all.
+
+    Attributes:
+        positions: Region by region, indices of flattened positions, ``[n, 1]`` int32.
+        weights: How much each belongs to its region, > 0, ``[n, 1]``.
+        counts: Number of places in each region, ``[R]`` int32.
+    """
+
+    positions: tf.Tensor
+    weights: tf.Tensor
+    counts: tf.Tensor
+
+
+def located(regions: tf.Tensor) -> Places:
+    """Lists the positions of each region, those along a border in several of them.
+
+    Args:
+        regions: Weights >= 0 of the positions in each of R regions, ``[1, h, w, R]``.
+    """
+    weights = tf.transpose(tf.reshape(regions, [-1, regions.shape[-1]]))
+    inside = weights > 0
+    places = tf.where(inside)
+    return Places(
+        tf.cast(places[:, 1:], tf.int32),
+        tf.gather_nd(weights, places)[:, None],
+        tf.math.count_nonzero(inside, 1, dtype=tf.int32),
+    )
+
+
+def divided(features: tf.Tensor, places: Places) -> list[tuple[tf.Tensor, tf.Tensor]]:
     """Collects the positions of each region.
 
     Regions share only the positions along their borders, so sums over all of them cost little more
@@ -16,27 +47,18 @@ def divided(features: tf.Tensor, regions: tf.Tensor) -> list[tuple[tf.Tensor, tf
 
     Args:
         features: ``[1, h, w, C]``.
-        regions: Weights >= 0 of the positions in each of R regions, ``[1, h, w, R]``; constants.
+        places: Of the regions.
 
     Returns:
         For each region the features of its n positions, ``[1, n, 1, C]``, and their weights,
         ``[1, n, 1, 1]``.
     """
-    count = regions.shape[-1]
-    weights = tf.transpose(tf.reshape(regions, [-1, count]))
-    inside = weights > 0
-    places = tf.where(inside)
-    sizes = tf.math.count_nonzero(inside, 1, dtype=tf.int32)
-    rows = _gathered(
-        tf.reshape(features, [-1, features.shape[-1]]), tf.cast(places[:, 1], tf.int32)
+    flat = tf.reshape(features, [-1, features.shape[-1]])
+    rows, weights = (
+        tf.split(x[None, :, None], places.counts, axis=1, num=places.counts.shape[0])
+        for x in (_gathered(flat, places.positions[:, 0]), places.weights)
     )
-    shares = tf.gather_nd(weights, places)
-    return [
-        (row[None, :, None], share[None, :, None, None])
-        for row, share in zip(
-            tf.split(rows, sizes, num=count), tf.split(shares, sizes, num=count), strict=True
-        )
-    ]
+    return list(zip(rows, weights, strict=True))
 
 
 def _gathered(rows: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:

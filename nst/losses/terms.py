@@ -11,7 +11,7 @@ import tensorflow as tf
 from nst.losses import functional
 from nst.losses.base import AdditiveTerm, FeatureTerm, References, View
 from nst.losses.functional import RegionSums, Sums, blend, mean, positions
-from nst.losses.regions import divided
+from nst.losses.regions import divided, located
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ class StatisticTerm(FeatureTerm, AdditiveTerm):
             return [(features, None)]
         if self.window > 1:  # it needs the neighbours of each position
             return [(features, weights) for weights in view.region_weights(layer)]
-        return divided(features, view.regions[layer])
+        known = view.places or {layer: located(view.regions[layer])}
+        return divided(features, known[layer])
 
     def compare(self, sums: Mapping[str, RegionSums], target: Any) -> dict[str, tf.Tensor]:
         """Returns the distances of the regions times their shares of the image, for each layer."""

@@ -59,7 +59,7 @@ class Objective:
         self._grey, norms = loss.grey, dict(loss.norms)
         self._step = compiled_step(loss.encoder, loss.named)
         targets = self._step.targets(weighed(references), norms)
-        self._bound = Bound(targets, loss.part_weights(), norms, references.content.guide)
+        self._bound = Bound(targets, loss.part_weights(), norms, references.content.located().guide)
 
     def __call__(self, image: tf.Tensor) -> Evaluation:
         """Evaluates J and its gradient: one forward and one backward pass.
