@@ -44,7 +44,9 @@ CONTENT = "block4_conv2"
 STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 LIMITS = {  # of the cost of a step over that with Gram matrices; 1.15 for the others
     **dict.fromkeys(("sliced_wasserstein", "histogram"), 2.5),
-    **dict.fromkeys(("nearest_neighbour", "feature_splitting", "relaxed_transport", "mrf"), 4.0),
+    **dict.fromkeys(
+        ("nearest_neighbour", "feature_splitting", "relaxed_transport", "mrf", "contextual"), 4.0
+    ),
 }
 MAIN = ("style=starry", "alpha=1e3")  # the README's main command
 

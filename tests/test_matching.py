@@ -13,6 +13,7 @@ from terms import compile_once
 from nst.features.encoder import Encoder
 from nst.losses import (
     MRF,
+    Contextual,
     Edges,
     FeatureSplitting,
     Laplacian,
@@ -34,6 +35,7 @@ TERMS: dict[str, Term] = {
     "feature_splitting": FeatureSplitting(LAYERS),
     "mrf": MRF(LAYERS),
     "relaxed_transport": RelaxedTransport(LAYERS),
+    "contextual": Contextual(LAYERS),
     "self_similarity": SelfSimilarity(LAYERS),
     "laplacian": Laplacian(pool=2),
     "edges": Edges(),

@@ -86,6 +86,15 @@ class PatchTermConf(StyleTermConf):
 
 
 @dataclass
+class ContextualConf(StyleTermConf):
+    """A term that compares positions layer by layer, each with every other."""
+
+    positions: int = MISSING
+    style_positions: int = MISSING
+    bandwidth: float = MISSING
+
+
+@dataclass
 class TransportConf(HypercolumnTermConf):
     """Distributions of hypercolumns."""
 
@@ -193,6 +202,7 @@ NODES = (
     SlicedWassersteinConf,
     NearestNeighbourConf,
     PatchTermConf,
+    ContextualConf,
     TransportConf,
     SelfSimilarityConf,
     LaplacianConf,

@@ -130,6 +130,7 @@ NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part o
     "cell": at_least(1),
     "positions": at_least(1),
     "style_positions": at_least(1),
+    "bandwidth": above(0),
     "patch": lambda x: None if x >= 1 and x % 2 == 1 else "an odd number of 1 or more",
     "pool": at_least(1),
     "orders": between(2, 10),

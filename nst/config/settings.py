@@ -16,7 +16,7 @@ Settings = dict[str, Value]
 STYLES = (
     *("style", "mean_std", "covariance", "wasserstein", "cmd", "cross_layer", "shifted"),
     *("sliced_wasserstein", "histogram", "nearest_neighbour", "feature_splitting"),
-    *("relaxed_transport", "mrf"),
+    *("relaxed_transport", "mrf", "contextual"),
 )
 FEEDS = {  # the root key that sets the weight of a term
     **dict.fromkeys(("content", "self_similarity"), "alpha"),

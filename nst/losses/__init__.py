@@ -1,6 +1,7 @@
 """The terms of the loss."""
 
 from nst.losses.base import AdditiveTerm, Evaluation, FeatureTerm, References, Style, Term, View
+from nst.losses.contextual import Contextual
 from nst.losses.functional import (
     RegionSums,
     Sums,
@@ -30,6 +31,7 @@ __all__ = [
     "AdditiveTerm",
     "CentralMoments",
     "Content",
+    "Contextual",
     "Covariance",
     "CrossLayer",
     "Edges",
