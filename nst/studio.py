@@ -15,8 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from nst import images
 from nst.canvas import Canvas, batch
 from nst.colours import Colours
+from nst.config.validation import check_layers
 from nst.errors import InputError
 from nst.features.application import Application
+from nst.features.catalogue import check_layers as check_application
 from nst.features.encoder import Encoder, Features, Network
 from nst.features.weights import Source, load
 from nst.initial import Initial
@@ -24,12 +26,14 @@ from nst.loop import Loop
 from nst.losses import Term, Weights, weigh
 from nst.objective import Loss, Objectives, not_additive, used_layers
 from nst.runs.identity import identity
+from nst.runtime import memory_limit
 from nst.scales import plan
 from nst.sources import Inputs, gather, resolved
 
 log = logging.getLogger(__name__)
 
 CALIBRATION_SIZE = 256  # long side of the images that normalise the network, px
+PAIR = 32  # bytes of memory for each pair of positions that a term compares, gradient included
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
         bool(network.smooth),
     )
     terms, weights = terms_of(config.loss)
-    check_tiles(config.runtime.tile, terms)
+    check_terms(config, terms)
     colours = Colours(**config.color)
     seen = colours.before(inputs)
     norms = _norms(encoder, used_layers(terms), seen, network.normalize)
@@ -97,16 +101,35 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
     )
 
 
-def check_tiles(tile: int | None, terms: Mapping[str, Term]) -> None:
-    """Checks that all terms can be computed in tiles, if there are any.
+def check_terms(config: DictConfig, terms: Mapping[str, Term]) -> None:
+    """Checks of terms what their configuration does not say: layers of their own, tiles, memory.
 
     Raises:
-        InputError: One cannot.
+        InputError: The network has no such layer, a term cannot be computed in tiles, or one takes
+            more memory than there is.
     """
+    network, tile = config.network, config.runtime.tile
+    for name, term in terms.items():
+        key = f"loss.{name}.layers"
+        if network.application is not None:
+            check_application(network.application, key, term.layers)
+        elif term.layers:
+            check_layers(key, term.layers, network.name)
+        _check_memory(name, term, config.size)
     if tile is not None and (wrong := not_additive(terms)):
         raise InputError(
             f"runtime.tile={tile}: loss.{wrong[0]} cannot be computed in tiles, it needs the whole "
             f"image: a smaller size=, or runtime.tile=null"
+        )
+
+
+def _check_memory(name: str, term: Term, size: int) -> None:
+    taken, limit = PAIR * term.pairs(size**2), memory_limit()
+    if taken > limit:
+        raise InputError(
+            f"loss.{name}.positions: comparing each position with every other takes about "
+            f"{taken / 1e9:.1f} GB of memory, and there are {limit / 1e9:.1f}: lower it, and "
+            f"style_positions where there is one; 1024 is usual"
         )
 
 

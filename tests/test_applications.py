@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nst.config import check, compose
+from nst.config import USER_ERRORS, check, compose
 from nst.errors import InputError
 from nst.features.application import Application
 from nst.features.catalogue import _model
 from nst.sources import gather
-from nst.studio import paint, prepare
+from nst.studio import paint, prepare, terms_of
 
 POSITIVE, SIGNED = "Conv1_relu", "expanded_conv_project_BN"
 NAMED = [
@@ -82,3 +82,14 @@ def test_what_is_wrong_is_said_in_one_line(changes: list[str], message: str, wei
     with pytest.raises(InputError, match=message):
         check(config)
         gather(config)
+
+
+def test_layers_that_a_term_brings_along_are_checked(weights: Path) -> None:
+    """Those of conf/ are VGG's."""
+    given = [*NAMED[:3], f"network.weights={weights}", "loss=[content,cross_layer]"]
+    with pytest.raises(InputError, match="MobileNetV2 has no layer block"):
+        gather(compose(given))
+    config = compose([*given, f"loss.cross_layer.layers=[{POSITIVE}]"])
+    gather(config)
+    with pytest.raises(USER_ERRORS, match=f"{POSITIVE} is no convolution of a VGG"):
+        terms_of(config.loss)

@@ -16,7 +16,8 @@ from command_line import python
 from PIL import Image
 
 from nst import __version__
-from nst.config import groups, options
+from nst.cli.checks import check_run
+from nst.config import USER_ERRORS, compose, explain, groups, options
 from nst.features.weights import layer_channels
 
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled"]
@@ -373,10 +374,6 @@ def test_the_command_itself_says_the_same(
             ["+optimizer.options.clipnorm=1", "+optimizer.options.clipvalue=1"],
             "optimizer.options: Keras' Adam says: Only one of",
         ),
-        (
-            ["loss.tv._target_=nst.losses.TotalVariatio"],
-            "loss.tv._target_: there is no nst.losses.TotalVariatio",
-        ),
     ],
 )
 def test_what_only_keras_knows_is_said_as_clearly(
@@ -391,3 +388,40 @@ def test_what_only_keras_knows_is_said_as_clearly(
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "result.png").exists()
     assert json.loads((tmp_path / "status.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (
+            ["loss.tv._target_=nst.losses.TotalVariatio"],
+            "loss.tv._target_: there is no nst.losses.TotalVariatio",
+        ),
+        (
+            ["loss=[cross_layer]", "loss.cross_layer.layers=[block2_conv1,block1_conv1]"],
+            "layers: name them from fine to coarse, received ['block2_conv1', 'block1_conv1']",
+        ),
+        (
+            ["loss=[cross_layer]", "loss.cross_layer.layers=[block1_pool]"],
+            "layers: block1_pool is no convolution of a VGG, such as block1_conv1",
+        ),
+        (
+            [
+                *("loss=[self_similarity,style]", "loss.self_similarity.positions=100000000"),
+                *("content.image=asset:content/harbour.jpg", "size=16000", "runtime.tile=null"),
+            ],
+            "loss.self_similarity.positions: comparing each position with every other takes about ",
+        ),
+    ],
+)
+def test_what_only_the_terms_know_is_said_before_the_run(
+    overrides: list[str], line: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    keys = {override.split("=")[0] for override in overrides}
+    given = [*(own for own in OWN if own.split("=")[0] not in keys), *overrides]
+    given += ["hydra.run.dir=never"]
+    with pytest.raises(USER_ERRORS) as raised:
+        check_run(compose(given, hydra=True), given)
+    assert explain(raised.value).startswith(line)
+    assert not Path("never").exists()

@@ -29,14 +29,16 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
         The folder in which it runs.
     """
     named = composed.copy()
-    config, _ = _checked(without_hydra(composed), overrides)
+    config, _, complete = _checked(without_hydra(composed), overrides)
     if composed.resume is not None:
+        _check_terms([complete])
         return RunFolder(Path(expanduser(composed.resume)).absolute())
     for key in ("content.image", "style.image"):  # a replay's folder too is named after its images
         OmegaConf.update(named, key, OmegaConf.select(config, key))
     folder = Path(expanduser(str(named.hydra.run.dir)))
     _check_folder("hydra.run.dir", folder)
     check_unused(RunFolder(folder))
+    _check_terms([complete])
     return RunFolder(folder)
 
 
@@ -60,16 +62,19 @@ def check_sweep(sweep: Sweep) -> None:
     """
     _check_folder("hydra.sweep.dir", sweep.folder)
     _check_free(RunFolder(sweep.folder))
+    checked = []
     for job in sweep.jobs:
         _check_free(job.folder)
         try:
-            config, inputs = _checked(job.config, job.overrides)
+            config, inputs, complete = _checked(job.config, job.overrides)
         except PictureError as error:
             if error.key not in sweep.listed:
                 raise
             log.warning("%s; its job will fail, the others run", error)
             continue
-        completed_before(job.folder, config, inputs)
+        if not completed_before(job.folder, config, inputs):
+            checked.append(complete)
+    _check_terms(checked)
 
 
 def check_search(search: Search) -> None:
@@ -78,24 +83,33 @@ def check_search(search: Search) -> None:
 
     _check_folder("hydra.sweep.dir", search.folder)
     _check_free(RunFolder(search.folder))
-    for job in search.jobs:
-        _checked(job.config, job.overrides)
+    checked = [_checked(job.config, job.overrides)[-1] for job in search.jobs]
     for folder in search.folders():
         _check_free(folder)
     check_study(search.folder, search.settings, search.fixed, search.space)
+    _check_terms(checked)
 
 
-def _checked(composed: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig, Inputs]:
+def _checked(
+    composed: DictConfig, overrides: Sequence[str]
+) -> tuple[DictConfig, Inputs, DictConfig]:
+    """Returns the configuration that is meant, its inputs, and itself with all choices made."""
     config = effective(composed, overrides)
     check(config)
     inputs = gather(config)
-    complete = resolved(config, inputs)  # sizes that depend on the images may be out of range
-    if complete.runtime.tile is not None:
-        import_libraries()
-        from nst.studio import check_tiles, terms_of
+    # Sizes that depend on the images may be out of range.
+    return config, inputs, resolved(config, inputs)
 
-        check_tiles(complete.runtime.tile, terms_of(complete.loss)[0])
-    return config, inputs
+
+def _check_terms(configs: Sequence[DictConfig]) -> None:
+    """Builds the terms of jobs to check them: last, since it takes TensorFlow."""
+    if not configs:
+        return
+    import_libraries()
+    from nst.studio import check_terms, terms_of
+
+    for config in configs:
+        check_terms(config, terms_of(config.loss)[0])
 
 
 def _check_free(folder: RunFolder) -> None:

@@ -131,7 +131,7 @@ def _check_terms(config: DictConfig) -> None:
         layers, layer_weights = term.get("layers"), term.get("layer_weights")
         if layers is None:
             continue
-        _check_layers(f"loss.{name}.layers", list(layers), network)
+        check_layers(f"loss.{name}.layers", list(layers), network)
         if layer_weights is not None and len(layer_weights) != len(layers):
             raise InputError(
                 f"loss.{name}.layer_weights: {len(layer_weights)} numbers for {len(layers)} "
@@ -186,7 +186,17 @@ def _check_color(color: DictConfig) -> None:
             )
 
 
-def _check_layers(key: str, layers: Sequence[str], network: str) -> None:
+def check_layers(key: str, layers: Sequence[str], network: str) -> None:
+    """Checks the layers of a term.
+
+    Args:
+        key: Of the configuration, for the message.
+        layers: Their names.
+        network: The name of the network.
+
+    Raises:
+        InputError: There is none, the network lacks one, or one is named twice.
+    """
     if not layers:
         raise InputError(f"{key}: name at least one layer, or leave the term out of loss=[…]")
     valid = layers if network == "keras" else list(layer_channels(network))  # Keras knows its own

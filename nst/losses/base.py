@@ -125,6 +125,14 @@ class Term:
         """Names of the distances: the layers, or ``image`` for a term on the image itself."""
         return self.layers or ("image",)
 
+    def pairs(self, pixels: int) -> int:
+        """Returns how many pairs of positions it compares at once: what may fill the memory.
+
+        Args:
+            pixels: Of an image; there are no more positions.
+        """
+        return 0
+
     def target(self, references: References) -> Any:
         """Computes the target of the iterate, any nest of tensors. Called per scale.
 

@@ -68,7 +68,17 @@ class CrossLayer(StatisticTerm):
     ``mean(F_l F_{l+1}ᵀ)`` over positions of the coarser layer, the finer averaged down to it, which
     equals the product with the coarser one enlarged to the finer. Departure: the chain begins with
     the first layer's product with itself, so that each layer has its part.
+
+    Raises:
+        ValueError: A layer is no convolution of a VGG, or they are not named from fine to coarse.
     """
+
+    def __post_init__(self) -> None:
+        """Checks the options."""
+        super().__post_init__()
+        blocks = [_block(layer) for layer in self.layers]
+        if blocks != sorted(blocks):
+            raise ValueError(f"layers: name them from fine to coarse, received {list(self.layers)}")
 
     def sums(self, view: View, target: Any) -> dict[str, RegionSums]:
         """Returns the sums of products of each layer with the one before it, by region."""
@@ -103,8 +113,6 @@ def _products(a: tf.Tensor, b: tf.Tensor, weights: tf.Tensor | None) -> tf.Tenso
 
 
 def _averaged(features: tf.Tensor, halvings: int) -> tf.Tensor:
-    if halvings < 0:
-        raise ValueError("layers: name them from fine to coarse")
     for _ in range(halvings):  # as the network's poolings do, odd sizes included
         features = tf.nn.avg_pool2d(features, 2, 2, "SAME")
     return features
@@ -113,5 +121,5 @@ def _averaged(features: tf.Tensor, halvings: int) -> tf.Tensor:
 def _block(layer: str) -> int:
     found = re.match(r"block(\d+)_conv", layer)
     if found is None:
-        raise ValueError(f"layers: {layer} is no convolution")
+        raise ValueError(f"layers: {layer} is no convolution of a VGG, such as block1_conv1")
     return int(found[1])

@@ -70,6 +70,10 @@ class SelfSimilarity(FeatureTerm):
         """One: a hypercolumn has all layers."""
         return ("hypercolumns",)
 
+    def pairs(self, pixels: int) -> int:
+        """Returns the square of the number of positions."""
+        return min(self.positions, pixels) ** 2
+
     def target(self, references: References) -> Layout:
         """Returns the content image's feature maps."""
         features = {layer: references.content.features[layer] for layer in self.layers}

@@ -147,6 +147,10 @@ class RelaxedTransport(FeatureTerm):
         """What is compared."""
         return ("transport", "moments", "palette")
 
+    def pairs(self, pixels: int) -> int:
+        """Returns the positions of the iterate times those of the styles."""
+        return min(self.positions, pixels) * min(self.style_positions, pixels)
+
     def target(self, references: References) -> Pool:
         """Returns the pool."""
         styles, found = references.styles, []
