@@ -140,14 +140,22 @@ def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
         "grey": studio.objectives.loss.grey,
     }
     observers = Observers(instantiate(config.observer, _convert_="all") or {})
+    output, profile = config.output, profile_of(studio)
 
     def result() -> tuple[str, bytes]:
-        image, output = loop.result.numpy()[0], config.output
-        alpha = _alpha(studio, image)
-        data = images.encode(output.format, image, alpha, text, output.quality)
-        return result_name(output), data
+        image = loop.result.numpy()[0]
+        how = text, output.quality, output.bits, profile
+        return result_name(output), images.encode(output.format, image, _alpha(studio, image), *how)
 
     return Recording(context, studio.identity, observers, environment, result)
+
+
+def profile_of(studio: Studio) -> bytes | None:
+    """Returns the ICC profile that the picture is to have; None for sRGB."""
+    if studio.config.output.profile == "srgb":
+        return None
+    content = studio.inputs.content
+    return images.reachable(content.profile, content.source)
 
 
 def _alpha(studio: Studio, image: Pixels) -> Pixels | None:

@@ -21,6 +21,7 @@ from PIL import Image, ImageCms
 from nst import images
 from nst.errors import InputError
 from nst.files.atomic import write_atomic
+from nst.images import profiles, tiff
 from nst.images.io import MOST_BYTES
 
 HEIGHT, WIDTH = 20, 32
@@ -702,6 +703,49 @@ def test_transparency_is_kept_where_the_format_has_it(kind: str) -> None:
     assert picture.alpha is not None
     np.testing.assert_allclose(picture.alpha, 0.2, atol=1e-6)
     np.testing.assert_allclose(picture.rgb, 0.2 * 0.4 + 0.8, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_16_bits_keep_what_8_cannot(kind: str, channels: int, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((300, 41, channels), np.float32)  # two strips
+    rgb, alpha = values[..., :3], values[..., 3] if channels == 4 else None
+    data = images.encode(kind, rgb, alpha, TEXT, bits=16)
+    (tmp_path / f"a.{kind}").write_bytes(data)
+    if kind == "png":
+        import tensorflow as tf  # here: nothing else in this file needs it
+
+        exact = tf.io.decode_png(data, dtype=tf.uint16).numpy() / 65535
+    else:
+        colour, opacity = tiff.decode(data, "a.tiff")
+        exact = colour if opacity is None else np.dstack([colour, opacity])
+    np.testing.assert_allclose(exact, values, atol=0.6 / 65535)
+    assert images.read_text(tmp_path / f"a.{kind}") == TEXT
+    with Image.open(io.BytesIO(data)) as image:  # another reader, which takes the high bytes
+        assert image.info["icc_profile"] == profiles.srgb()
+        seen = np.asarray(image)
+    assert np.abs(seen / 255 - values).max() <= 1.1 / 255
+    assert data == images.encode(kind, rgb, alpha, TEXT, bits=16)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp", "tiff"])
+def test_results_have_a_colour_profile(kind: str) -> None:
+    rgb = images.from_array(two_halves()).rgb
+    for profile in (None, SWAPPED):
+        data = images.encode(kind, rgb, quality=100, profile=profile)
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.info["icc_profile"] == (profile or profiles.srgb())
+        picture = images.from_memory(data)
+        assert picture.profile == (profile or profiles.srgb())
+        assert close(ends(picture), [RED, BLUE], 8)
+    assert images.reachable(SWAPPED, "a") == SWAPPED
+
+
+def test_a_profile_that_cannot_be_written_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    for useless in (None, b"nonsense", LINEAR_GREY):
+        caplog.clear()
+        assert images.reachable(useless, "me.jpg") == profiles.srgb()
+        assert "me.jpg: no colour profile" in caplog.text
 
 
 def test_jpg_shows_transparency_on_white_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,8 +12,10 @@ from PIL import Image
 from nst import images, stylize
 from nst.compare.load import read
 from nst.config.composition import compose
+from nst.config.settings import influential
 from nst.config.validation import check
 from nst.errors import InputError
+from nst.images import tiff
 from nst.runs.folder import RunFolder, recorded_config, result_name
 
 FAST = ["network=bundled", "size=32", "steps=2", "pyramid=single", "observer=[]"]
@@ -32,6 +34,19 @@ def test_a_picture_of_any_format_can_be_found_and_replayed(kind: str, tmp_path: 
     assert recorded_config(run.result) == run.config()
     assert set(images.read_text(run.result)) == {"Software", "config", "seed", "versions"}
     again = stylize(overrides=[f"replay='{run.result}'", "observer=[]"])
+    assert again.tobytes() == picture.tobytes()
+
+
+def test_a_result_of_16_bits_is_the_picture_before_rounding(tmp_path: Path) -> None:
+    deep = ["output.format=tiff", "output.bits=16"]
+    picture = stylize(overrides=[*FAST, *deep], folder=tmp_path / "run")
+    result = tmp_path / "run" / "result.tiff"
+    values, _ = tiff.decode(result.read_bytes(), "result.tiff")
+    assert len(np.unique(values)) > 256
+    assert np.abs(values - np.asarray(picture, np.float32) / 255).max() <= 0.501 / 255
+    assert recorded_config(result) == RunFolder(tmp_path / "run").config()
+    again = stylize(overrides=[f"replay={result}"], folder=tmp_path / "again")
+    assert (tmp_path / "again" / "result.tiff").read_bytes() == result.read_bytes()
     assert again.tobytes() == picture.tobytes()
 
 
@@ -66,11 +81,37 @@ def test_recordings_older_than_the_setting_replay_as_png(tmp_path: Path) -> None
         ("output.name=me.JPG", "without an extension"),
         ("output.name=''", "without a folder"),
         ("output.nam=a", "output.nam"),
+        ("output.bits=12", "8 or 16"),
+        ("output.profile=adobe", "one of srgb, content"),
     ],
 )
 def test_wrong_values_end_in_one_line(override: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         stylize(overrides=[*FAST, override])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["output.format=jpg"], "jpg has 8 bits; use output.format=png or tiff"),
+        (["output.profile=content"], "use output.bits=8, or output.profile=srgb"),
+    ],
+)
+def test_16_bits_do_not_go_with_everything(overrides: list[str], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        check(compose(["output.bits=16", *overrides]))
+
+
+def test_recordings_older_than_bits_and_profile_are_the_same_runs(tmp_path: Path) -> None:
+    stylize(overrides=FAST, folder=tmp_path / "run")
+    config = RunFolder(tmp_path / "run").config()
+    influences = influential(config)
+    for key in ("bits", "profile"):
+        del config.output[key]
+    assert influential(config) == influences
+    OmegaConf.save(config, tmp_path / "run" / "config.yaml")
+    stylize(overrides=[f"replay={tmp_path / 'run'}"], folder=tmp_path / "again")
+    assert RunFolder(tmp_path / "again").config().output.bits == 8
 
 
 @pytest.mark.parametrize(

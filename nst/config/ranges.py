@@ -111,6 +111,8 @@ CHECKS: dict[str, Check] = {
     "evaluation.network": one_of("bundled", "vgg16", "vgg19"),
     "output.format": one_of("png", "jpg", "webp", "tiff"),
     "output.quality": between(1, 100),
+    "output.bits": lambda x: None if x in (8, 16) else "8 or 16",
+    "output.profile": one_of("srgb", "content"),
     "runtime.precision": one_of("auto", "float32", "bfloat16", "float16"),
     "runtime.threads": at_least(1),
     "runtime.gradient_every": at_least(1),

@@ -123,6 +123,8 @@ class OutputConf:
     name: str = MISSING
     format: str = MISSING
     quality: int = MISSING
+    bits: int = MISSING
+    profile: str = MISSING
 
 
 @dataclass

@@ -47,6 +47,9 @@ def influential(config: DictConfig) -> dict[str, Any]:
     for key in ("application", "smooth"):  # runs from before these keys are the same runs
         if not parts["network"].get(key):
             parts["network"].pop(key, None)
+    for key, value in {"bits": 8, "profile": "srgb"}.items():
+        if parts["output"].get(key) == value:
+            del parts["output"][key]
     if parts["color"]["mode"] == "none":  # runs from before this group are the same runs
         del parts["color"]
     return dict(parts)

@@ -16,6 +16,7 @@ from nst.errors import InputError, did_you_mean
 from nst.features.weights import layer_channels
 
 MOST_STYLES = 16
+DEEP = ("png", "tiff")  # formats of results that have 16 bits a channel
 
 
 def check(config: DictConfig) -> None:
@@ -38,7 +39,7 @@ def check(config: DictConfig) -> None:
                 f"optimizer.options.{key}: {value} is neither a number nor true or false"
             )
     check_keys(config)
-    _require("output.name", config.output.name, file_name)
+    _check_output(config.output)
     _check_styles(config.style)
     _require("style.regions", config.style.regions, files_or_colours)
     _check_terms(config)
@@ -172,6 +173,22 @@ def _check_network(config: DictConfig) -> None:
                 f"{key}: of network=keras it is not known which pixels a layer sees; "
                 f"use network=vgg19, vgg16 or bundled, or {key}=null"
             )
+
+
+def _check_output(output: DictConfig) -> None:
+    _require("output.name", output.name, file_name)
+    if output.bits == 8:
+        return
+    if output.format not in DEEP:
+        raise InputError(
+            f"output.bits={output.bits}: {output.format} has 8 bits; "
+            f"use output.format={' or '.join(DEEP)}"
+        )
+    if output.profile != "srgb":
+        raise InputError(
+            f"output.profile={output.profile}: colours are converted with 8 bits only; "
+            f"use output.bits=8, or output.profile=srgb"
+        )
 
 
 def _check_color(color: DictConfig) -> None:

@@ -3,6 +3,7 @@
 from nst.images.arrays import from_array, to_pil
 from nst.images.io import from_memory, load
 from nst.images.picture import Picture, Pixels, grey, visible, visible_box
+from nst.images.profiles import reachable
 from nst.images.regions import Regions, read_regions
 from nst.images.resampling import cover, fit, resize, resize_weights
 from nst.images.saving import encode, encode_png, read_text
@@ -19,6 +20,7 @@ __all__ = [
     "from_memory",
     "grey",
     "load",
+    "reachable",
     "read_regions",
     "read_text",
     "resize",

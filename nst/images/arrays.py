@@ -32,7 +32,9 @@ def from_array(image: Image.Image | npt.ArrayLike) -> Picture:
     if isinstance(image, Image.Image):
         check_size(image.size, "image")
         with explained("image"):
-            return composed(*to_srgb(image, "image"), "image")
+            return composed(
+                *to_srgb(image, "image"), "image", profile=image.info.get("icc_profile")
+            )
     values = _as_array(image)
     if values.ndim == 2:
         values = values[..., None]
@@ -60,17 +62,27 @@ def to_pil(rgb: Pixels, alpha: Pixels | None = None) -> Image.Image:
     Raises:
         ValueError: The shapes do not fit together, or a value is not finite.
     """
+    values = stacked(rgb, alpha)
+    rounded = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _ROWS):  # not at once: three copies of a large picture
+        rows = values[top : top + _ROWS]
+        rounded[top : top + _ROWS] = np.clip(np.rint(rows * 255.0), 0, 255)
+    return Image.fromarray(rounded)
+
+
+def stacked(rgb: Pixels, alpha: Pixels | None = None) -> Pixels:
+    """Returns `[H, W, 3 or 4]` of what `to_pil` takes.
+
+    Raises:
+        ValueError: As in `to_pil`.
+    """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or (alpha is not None and alpha.shape != rgb.shape[:2]):
         other = None if alpha is None else alpha.shape
         raise ValueError(f"rgb must be [H, W, 3], alpha [H, W] or None: got {rgb.shape}, {other}")
     values = rgb if alpha is None else np.dstack([rgb, alpha])
     if not np.isfinite(values).all():
         raise ValueError("the image holds values that are not finite (NaN or infinity)")
-    rounded = np.empty(values.shape, np.uint8)
-    for top in range(0, len(values), _ROWS):  # not at once: three copies of a large picture
-        rows = values[top : top + _ROWS]
-        rounded[top : top + _ROWS] = np.clip(np.rint(rows * 255.0), 0, 255)
-    return Image.fromarray(rounded)
+    return values
 
 
 def _as_array(image: npt.ArrayLike) -> npt.NDArray[Any]:

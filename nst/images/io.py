@@ -21,6 +21,7 @@ from nst.images.picture import MOST_PIXELS, Picture, Pixels, check_size, compose
 
 MOST_BYTES = 600_000_000  # 100 Mpx of three 16-bit channels, uncompressed
 FINER = 4  # how much larger than wanted a JPEG is decoded, at least
+_Decoded = tuple[Pixels, Pixels | None, bytes | None]
 _MOST_PASSES = 20 * MOST_PIXELS  # of a JPEG: its scans times its pixels
 
 
@@ -72,18 +73,19 @@ def from_memory(image: object) -> Picture:
 
 def _from_bytes(data: bytes, name: str, enough: int | None = None) -> Picture:
     with explained(name, data):
-        pixels = _decoded(data, name, enough)
-    return composed(*pixels, name, hashlib.sha256(data).hexdigest())
+        colour, alpha, profile = _decoded(data, name, enough)
+    return composed(colour, alpha, name, hashlib.sha256(data).hexdigest(), profile)
 
 
-def _decoded(data: bytes, name: str, enough: int | None) -> tuple[Pixels, Pixels | None]:
+def _decoded(data: bytes, name: str, enough: int | None) -> _Decoded:
+    """Returns colour, opacity and ICC profile."""
     if is_heic(data):
-        return to_srgb(open_heic(data, name), name)
+        return _with_profile(open_heic(data, name), name)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         if tiff.is_tiff(data):
-            return tiff.decode(data, name)
+            return *tiff.decode(data, name), None
         raise
     with image:
         # JPEG 2000 is decoded in 32 bits a sample.
@@ -91,11 +93,15 @@ def _decoded(data: bytes, name: str, enough: int | None) -> tuple[Pixels, Pixels
         check_size(image.size, name, MOST_PIXELS if samples == 1 else tiff.MOST_SAMPLES // samples)
         _check_passes(data, image, name)
         if tiff.misread(data, image):
-            return tiff.decode(data, name)
+            return *tiff.decode(data, name), None
         if enough is not None and image.format in ("JPEG", "MPO"):
             divisor = _divisor(image.size, FINER * enough)
             image.draft(None, (image.width // divisor, image.height // divisor))
-        return to_srgb(image, name)
+        return _with_profile(image, name)
+
+
+def _with_profile(image: Image.Image, name: str) -> _Decoded:
+    return *to_srgb(image, name), image.info.get("icc_profile")
 
 
 def _divisor(size: tuple[int, int], least: int) -> int:

@@ -32,12 +32,14 @@ class Picture:
         alpha: Opacity in [0, 1], float32 `[H, W]`; None where all of the image is opaque.
         sha256: Of the file's bytes, or of the pixels where there is no file; hexadecimal.
         source: The file's path, or "array" or "image" where there is no file.
+        profile: The file's ICC profile, as it is; None where it has none.
     """
 
     rgb: Pixels
     alpha: Pixels | None
     sha256: str
     source: str
+    profile: bytes | None = None
 
 
 def check_size(size: tuple[int, int], name: str, most: int = MOST_PIXELS) -> None:
@@ -69,7 +71,11 @@ def grey(rgb: Pixels) -> bool:
 
 
 def composed(
-    colour: Pixels, alpha: Pixels | None, source: str, sha256: str | None = None
+    colour: Pixels,
+    alpha: Pixels | None,
+    source: str,
+    sha256: str | None = None,
+    profile: bytes | None = None,
 ) -> Picture:
     """Make a picture of decoded colour and opacity.
 
@@ -79,6 +85,7 @@ def composed(
             everything, with a warning, since some programs leave the channel empty.
         source: Path or kind of the image.
         sha256: Of the file; None hashes the pixels.
+        profile: The file's ICC profile; it is kept, not applied.
     """
     if alpha is not None and not alpha.any():
         logger.warning("%s is fully transparent: its alpha channel is ignored", source)
@@ -90,7 +97,7 @@ def composed(
         # must not be optimised towards.
         colour = colour * alpha[..., None] + (1.0 - alpha[..., None])
     rgb = np.ascontiguousarray(colour)
-    return Picture(rgb, alpha, sha256 or _sha256(rgb, alpha), source)
+    return Picture(rgb, alpha, sha256 or _sha256(rgb, alpha), source, profile)
 
 
 def visible(picture: Picture) -> Picture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,11 @@ from nst.images.picture import Pixels
 
 logger = logging.getLogger(__name__)
 
+_MEANING: dict[str, Any] = {
+    "renderingIntent": ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    "flags": ImageCms.Flags.BLACKPOINTCOMPENSATION,  # or the dark parts of a print turn grey
+}
+_DATE = slice(24, 36)  # of a profile's making: the same run must give the same bytes
 _DISPLAY_GAMMA = 2.2  # what PNG assumes of a display without a profile (its section 13.13)
 
 
@@ -28,7 +34,7 @@ def through_profile(image: Image.Image, profile: bytes | None, name: str) -> Ima
     Returns:
         An RGB image.
     """
-    if profile:
+    if profile and profile != srgb():
         try:
             source = ImageCms.getOpenProfile(io.BytesIO(profile))
             if image.mode == "L" and source.profile.xcolor_space == "RGB ":
@@ -45,11 +51,57 @@ def _transform(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Im
         image,
         source,
         ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,  # or the dark parts of a print turn grey
+        **_MEANING,
     )
     assert converted is not None  # None is for inPlace=True
+    return converted
+
+
+@cache
+def srgb() -> bytes:
+    """Returns an ICC profile of sRGB, always the same bytes."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made[: _DATE.start] + bytes(_DATE.stop - _DATE.start) + made[_DATE.stop :]
+
+
+def reachable(profile: bytes | None, name: str) -> bytes:
+    """Returns the profile of an image if pictures can be converted to it, else sRGB's.
+
+    Args:
+        profile: ICC, or None.
+        name: Of the image, for the warning.
+    """
+    try:
+        if profile is None:
+            raise ValueError("it has none")
+        from_srgb(Image.new("RGB", (1, 1)), profile)
+    except (ImageCms.PyCMSError, *BROKEN) as error:
+        cause = str(error).strip() or type(error).__name__
+        logger.warning("%s: no colour profile to write (%s): the result has sRGB", name, cause)
+        return srgb()
+    return profile
+
+
+def from_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert from sRGB to a profile.
+
+    Args:
+        image: RGB or RGBA.
+        profile: ICC, of RGB.
+
+    Raises:
+        ImageCms.PyCMSError: It cannot be converted to.
+    """
+    if profile == srgb():
+        return image
+    target = ImageCms.getOpenProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(
+        image.convert("RGB"), ImageCms.createProfile("sRGB"), target, outputMode="RGB", **_MEANING
+    )
+    assert converted is not None  # None is for inPlace=True
+    if image.mode == "RGBA":
+        converted.putalpha(image.getchannel("A"))
     return converted
 
 

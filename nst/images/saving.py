@@ -1,4 +1,4 @@
-"""Picture files that carry text: PNG in text chunks, the others in EXIF."""
+"""Picture files that carry text and a colour profile: PNG in chunks, the others in EXIF."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from nst.errors import InputError
 from nst.files.atomic import read
-from nst.images.arrays import to_pil
+from nst.images import deep
+from nst.images.arrays import stacked, to_pil
 from nst.images.formats import explained
 from nst.images.io import MOST_BYTES
 from nst.images.picture import Pixels
+from nst.images.profiles import from_srgb, srgb
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +30,20 @@ _NO_TEXT = "{} holds no text: only a result.png of a run carries its config"
 
 
 def encode_png(
-    rgb: Pixels, alpha: Pixels | None = None, text: Mapping[str, str] | None = None
+    rgb: Pixels,
+    alpha: Pixels | None = None,
+    text: Mapping[str, str] | None = None,
+    bits: int = 8,
+    profile: bytes | None = None,
 ) -> bytes:
-    """Encode as PNG with 8 bits a channel; the same input gives the same bytes.
+    """Encode as PNG; the same input gives the same bytes.
 
     Args:
         rgb: As in `to_pil`.
         alpha: As in `to_pil`.
         text: Kept in iTXt chunks (UTF-8, compressed); keys of 1 to 79 Latin-1 characters.
+        bits: Of a channel, 8 or 16.
+        profile: As in `encode`.
 
     Returns:
         The file's bytes.
@@ -46,8 +54,11 @@ def encode_png(
     chunks = PngInfo()
     for key, value in (text or {}).items():
         chunks.add_itxt(key, value, zip=True)
-    file = io.BytesIO()
-    to_pil(rgb, alpha).save(file, "PNG", pnginfo=chunks)
+    if bits == 16:
+        return deep.png(stacked(rgb, alpha), chunks, srgb())
+    file, profile = io.BytesIO(), profile or srgb()
+    image = from_srgb(to_pil(rgb, alpha), profile)
+    image.save(file, "PNG", pnginfo=chunks, icc_profile=profile)
     return file.getvalue()
 
 
@@ -57,6 +68,8 @@ def encode(
     alpha: Pixels | None = None,
     text: Mapping[str, str] | None = None,
     quality: int = 95,
+    bits: int = 8,
+    profile: bytes | None = None,
 ) -> bytes:
     """Encode in any of the formats of results; the same input gives the same bytes.
 
@@ -66,6 +79,9 @@ def encode(
         alpha: As in `to_pil`; jpg has none and shows the picture on white.
         text: Kept in PNG's text chunks; in other formats as JSON in EXIF's ImageDescription.
         quality: Of jpg and webp, 1 to 100; 100 makes webp lossless.
+        bits: Of a channel, 8, or 16 for png and tiff.
+        profile: The ICC profile of RGB that the picture is converted to, with 8 bits, and has; None
+            for sRGB.
 
     Returns:
         The file's bytes.
@@ -74,7 +90,7 @@ def encode(
         ValueError: As in `to_pil`, or text of more than a JPEG can hold (64 kB).
     """
     if kind == "png":
-        return encode_png(rgb, alpha, text)
+        return encode_png(rgb, alpha, text, bits, profile)
     if kind == "jpg" and alpha is not None:
         logger.warning("jpg has no transparency: the clear parts are white (png, webp keep them)")
         rgb, alpha = rgb * alpha[..., None] + (1.0 - alpha[..., None]), None
@@ -83,11 +99,15 @@ def encode(
         "webp": {"format": "WEBP", "quality": quality, "lossless": quality == LOSSLESS},
         "tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
     }
+    # ASCII, as EXIF wants it
+    tags = {int(Tag.ImageDescription): json.dumps(dict(text))} if text else {}
+    if bits == 16:
+        return deep.tiff(stacked(rgb, alpha), tags, srgb())
     exif = Image.Exif()
-    if text:
-        exif[Tag.ImageDescription] = json.dumps(dict(text))  # ASCII, as EXIF wants it
-    file = io.BytesIO()
-    to_pil(rgb, alpha).save(file, exif=exif, **options[kind])
+    exif.update(tags)
+    file, profile = io.BytesIO(), profile or srgb()
+    image = from_srgb(to_pil(rgb, alpha), profile)
+    image.save(file, exif=exif, icc_profile=profile, **options[kind])
     return file.getvalue()
 
 

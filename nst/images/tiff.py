@@ -20,7 +20,7 @@ from nst.errors import InputError
 from nst.images.decode import unit_scale
 from nst.images.formats import unreadable
 from nst.images.picture import Pixels, check_size
-from nst.images.profiles import grey_to_rgb, through_profile
+from nst.images.profiles import grey_to_rgb, srgb, through_profile
 
 MOST_SAMPLES = 75_000_000  # 25 million px of RGB; the file and its copy are in memory at once
 
@@ -83,7 +83,7 @@ def _colour(values: Pixels, photometric: int, profile: bytes | None, name: str) 
     if values.shape[2] == 1:
         grey = values[..., 0]
         return grey_to_rgb(1.0 - grey if photometric == 0 else grey, profile, name)
-    if values.shape[2] == 3 and not profile:
+    if values.shape[2] == 3 and profile in (None, b"", srgb()):
         return values
     mode = "CMYK" if values.shape[2] == 4 else "RGB"  # the colour engine takes 8 bits only
     eight = np.rint(values * 255).astype(np.uint8)
