@@ -21,6 +21,10 @@ class InputError(ValueError):
         super().__init__(printable(message))
 
 
+class Pruned(Exception):
+    """A search has ended one of its runs early: others promise more."""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports errors like the rest of nst."""
 

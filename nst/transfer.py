@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
@@ -24,6 +25,7 @@ from nst.runs import checkpoint
 from nst.runs.folder import CHECKPOINT, RunFolder, result_name
 from nst.runs.provenance import provenance
 from nst.runs.recording import Recording
+from nst.sources import Inputs
 from nst.studio import Studio, paint, prepare
 
 log = logging.getLogger(__name__)
@@ -91,11 +93,14 @@ def described(config: DictConfig) -> str:
 def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[str, Any]:
     for record in loop.run():
         watch(record)
-    inputs = studio.inputs
+    return judged(loop.result, studio.inputs) | _cost(record, loop.optimizer.stopped)
+
+
+def judged(image: tf.Tensor, inputs: Inputs) -> dict[str, Any]:
+    """Measures a picture ``[1, H, W, 3]``, see :func:`nst.evaluation.evaluate`."""
     styles = [(style.picture.rgb, style.weight) for style in inputs.styles]
     compared = inputs.content.rgb, styles, inputs.judge, inputs.guidance
-    distances = evaluate(loop.result.numpy()[0], *compared)
-    return distances | _cost(record, loop.optimizer.stopped)
+    return evaluate(image.numpy()[0], *compared)
 
 
 def _run_recorded(

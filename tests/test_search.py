@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import command_line
 import numpy as np
 import pytest
+import tensorflow as tf
 from command_line import until
 from omegaconf import DictConfig
 from PIL import Image
@@ -17,10 +22,13 @@ from PIL import Image
 from nst.cli.app import run
 from nst.compare.figures import search
 from nst.config import compose
-from nst.errors import InputError
+from nst.errors import InputError, Pruned
+from nst.record import Record
 from nst.runs.folder import RunFolder
+from nst.runs.status import outcome
 from nst.sweeps.findings import Findings, findings
 from nst.sweeps.objectives import METRICS, check_objectives
+from nst.sweeps.pruning import watching
 from nst.sweeps.search import plan_search
 from nst.sweeps.space import STUDY, Choice, Range, candidates, of_trials, split
 from nst.sweeps.study import Study, check_study
@@ -95,6 +103,7 @@ def test_trials_are_ordinary_jobs() -> None:
         (["search.metrics=[total,total]"], "named twice"),
         (["search.directions=[up,minimize]"], "write minimize or maximize"),
         (["search.directions=[maximize]"], "1 for 2 metrics"),
+        (["search.pruner=median"], "Optuna prunes by one metric only"),
     ],
 )
 def test_metrics_that_make_no_sense_are_refused(settings: list[str], said: str) -> None:
@@ -113,6 +122,7 @@ def test_every_metric_has_a_direction() -> None:
         (["size=interval(32,64)"], "is not a whole number; write int(interval(…))"),
         (["alpha=interval(1,2)", "search.sampler=tpo"], "search.sampler=tpo"),
         (["alpha=interval(1,2)", "search.n_trials=0"], "search.n_trials=0"),
+        (["alpha=interval(1,2)", "search.pruner=medium"], "Did you mean 'median'?"),
     ],
 )
 def test_a_search_is_checked_before_it_starts(
@@ -201,6 +211,47 @@ def test_a_kill_while_a_trial_is_chosen_leaves_no_job(tmp_path: Path) -> None:
     assert [trial.number for trial in again.ask(1)] == [1]
 
 
+def record(step: int, total: float) -> Record:
+    return Record(step, 0, step, float(step), total, {}, {}, {}, lambda: tf.zeros((1, 8, 8, 3)))
+
+
+@pytest.mark.parametrize("metric", ["total", "style_distance"])
+def test_a_trial_worse_than_most_is_pruned_half_way(metric: str, tmp_path: Path) -> None:
+    """Also by a metric that is measured only for this."""
+    chosen = settings("search.pruner=median", f"search.metrics=[{metric}]", option="best")
+    trials, ended = study(tmp_path, chosen), []
+    for quality in (1.0, 2.0, 3.0, 4.0, 5.0, 9.0, 0.5):  # Optuna prunes none of the first five
+        (trial,) = trials.ask(1)
+        watch = watching(tmp_path, trial.number, 30, lambda _, q=quality: {"style_distance": q})
+        try:
+            for step in range(31):
+                watch(record(step, quality))
+        except Pruned as error:
+            assert f"{metric} 9 after 3 of 30 steps" in str(error)
+            trials.tell(trial, "pruned", {})
+            ended.append(trial.number)
+        else:
+            trials.tell(trial, "completed", {metric: quality})
+    assert ended == [5]
+    assert trials.best() == [6]
+    assert trials.stopped() == []
+
+
+def test_without_a_pruner_no_trial_is_watched(tmp_path: Path) -> None:
+    trials = study(tmp_path, settings(option="best"))
+    for _ in range(7):
+        (trial,) = trials.ask(1)
+        watch = watching(tmp_path, trial.number, 10, lambda _: {})
+        for step in range(11):
+            watch(record(step, float(trial.number)))
+        trials.tell(trial, "completed", {"total": float(trial.number)})
+    assert trials.best() == [0]
+
+
+def test_a_pruned_run_says_what_it_is() -> None:
+    assert outcome(Pruned("style_distance 9")) == ("pruned", "style_distance 9")
+
+
 def test_a_metric_that_is_missing_makes_a_failed_trial(tmp_path: Path) -> None:
     trials = study(tmp_path, settings())
     for metrics in ({"content_distance": 1.0}, {"content_distance": 1.0, "style_distance": None}):
@@ -211,6 +262,47 @@ def test_a_metric_that_is_missing_makes_a_failed_trial(tmp_path: Path) -> None:
 
 def test_there_are_no_more_trials_than_asked_for(tmp_path: Path) -> None:
     assert len(study(tmp_path, settings("search.n_trials=3")).ask(5)) == 3
+
+
+@contextmanager
+def another_process(folder: Path) -> Iterator[list[str]]:
+    """Has a process choose two trials, end the first, and wait until it is killed.
+
+    Yields:
+        The numbers of both, and of those that it took for stopped.
+    """
+    script = f"""
+import time
+from pathlib import Path
+from nst.config import compose
+from nst.sweeps.space import split
+from nst.sweeps.study import Study
+
+search = compose(["search=pareto", "search.n_trials=6"]).search
+study = Study(Path({str(folder)!r}), search, ["seed=1"], split({RANGES})[1])
+first, second = study.ask(2)
+study.tell(first, "completed", dict.fromkeys(search.metrics, 1.0))
+print(first.number, second.number, *[trial.number for trial in study.stopped()], flush=True)
+time.sleep(100)
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()
+        finally:
+            process.kill()
+
+
+def test_a_trial_belongs_to_one_process_until_that_ends(tmp_path: Path) -> None:
+    here = study(tmp_path, settings("search.n_trials=6"))
+    (own,) = here.ask(1)
+    with another_process(tmp_path) as numbers:
+        assert numbers == ["1", "2", "2"], "numbers do not collide, and 0 is not taken for stopped"
+        assert [trial.number for trial in here.stopped()] == [0]
+        assert [trial.number for trial in here.ask(9)] == [3, 4, 5], "n_trials counts all trials"
+    assert [trial.number for trial in here.stopped()] == [0, 2, 3, 4, 5], "2 lost its process"
+    assert own.number == 0
 
 
 def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def _planned(composed: DictConfig, overrides: list[str]) -> Sweep:
 
 def _run_sweep(sweep: Sweep) -> int:
     sweep.folder.mkdir(parents=True, exist_ok=True)
-    with RunFolder(sweep.folder).locked():
+    with sweep.locked():
         try:
             with commanding(sweep.busy), reported(sweep.folder, sweep.size):
                 _hand_over(["-m", *sweep.overrides, f"hydra.sweep.dir={quoted(sweep.folder)}"])

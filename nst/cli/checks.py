@@ -82,10 +82,10 @@ def check_search(search: Search) -> None:
     from nst.sweeps.study import check_study  # needs Optuna
 
     _check_folder("hydra.sweep.dir", search.folder)
-    _check_free(RunFolder(search.folder))
+    if search.folder.is_dir():
+        with search.locked():
+            pass  # not while a sweep has it
     checked = [_checked(job.config, job.overrides)[-1] for job in search.jobs]
-    for folder in search.folders():
-        _check_free(folder)
     check_study(search.folder, search.settings, search.fixed, search.space)
     _check_terms(checked)
 

@@ -56,8 +56,9 @@ def _compare(folder: Path) -> None:
 
 
 def _state(folder: RunFolder) -> str:
-    """Returns ``completed``, ``interrupted``, ``failed`` or ``not run``."""
+    """Returns ``completed``, ``interrupted``, ``stopped``, ``not run`` and the like."""
     try:
-        return str(folder.status.get("status", "not run"))
+        state = str(folder.status.get("status", "not run"))
     except InputError:  # damaged, as the comparison reports
         return "failed"
+    return "stopped" if state == "running" and not folder.busy() else state  # it was killed

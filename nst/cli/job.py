@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,11 +20,16 @@ from nst.cli.signals import in_worker, working
 from nst.config import CONF_DIR, check, compose
 from nst.config.names import listed
 from nst.config.overrides import PATHS
+from nst.errors import Pruned
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
 from nst.runs.status import reporting
 from nst.sources import Inputs, gather, resolved
+from nst.sweeps.space import STUDY
+
+if TYPE_CHECKING:
+    from nst.record import Record  # needs TensorFlow
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +53,8 @@ def task(config: DictConfig) -> float:
             meant = _meant(config, here)
             if config.resume is not None and not sweeping:
                 folder.lengthen(meant)
-            metrics = _metrics(meant, folder, sweeping)
+            searched = here / context.sweep.dir if sweeping else None
+            metrics = _metrics(meant, folder, searched)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:
             sys.exit(say(error))  # if raised, Hydra would print a line before ours
@@ -56,6 +62,9 @@ def task(config: DictConfig) -> float:
             if in_worker():  # the command got the signal too, or continues without this job
                 return math.nan
             raise
+        if isinstance(error, Pruned):
+            log.info("pruned: %s", error)
+            return math.nan
         log.exception("this job failed, the sweep continues: %s", error)
         return math.nan
     log.info("%s  (%.0f s)", _shown(folder.result, here), metrics["seconds"])
@@ -86,14 +95,28 @@ def completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> d
     return folder.metrics if folder.status.get("status") == "completed" else {}
 
 
-def _metrics(config: DictConfig, folder: RunFolder, sweeping: bool) -> dict[str, Any]:
-    if sweeping and (metrics := completed_before(folder, config, gather(config))):
+def _metrics(config: DictConfig, folder: RunFolder, sweep: Path | None) -> dict[str, Any]:
+    """Runs a job, in the folder of a sweep or by itself, and returns its metrics."""
+    if sweep is not None and (metrics := completed_before(folder, config, gather(config))):
         log.info("already completed, not run again")
         return metrics
     import_libraries()
     from nst.transfer import transfer
 
-    return transfer(config, folder.path).metrics
+    if sweep is None or not (sweep / STUDY).is_file():
+        return transfer(config, folder.path).metrics
+    from nst.sweeps.pruning import watching  # needs Optuna
+
+    watch = watching(sweep, HydraConfig.get().job.num, config.steps, _measuring(config))
+    return transfer(config, folder.path, watch=watch).metrics
+
+
+def _measuring(config: DictConfig) -> Callable[[Record], dict[str, Any]]:
+    """Returns what measures the picture of a record while the job runs."""
+    from nst.transfer import judged
+
+    inputs = gather(config)
+    return lambda record: judged(record.image, inputs)
 
 
 def import_libraries() -> None:

@@ -123,6 +123,7 @@ CHECKS: dict[str, Check] = {
     "search.n_trials": at_least(1),
     "search.timeout": above(0),
     "search.batch": at_least(1),
+    "search.pruner": one_of("median", "halving"),
     "search.seed": between(0, 2**32 - 1),
 }
 NODE_CHECKS: dict[str, Check] = {  # for terms and observers, by the last part of the key

@@ -113,6 +113,7 @@ class SearchConf:
     n_trials: int = MISSING
     timeout: Optional[float] = None
     batch: Optional[int] = None
+    pruner: Optional[str] = None
     seed: int = MISSING
 
 

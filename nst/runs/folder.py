@@ -116,7 +116,7 @@ class RunFolder:
             )
 
     def write_status(self, status: str, **more: Any) -> None:
-        """Writes the status: ``running``, ``completed``, ``interrupted`` or ``failed``."""
+        """Writes the status: ``running``, ``completed``, ``pruned`` and the like."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         kept = {key: value for key, value in self.status.items() if key == "identity"}
         self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **more, **kept})

@@ -20,12 +20,13 @@ LOCK = ".lock"  # used only where a folder itself cannot be locked
 
 
 @contextmanager
-def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
+def locked(folder: Path, patience: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Locks a folder against other processes and other threads of this one.
 
     Args:
         folder: The folder.
         patience: Seconds in which another process may let it go: a report looks whether it is free.
+        shared: Whether others that share it may lock it as well.
 
     Raises:
         InputError: Another process is using it.
@@ -33,7 +34,7 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """
     descriptor = os.open(folder, os.O_RDONLY) if fcntl else _lock_file(folder)
     end = time.monotonic() + patience
-    while not _taken(descriptor):
+    while not _taken(descriptor, shared):
         if time.monotonic() >= end:
             os.close(descriptor)
             raise InputError(f"another process is using {folder}")
@@ -48,10 +49,10 @@ def _lock_file(folder: Path) -> int:
     return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
 
 
-def _taken(descriptor: int) -> bool:
+def _taken(descriptor: int, shared: bool) -> bool:
     try:
         if fcntl:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_NB | (fcntl.LOCK_SH if shared else fcntl.LOCK_EX))
         else:
             msvcrt: Any = __import__("msvcrt")  # typed on Windows only
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)

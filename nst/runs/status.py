@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nst.errors import Pruned
 from nst.runs.folder import STATUS, RunFolder
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,8 @@ def outcome(error: BaseException | None) -> tuple[str, str]:
     """
     if error is None:
         return "completed", "all steps done"
+    if isinstance(error, Pruned):
+        return "pruned", str(error)
     if not isinstance(error, Exception):  # Ctrl-C, or a cluster preempting the job
         return "interrupted", "stopped from outside; resume= continues from the last checkpoint"
     return "failed", f"{type(error).__name__}: {error}"

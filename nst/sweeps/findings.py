@@ -12,8 +12,8 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from nst.sweeps.database import ASKED, quietly, reading
 from nst.sweeps.objectives import METRICS
-from nst.sweeps.study import ASKED, quietly, reading
 
 ENOUGH = 10  # trials from which importances are computed
 LARGEST = 1e100  # of a number that counts as measured

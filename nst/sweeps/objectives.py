@@ -41,6 +41,11 @@ def check_objectives(search: DictConfig, judge: str | None) -> None:
             raise InputError(f"search.metrics: {name} needs evaluation.network={network}")
     if len(set(search.metrics)) < len(search.metrics):
         raise InputError(f"search.metrics: a metric is named twice in {search.metrics}")
+    if search.pruner is not None and len(search.metrics) > 1:
+        raise InputError(
+            f"search.pruner={search.pruner}: Optuna prunes by one metric only; name one in "
+            f"search.metrics, or leave the pruner out"
+        )
     if search.directions is None:
         return
     if set(search.directions) - {"minimize", "maximize"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from os.path import expanduser
 from pathlib import Path
@@ -16,6 +17,7 @@ from nst.config.mixing import mixed
 from nst.config.overrides import drawn, multiplied, parse
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
+from nst.runs.lock import locked
 from nst.sweeps.pictures import expanded
 
 
@@ -54,6 +56,14 @@ class Sweep:
     def size(self) -> int:
         """Number of jobs in all."""
         return len(self.jobs)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Locks the folder against other processes.
+
+        Raises:
+            InputError: Another one is using it.
+        """
+        return locked(self.folder)
 
     def busy(self) -> bool:
         """Returns whether any process, including this one, is running one of the jobs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from os.path import expanduser
@@ -14,6 +15,8 @@ from nst.config import USER_ERRORS, explain
 from nst.config.validation import check_search
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
+from nst.runs.lock import locked
+from nst.sweeps.claims import claims
 from nst.sweeps.objectives import check_objectives
 from nst.sweeps.plan import Job, Sweep, forced, job
 from nst.sweeps.space import Dimension, candidates, of_trials, split, with_params
@@ -38,17 +41,26 @@ class Search(Sweep):
         """Number of trials, at most."""
         return int(self.settings.n_trials)
 
+    def locked(self) -> AbstractContextManager[None]:
+        """Locks the folder against sweeps; other processes may search in it as well."""
+        return locked(self.folder, shared=True)
+
+    def busy(self) -> bool:
+        """Returns whether a trial that this process has begun is running."""
+        own = claims(self.folder.absolute()).own
+        return any(folder.busy() for number, folder in self._begun().items() if number in own)
+
     def folders(self) -> list[RunFolder]:
         """Lists the folders of the trials that have begun."""
-        begun = {int(path.parent.name.split("_")[0]): path.parent for path in self._statuses()}
-        return [RunFolder(begun[number]) for number in sorted(begun)]
+        return [folder for _, folder in sorted(self._begun().items())]
 
     def finished(self, states: Sequence[str]) -> bool:
         """Returns whether nothing is left to continue: a trial that fails is a result too."""
-        return "completed" in states and set(states) <= {"completed", "failed"}
+        return "completed" in states and set(states) <= {"completed", "failed", "pruned", "running"}
 
-    def _statuses(self) -> list[Path]:
-        return [p for p in self.folder.glob(f"*_*/{STATUS}") if p.parent.name[0].isdecimal()]
+    def _begun(self) -> dict[int, RunFolder]:
+        found = {p.parent.name.split("_")[0]: p.parent for p in self.folder.glob(f"*_*/{STATUS}")}
+        return {int(n): RunFolder(path) for n, path in found.items() if n.isdecimal()}
 
 
 def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:

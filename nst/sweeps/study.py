@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import optuna
 from omegaconf import DictConfig
 from optuna.samplers import BaseSampler, GridSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.trial import TrialState
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from optuna.trial import FrozenTrial, TrialState
 
-from nst.errors import InputError, printable
+from nst.errors import InputError
+from nst.runs.folder import RunFolder
+from nst.sweeps.claims import claims
+from nst.sweeps.database import ASKED, NAME, PRUNER, quietly, reading, writable
 from nst.sweeps.objectives import directions
 from nst.sweeps.space import STUDY, Dimension, grid_of, overrides_of
 
-NAME = "nst"  # of the study in its file
 GENERATION = 10  # trials per generation of NSGA-II
-ASKED = "asked"  # attribute of the study: what it searches
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -55,19 +49,25 @@ class Study:
         self, folder: Path, search: DictConfig, fixed: Sequence[str], space: Sequence[Dimension]
     ) -> None:
         self._search, self._space = search, space
-        self._study = optuna.create_study(
-            storage=_storage(URL.create("sqlite", database=str((folder / STUDY).absolute()))),
-            study_name=NAME,
-            directions=directions(search),
-            load_if_exists=True,
-        )
-        with quietly():
-            self._study.set_metric_names(list(search.metrics))
-        self._study.set_user_attr(ASKED, _asked(search, fixed, space))
+        self._folder, self._claims = folder, claims(folder.absolute())
+        with self._claims.choosing():  # else two processes create the same tables
+            self._study = optuna.create_study(
+                storage=writable(folder),
+                study_name=NAME,
+                directions=directions(search),
+                load_if_exists=True,
+            )
+            with quietly():
+                self._study.set_metric_names(list(search.metrics))
+            self._study.set_user_attr(ASKED, _asked(search, fixed, space))
+            self._study.set_user_attr(PRUNER, search.pruner)
 
     def stopped(self) -> list[Trial]:
-        """Lists the trials that an earlier command has begun and not ended."""
-        begun = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        """Lists the trials that were begun and not ended, and that no process works on."""
+        with self._claims.choosing():
+            left = {trial.number for trial in self._begun() if self._take(trial.number)}
+            # Anew: a process may have ended a trial, and itself, after it was found.
+            begun = [trial for trial in self._begun() if trial.number in left]
         keys = {dimension.key for dimension in self._space}
         for trial in begun:
             if set(trial.params) != keys:  # killed while it chose: there is no job yet
@@ -79,15 +79,20 @@ class Study:
         ]
 
     def ask(self, count: int) -> list[Trial]:
-        """Chooses the settings of further trials, at most ``n_trials`` in all."""
+        """Chooses the settings of further trials, at most ``n_trials`` in all.
+
+        They are numbered in a row, also where other processes choose at the same time.
+        """
         chosen: list[Trial] = []
-        while len(chosen) < count and len(self._study.trials) < self._most():
-            # Seeded by the number of the trial: a continued search chooses as an uninterrupted one.
-            self._study.sampler = self._sampler(len(self._study.trials))
-            trial = self._study.ask()
-            for dimension in self._space:
-                dimension.suggest(trial)
-            chosen.append(Trial(trial.number, overrides_of(self._space, trial.params)))
+        with self._claims.choosing():
+            while len(chosen) < count and len(self._study.trials) < self._most():
+                # Seeded by its number: a continued search chooses as an uninterrupted one.
+                self._study.sampler = self._sampler(len(self._study.trials))
+                trial = self._study.ask()
+                self._claims.take(trial.number)
+                for dimension in self._space:
+                    dimension.suggest(trial)
+                chosen.append(Trial(trial.number, overrides_of(self._space, trial.params)))
         return chosen
 
     def tell(self, trial: Trial, status: str | None, metrics: Mapping[str, Any]) -> None:
@@ -96,11 +101,23 @@ class Study:
         if status == "completed" and all(map(_finite, values)):
             self._study.tell(trial.number, values)
         elif status != "interrupted":
-            self._study.tell(trial.number, state=TrialState.FAIL)
+            state = TrialState.PRUNED if status == "pruned" else TrialState.FAIL
+            self._study.tell(trial.number, state=state)
 
     def best(self) -> list[int]:
         """Numbers of the trials that no other beats."""
         return sorted(trial.number for trial in self._study.best_trials)
+
+    def _begun(self) -> Sequence[FrozenTrial]:
+        running: Sequence[FrozenTrial] = self._study.get_trials(
+            deepcopy=False, states=(TrialState.RUNNING,)
+        )
+        return running
+
+    def _take(self, number: int) -> bool:
+        """Claims a trial, unless a process has it, or a job that outlived the command works."""
+        jobs = map(RunFolder, self._folder.glob(f"{number}_*"))
+        return self._claims.take(number) and not any(job.busy() for job in jobs)
 
     def _most(self) -> int:
         """Number of trials in all; a grid has no more than its cells."""
@@ -122,15 +139,6 @@ class Study:
                     return GridSampler(grid_of(self._space), seed=self._search.seed)
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Leaves out what Optuna says of functions that may change, or of how it takes values."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
-
-
 def check_study(
     folder: Path, search: DictConfig, fixed: Sequence[str], space: Sequence[Dimension]
 ) -> None:
@@ -144,7 +152,7 @@ def check_study(
     if not (folder / STUDY).is_file():
         return
     asked = _asked(search, fixed, space)
-    with reading(folder) as study:
+    with claims(folder.absolute()).choosing(), reading(folder) as study:
         before: Mapping[str, Any] = dict(study.user_attrs.get(ASKED) or {})
     if before not in ({}, asked):
         changed = ", ".join(key for key in asked if before.get(key) != asked[key])
@@ -152,30 +160,6 @@ def check_study(
             f"hydra.sweep.dir: {folder} holds a search with other {changed}; "
             f"repeat its command as it was, or search in another folder"
         )
-
-
-@contextmanager
-def reading(folder: Path) -> Iterator[optuna.Study]:
-    """Opens the study in a folder, which may come from anywhere, and writes nothing there.
-
-    Raises:
-        InputError: It is damaged.
-    """
-    database = f"file:{quote(str((folder / STUDY).absolute()))}"
-    url = URL.create("sqlite", database=database, query={"mode": "ro", "uri": "true"})
-    try:
-        storage = _storage(url, skip_table_creation=True)
-        yield optuna.load_study(storage=storage, study_name=NAME)
-    except (
-        *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
-        *(SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError),
-    ) as error:
-        reason = printable(" ".join(str(error).split()))[:200] or type(error).__name__
-        raise InputError(f"{folder / STUDY} is damaged: {reason}") from error
-
-
-def _storage(url: URL, **options: bool) -> optuna.storages.RDBStorage:
-    return optuna.storages.RDBStorage(url.render_as_string(hide_password=False), **options)
 
 
 def _asked(
