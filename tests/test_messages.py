@@ -408,7 +408,7 @@ def test_what_only_keras_knows_is_said_as_clearly(
         (
             [
                 *("loss=[self_similarity,style]", "loss.self_similarity.positions=100000000"),
-                *("content.image=asset:content/harbour.jpg", "size=16000", "runtime.tile=null"),
+                "size=512",
             ],
             "loss.self_similarity.positions: comparing each position with every other takes about ",
         ),
