@@ -1,136 +1,124 @@
-"""How much memory a run will take, before any of it. Free of TensorFlow.
-
-What fills the memory of a large run are images: the iterate, its gradient, what the optimizer keeps
-of earlier steps, and the feature maps of one evaluation. Their number is known in advance; the
-factors here were measured on a processor, with the bundled network.
-"""
+"""How long a run will take and what it will need: some steps are timed before the work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
 
-from nst.errors import InputError
-from nst.features.weights import layer_channels
+import tensorflow as tf
+from hydra.utils import instantiate
 
-BASE = 0.78e9  # Python, TensorFlow and the network, bytes
-IMAGE = 12  # bytes of a pixel: three channels of float32
-GRAPH = 2.4  # memory of an evaluation over that of the feature maps of one forward pass
-HALO = 64  # px, of the deepest of the usual layers
-SMALLEST, LARGEST = 256, 4096  # tiles that are chosen automatically, px
-SHARE = 0.9  # of the memory that is free which a run may take
-FEWEST_PAIRS = 2  # of L-BFGS, however large the image: with fewer there is little left of it
+from nst import images
+from nst.canvas import batch
+from nst.memory import HALO, Plan
+from nst.scales import Scale, plan
+from nst.sources import planned
+from nst.studio import Studio
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What the memory of a run depends on.
-
-    Attributes:
-        height: Of the canvas at the finest scale, px.
-        width: Likewise.
-        network: Name of the network.
-        layers: Every layer that a term uses.
-        content_layers: Those whose feature maps are kept as a target.
-        pairs: Curvature pairs that L-BFGS keeps at that size; None for another optimizer.
-        sources: Pixels of all source images together, as decoded.
-        tile: Longest side of a tile, px; None for the whole image.
-    """
-
-    height: int
-    width: int
-    network: str
-    layers: tuple[str, ...]
-    content_layers: tuple[str, ...]
-    pairs: int | None
-    sources: int
-    tile: int | None = None
-
-    @property
-    def memory(self) -> float:
-        """Peak memory, bytes."""
-        pixels = self.height * self.width
-        image = IMAGE * pixels
-        kept = 5 if self.pairs is None else 2 * self.pairs + 2  # images between two steps
-        stored = kept  # a checkpoint copies them
-        step = 4 * image + max(3 * image, self.evaluation)
-        return (
-            BASE
-            + IMAGE * self.sources
-            + 4 * pixels * floats(self.network, self.content_layers)
-            + kept * image
-            + max(step, stored * image)
-        )
-
-    @property
-    def evaluation(self) -> float:
-        """Memory of one evaluation beside its image and gradient, bytes."""
-        depth = 4 * GRAPH * floats(self.network, up_to(self.network, self.layers))
-        if self.tile is None:
-            return depth * self.height * self.width
-        height, width = (min(side, self.tile + 2 * HALO) for side in (self.height, self.width))
-        return depth * height * width
-
-    def tiled(self, available: float) -> Plan:
-        """Chooses no tiles if memory suffices, else the largest that fit, or the smallest."""
-        if self.memory <= available:
-            return self
-        sides = (side for side in range(LARGEST, SMALLEST, -SMALLEST))
-        tried = (replace(self, tile=side) for side in sides if side < max(self.height, self.width))
-        fitting = (plan for plan in tried if plan.memory <= available)
-        return next(fitting, replace(self, tile=SMALLEST))
+SIDE = 384  # long side of the larger of the two pictures whose steps are timed, px
+STEPS, COMPILING = 5, 2  # of each; the first ones compile and are not counted
+EVERY_SCALE = 5  # evaluations beside its steps: targets, gradients of each term, start and end
+SECOND_PASS = 0.37  # share of an evaluation that is its forward pass, which tiles make twice
+SHORT = 2e7  # pixels times steps of a run that is over sooner than it is worth a forecast of time
+SAVING = 0.6e-6  # seconds per pixel of the result, for encoding it
 
 
-def check(plan: Plan, limit: float, size: int) -> None:
-    """Checks that a machine has the memory that a run takes.
+def forecast(studio: Studio, always_time: bool = False) -> str:
+    """Describes a run in one line: scales, steps, memory, time, and what was chosen for it.
 
     Args:
-        plan: The plan.
-        limit: Memory that the machine, or its container, has, bytes.
-        size: Long side of the picture, px.
-
-    Raises:
-        InputError: It has not; the message names the largest size that fits.
+        studio: Of the run.
+        always_time: Whether steps are timed, which takes a second or two, even for a short run.
     """
-    if plan.memory <= limit:
-        return
-    raise InputError(
-        f"size={size} takes about {plan.memory / 1e9:.1f} GB of memory, and there are "
-        f"{limit / 1e9:.1f}: {_instead(plan, limit, size)}"
+    config, inputs = studio.config, studio.inputs
+    shape = images.fit(inputs.content.rgb.shape[:2], config.size)
+    scales, planned_memory = plan(shape, config.steps, **config.pyramid), planned(config, inputs)
+    work = sum(scale.steps * scale.height * scale.width for scale in scales)
+    seconds = ""
+    if always_time or work > SHORT:
+        seconds = ", " + _time(duration(scales, planned_memory, config.margin, _pace(studio)))
+    first, last = scales[0], scales[-1]
+    among = f"in {len(scales)} scales from {_size(first)}, " if len(scales) > 1 else ""
+    chosen = []
+    if planned_memory.tile is not None:
+        chosen.append(f"tiles of {planned_memory.tile} px")
+    if planned_memory.pairs is not None and planned_memory.pairs < min(
+        last.steps, config.optimizer.history
+    ):
+        chosen.append(
+            f"at the end {planned_memory.pairs} of {config.optimizer.history} curvature pairs"
+        )
+    return (
+        f"{_size(last)} px {among}{config.steps} steps: about "
+        f"{planned_memory.memory / 1e9:.1f} GB of memory{seconds}"
+        + "".join(f"; {choice}" for choice in chosen)
     )
 
 
-def _instead(plan: Plan, limit: float, size: int) -> str:
-    smallest = replace(plan, tile=SMALLEST)
-    if smallest.memory <= limit:
-        return f"runtime.tile={plan.tiled(limit).tile} (or auto) fits"
-    low, high = 0, size
-    while high - low > 1:
-        middle = (low + high) // 2
-        share = middle / size
-        part = replace(smallest, height=round(plan.height * share), width=round(plan.width * share))
-        low, high = (middle, high) if part.memory <= limit else (low, middle)
-    return f"size={low // 16 * 16} is the largest that fits" if low >= 16 else "nothing fits"
+class Pace(NamedTuple):
+    """Seconds of a step: a part of its own, and one per pixel of the canvas."""
+
+    step: float
+    pixel: float
 
 
-def up_to(network: str, layers: Iterable[str]) -> list[str]:
-    """Returns all layers of a network up to the deepest of some."""
-    names, wanted = list(layer_channels(network)), set(layers)
-    return names[: max((i + 1 for i, name in enumerate(names) if name in wanted), default=0)]
+def duration(scales: Sequence[Scale], memory: Plan, margin: int, pace: Pace) -> float:
+    """Estimates the time of a run, seconds.
+
+    Args:
+        scales: The scales.
+        memory: The plan, for its tiles.
+        margin: Of the canvas, px.
+        pace: Of a step.
+    """
+    total = 0.0
+    for scale in scales:
+        height, width = scale.height + 2 * margin, scale.width + 2 * margin
+        pixels = height * width * _tiling(height, width, memory.tile)
+        total += (scale.steps + EVERY_SCALE) * (pace.step + pace.pixel * pixels)
+    return total + SAVING * scales[-1].height * scales[-1].width
 
 
-def floats(network: str, layers: Iterable[str]) -> float:
-    """Returns the size of the feature maps of some layers, numbers per pixel of the image."""
-    wanted, share, total = set(layers), 1.0, 0.0
-    for name, channels in layer_channels(network).items():
-        if name.endswith("pool"):
-            share /= 4
-        if name in wanted:
-            total += channels * share
-    return total
+def _tiling(height: int, width: int, tile: int | None) -> float:
+    """Returns the work in tiles over that of the whole image."""
+    if tile is None or tile >= max(height, width):
+        return 1.0
+    rows, columns = -(-height // tile), -(-width // tile)
+    halo = (1 + 2 * HALO * (rows - 1) / height) * (1 + 2 * HALO * (columns - 1) / width)
+    return halo * (1 + SECOND_PASS * (1 - 1 / (rows * columns)))
 
 
-def pairs_kept(most: int, memory: float, image_bytes: int) -> int:
-    """Returns how many pairs are kept of images of this size: ``most``, or what memory allows."""
-    fitting = memory / max(1, 2 * image_bytes)
-    return most if fitting >= most else min(most, max(FEWEST_PAIRS, int(fitting)))
+def _pace(studio: Studio) -> Pace:
+    """Times steps at two sizes, after those that compile."""
+    large = min(SIDE, studio.config.size)
+    (fewer, quick), (more, slow) = (_timed(studio, side) for side in (large // 3, large))
+    pixel = max(0.0, slow - quick) / (more - fewer)
+    return Pace(max(0.0, quick - pixel * fewer), pixel)
+
+
+def _timed(studio: Studio, side: int) -> tuple[int, float]:
+    """Returns the pixels of the canvas of a picture and the median time of a step, seconds."""
+    content, config = studio.seen.content.rgb, studio.config
+    shape = images.fit(content.shape[:2], side)
+    objective = studio.objectives(*shape)
+    start = studio.objectives.canvas.extend(batch(images.resize(content, shape)))
+    optimizer = instantiate(config.optimizer, _convert_="all")
+    optimizer.begin(0.5 * start + 0.25)  # not the content itself, where little would be left to do
+    times = []
+    for _ in range(STEPS):
+        begun, before = time.perf_counter(), optimizer.evaluations
+        optimizer.step(objective)
+        times.append((time.perf_counter() - begun) / max(1, optimizer.evaluations - before))
+    return int(tf.size(start)) // 3, median(times[COMPILING:])
+
+
+def _size(scale: Scale) -> str:
+    return f"{scale.width}x{scale.height}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

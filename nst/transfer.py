@@ -16,10 +16,10 @@ from PIL import Image
 from nst import images, runtime
 from nst.config.settings import hparams
 from nst.evaluation import evaluate
+from nst.forecast import forecast
 from nst.images import Pixels
 from nst.loop import Loop
 from nst.observers import Observers, RunContext
-from nst.pace import forecast
 from nst.record import Record
 from nst.runs import checkpoint
 from nst.runs.folder import CHECKPOINT, RunFolder, result_name

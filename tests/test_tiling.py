@@ -15,12 +15,12 @@ from nst.cli.app import run
 from nst.cli.checks import check_run
 from nst.config.composition import compose
 from nst.errors import InputError
-from nst.forecast import Plan, check, pairs_kept
+from nst.forecast import Pace, duration
 from nst.losses import Content, FeatureTerm, Gram, Term, TotalVariation, weigh
+from nst.memory import Plan, check, pairs_kept
 from nst.objective import Loss, Objective, TiledObjective, not_additive, used_layers
 from nst.objective.tiles import tiles
 from nst.optimizers import LBFGS
-from nst.pace import Pace, duration
 from nst.scales import Scale
 from nst.studio import prepare
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from nst.forecast import pairs_kept
+from nst.memory import pairs_kept
 
 FIRST_STEP = 0.02
 """Root mean square of a steepest-descent step, in pixel values."""

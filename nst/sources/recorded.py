@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst import images
 from nst.config.names import listed
-from nst.forecast import IMAGE, SHARE, Plan, pairs_kept
-from nst.forecast import check as check_memory
+from nst.memory import IMAGE, SHARE, Plan, pairs_kept
+from nst.memory import check as check_memory
 from nst.runtime import memory_available, memory_limit, native_bfloat16
 from nst.scales import plan
 from nst.sources.inputs import Inputs, long_side
