@@ -6,8 +6,9 @@ up to 4 at block4_conv2, and alpha would mean something else than on the teacher
 layer, the gain, makes up for it. Pictures are painted with the student; at each, distances from
 content and style are measured on both networks. A gain scales content distances by its square and
 Gram distances by its fourth power, and both ratios cannot be met by one number. The first layer of
-each block, where styles are usually compared, gets the gain of its Gram distances, the others that
-of content distances.
+each block, where styles are usually compared, gets the gain of its Gram distances, the others the
+geometric mean of both gains: with that of content distances alone, style had half its teacher's
+pull in finished pictures.
 
     python scripts/measure_gains.py --pictures FOLDER
 
@@ -86,10 +87,11 @@ def _distances(network: Encoder, *images: Pixels) -> np.ndarray:
 
 
 def _gains(ratios: np.ndarray) -> dict[str, float]:
-    gains = {
-        layer: max(1.0, float(gram**0.25 if layer.endswith("conv1") else content**0.5))
-        for layer, (content, gram) in zip(LAYERS, ratios, strict=True)
-    }
+    gains = {}
+    for layer, (content, gram) in zip(LAYERS, ratios, strict=True):
+        of_style, of_content = gram**0.25, content**0.5
+        gain = of_style if layer.endswith("conv1") else (of_style * of_content) ** 0.5
+        gains[layer] = max(1.0, float(gain))
     gains[LAYERS[-1]] = gains[DEEPEST]
     print()
     for layer, (content, gram) in zip(LAYERS, ratios, strict=True):
