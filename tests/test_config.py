@@ -575,6 +575,26 @@ def test_threads_compose_at_the_same_time() -> None:
     assert found == list(range(16))
 
 
+# --- other commands -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["compare", "missing"], "missing"),
+        (["regions", "missing.png"], "missing.png"),
+        (["tensorboard", "missing"], "missing"),
+        (["forecast", "alpha=much"], "much"),
+        (["schema", "alpha=1"], "alpha=1"),
+    ],
+)
+def test_the_first_word_names_a_command(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    assert said in capsys.readouterr().err
+
+
 # --- the schema for editors -------------------------------------------------------------------
 
 

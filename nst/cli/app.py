@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from omegaconf import DictConfig
 
@@ -24,6 +25,13 @@ from nst.runs.folder import RunFolder
 from nst.sweeps.plan import Sweep, is_sweep, of_all_jobs, plan_sweep
 from nst.sweeps.search import plan_search
 
+COMMANDS = {  # the modules of other commands, by their first word
+    "compare": "nst.compare.cli",
+    "regions": "nst.regions.cli",
+    "schema": "nst.config.json_schema",
+    "tensorboard": "nst.tensorboard",
+}
+
 
 def main() -> None:
     """Entry point; exits with 0, 1 (failed), 2 (wrong input) or 130 (interrupted)."""
@@ -35,12 +43,10 @@ def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns its exit status."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us unchanged
     try:
-        if list(arguments) == ["schema"]:
-            from nst.config.json_schema import json_schema
-
-            print(json_schema())
-            return COMPLETED
-        options = parse_options(arguments)
+        command, *others = arguments or [""]
+        if command in COMMANDS:
+            return int(import_module(COMMANDS[command]).main(others))
+        options = parse_options(["--forecast", *others] if command == "forecast" else arguments)
         if options.help:
             from nst.cli.help import page
 

@@ -46,7 +46,8 @@ def page() -> str:
             "More: --cfg job shows the whole configuration, --cfg job -p loss a part of it; conf/",
             "explains every key. A value with spaces or commas needs quotes inside quotes:",
             "\"style.image='a b.jpg'\".",
-            "To look at all runs: python -m nst.tensorboard",
+            "Other commands: nst tensorboard (all runs, in a browser), nst compare, nst regions,",
+            "nst forecast, nst schema.",
         ]
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -11,11 +12,20 @@ from nst.config.composition import groups, options
 from nst.config.nodes import NODES, ObserverConf, OptimizerConf, TermConf
 from nst.config.places import CONF_DIR
 from nst.config.schema import Config
+from nst.errors import COMPLETED, InputError
 
 OPEN = (TermConf, OptimizerConf, ObserverConf)  # an option has the keys of one of their heirs
 SIMPLE: dict[Any, str] = {int: "integer", float: "number", bool: "boolean", str: "string"}
 REFERENCE = {"type": "string", "pattern": r"^\$\{.*\}$"}  # to another key
 HYDRA = {"type": "object", "description": "settings of Hydra"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the schema, ``nst schema``; returns the exit status."""
+    if arguments:
+        raise InputError(f"nst schema takes no settings, received {arguments[0]}")
+    print(json_schema())
+    return COMPLETED
 
 
 def json_schema() -> str:
