@@ -17,6 +17,7 @@ import argparse
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ LIMITS = {  # of the cost of a step over that with Gram matrices; 1.15 for the o
         ("nearest_neighbour", "feature_splitting", "relaxed_transport", "mrf", "contextual"), 4.0
     ),
 }
+RUNS = 200  # of the report
 MAIN = ("style=starry", "alpha=1e3")  # the README's main command
 
 Work = Callable[[], float]
@@ -410,6 +412,42 @@ def sweep(rounds: int) -> Iterator[Row]:
     yield Row("bundled, 8 runs in all / their steps", seconds / steps, "", "<= 1.1")
 
 
+def report(rounds: int) -> Iterator[Row]:
+    """Measures the report of a sweep with 200 runs: its size, and how long Chromium takes."""
+    command = [sys.executable, "-m", "nst.run", "-m", *MAIN, "network=bundled", "size=256"]
+    command += ["steps=60", "observer.snapshots.every=5", "seed=range(4)", "hydra.sweep.dir=sweep"]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        painted = [path.parent for path in sorted(folder.glob("sweep/*/result.png"))]
+        for number in range(RUNS):
+            copy = folder / "many" / f"{number}"
+            shutil.copytree(painted[number % len(painted)], copy)
+            config = (copy / "config.yaml").read_text("utf-8")
+            config = config.replace("alpha: 1000.0", f"alpha: {1000 + number}.0")
+            (copy / "config.yaml").write_text(config, "utf-8")
+        compare = [sys.executable, "-m", "nst.compare", str(folder / "many")]
+        subprocess.run(compare, check=True, capture_output=True)
+        page = folder / "many" / "comparison" / "report.html"
+        yield Row(f"report of {RUNS} runs", page.stat().st_size / 1e6, "MB", "<= 40")
+        yield Row("until it is shown, less an empty page's", shown(page, rounds), "s", "<= 3")
+
+
+def shown(page: Path, rounds: int) -> float:
+    """Returns how many seconds Chromium takes longer to show a page than an empty one."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        sys.exit("report: it takes chromium or google-chrome")
+    options = ["--headless", "--no-sandbox", f"--screenshot={page.with_suffix('.png')}"]
+
+    def opened(address: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([browser, *options, address], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    return median(opened(page.as_uri()) - opened("about:blank") for _ in range(rounds))
+
+
 def help_page(rounds: int) -> Iterator[Row]:
     """Measures the help page, which must not wait for TensorFlow."""
     seconds = []
@@ -478,6 +516,7 @@ SECTIONS = {
     "run": run,
     "vgg19": vgg19,
     "sweep": sweep,
+    "report": report,
     "help": help_page,
 }
 

@@ -450,7 +450,8 @@ def test_a_killed_search_is_continued(tmp_path: Path, monkeypatch: pytest.Monkey
         values = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), dtype=np.uint8)
         Image.fromarray(values).save(name)
     command = [
-        *("-m", "search=pareto", "alpha=tag(log,interval(1,1e4))", "search.n_trials=3"),
+        *("-m", "search=best", "alpha=tag(log,interval(1,1e4))", "search.n_trials=3"),
+        *("search.metrics=[style_distance]", "search.pruner=median"),
         *("content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"),
         *("pyramid=single", "optimizer=adam", "steps=30", "observer=[metrics,checkpoints]"),
         *("observer.checkpoints.every=5", "hydra.sweep.dir=sweep"),
@@ -459,6 +460,7 @@ def test_a_killed_search_is_continued(tmp_path: Path, monkeypatch: pytest.Monkey
     try:
         while not list(tmp_path.glob("sweep/1_*/checkpoints/latest.npz")):
             until(begun)
+        assert RunFolder(next(tmp_path.glob("sweep/1_*"))).busy(), "as any job of a sweep"
     finally:
         begun.kill()
         begun.communicate()
@@ -473,4 +475,7 @@ def test_a_killed_search_is_continued(tmp_path: Path, monkeypatch: pytest.Monkey
     assert next(Path("sweep").glob("0_*/metrics.json")).stat().st_mtime_ns == stamp
     assert {RunFolder(path).status["status"] for path in folders} == {"completed"}
     assert [len(RunFolder(path).history()) for path in folders] == [31] * 3
+    with sqlite3.connect(Path("sweep") / STUDY) as db:
+        (looks,) = db.execute("SELECT count(*) FROM trial_intermediate_values").fetchone()
+    assert looks == 3 * 9, "the pruner was asked at every tenth, of the continued trial too"
     assert ">Search</h2>" in Path("sweep/comparison/report.html").read_text("utf-8")

@@ -124,6 +124,18 @@ def test_runs_are_named_by_what_differs(board: Board) -> None:
     assert set(board.ask("runs")) == {*RUNS, "tuesday/1_cut"}
 
 
+def test_a_text_says_what_every_kind_of_curve_is(board: Board) -> None:
+    settled(board)
+    texts = board.ask("plugin/text/tags")
+    run = next(iter(RUNS))
+    assert sorted(texts[run]) == ["about", "config"]
+    (event,) = board.ask(f"plugin/text/text?tag=about&run={quote(run)}")
+    assert "<table>" in event["text"]
+    tags = board.ask("plugin/scalars/tags")[run]
+    kinds = {re.sub("_(content|style|tv)$", "_TERM", tag.split("/")[0]) for tag in tags}
+    assert [kind for kind in kinds if f"<code>{kind}/" not in event["text"]] == []
+
+
 def test_every_picture_is_shown(board: Board) -> None:
     settled(board)
     for run in RUNS:

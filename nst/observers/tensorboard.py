@@ -21,6 +21,29 @@ from nst.observers.files import due
 from nst.record import Record
 
 FINAL = ("content_distance", "style_distance", "seconds", "evaluations", "steps")
+# Markdown. Its tag is sorted before `config`, so that the page Text opens with it.
+GUIDE = """\
+| page | shows |
+|---|---|
+| **HParams** | the settings that differ and the final metrics of all runs: a table to sort and \
+filter, parallel coordinates, scatter plots |
+| **Custom Scalars** | each term without its weight, all runs in one chart |
+| **Scalars** | the curves of each run; see below |
+| **Images** | `result` step by step; `source/`: the pictures that it is made from |
+| **Text** | this table, and `config`, the whole configuration |
+
+| curves | what they are |
+|---|---|
+| `final/`, `metrics/` | a point: the finished picture, measured alike in every run |
+| `loss/total` | what is minimised; comparable only between runs of the same weights |
+| `loss_weighted/TERM` | its parts, which add up to it |
+| `loss_raw/TERM` | the same without the terms' weights |
+| `layer_TERM/LAYER` | each layer's distance, without any weight |
+| `gradient/` | norms of the gradient: `total`, and sometimes each term's |
+| `time/` | seconds, evaluations of the loss, seconds per step, index of the scale, by step |
+
+At the start of each scale the curves jump: the picture has become larger.
+"""
 FURTHER = tuple(name for name in METRICS if name not in FINAL)  # sorted after all others
 
 
@@ -45,6 +68,7 @@ class TensorBoard(Observer):
         with self._writer.as_default(run.first_step):
             for name, picture in sources(run).items():
                 tf.summary.image(f"source/{name}", at_most(picture, long_side)[None])
+            tf.summary.text("about", GUIDE)
             # Fenced, else Markdown makes it one paragraph.
             tf.summary.text("config", f"```yaml\n{run.config}\n```")
             # Runs with the same trial_id share a row, and jobs of two sweeps may share a name.

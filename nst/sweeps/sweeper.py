@@ -24,6 +24,8 @@ from nst.sweeps.study import Study, Trial
 
 log = logging.getLogger(__name__)
 
+# Trials are ordinary jobs of a sweep; with the option search= goes the mode that it sets.
+WITHOUT_SEARCH = ("~search", "hydra.mode=MULTIRUN")
 PACKAGE, MODULE = "hydra_plugins", "hydra_plugins.nst"
 NAME = f"{MODULE}.Searcher"  # in conf/hydra/sweeper/search.yaml
 
@@ -58,7 +60,7 @@ class Searcher(Sweeper):  # type: ignore[misc]  # Hydra has no types
         fixed = of_trials(fixed)
         study = Study(folder, search, fixed, space)
         for trials in self._batches(study):
-            jobs = [[*fixed, *trial.overrides, "~search"] for trial in trials]
+            jobs = [[*fixed, *trial.overrides, *WITHOUT_SEARCH] for trial in trials]
             for trial, result in zip(trials, self._launch(jobs, trials[0].number), strict=True):
                 run = RunFolder(Path(result.hydra_cfg.hydra.runtime.output_dir))
                 study.tell(trial, run.status.get("status"), run.metrics)
