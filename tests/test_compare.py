@@ -32,6 +32,7 @@ from nst.compare.figures.labels import around
 from nst.compare.figures.marks import fronts, marks, pareto
 from nst.compare.layout import pages
 from nst.compare.load import read
+from nst.compare.report.page import listed
 from nst.compare.report.running import seconds_left
 from nst.compare.settings import shown
 from nst.compare.statistics import effects, number, seed_noise, spread
@@ -548,6 +549,11 @@ def test_the_report_is_whole_and_needs_nothing(report: Path) -> None:
     for link in page.links:
         assert link.startswith("#") or (report.parent / link.replace("%3D", "=")).exists()
     assert text.count('aria-label="from the result to') == 4  # a slider for a run with a picture
+
+
+def test_of_many_values_of_a_setting_the_report_names_two() -> None:
+    assert listed([1.0, 2.0, 3.0]) == "1, 2, 3"
+    assert listed([float(n) for n in range(1, 201)]) == "200 values from 1 to 200"
 
 
 def test_text_from_outside_is_escaped(report: Path) -> None:

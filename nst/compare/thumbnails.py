@@ -32,6 +32,7 @@ MAPS = {  # settings that name pictures beside content and styles, in words
 FILM_BYTES = 6_000_000  # likewise for all snapshots in a report
 MOST_FRAMES = 600  # of all runs in a report; a run has at most 12 and, if it can, 3
 FRAME_PIXEL = 0.35  # bytes that a JPEG takes for a pixel, about
+MANY = 60  # runs from which the small pictures of a report are encoded less well
 PATIENCE = 3.0  # to fetch an image that is no longer cached, s
 
 
@@ -134,6 +135,11 @@ def jpeg(image: Image.Image, quality: int = 88) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality, subsampling=0)
     return file.getvalue()
+
+
+def quality_of(runs: int) -> int:
+    """Returns the quality of the small pictures in a report: 200 runs stay below 40 MB."""
+    return 88 if runs < MANY else 75
 
 
 def data_uri(data: bytes, kind: str = "jpeg") -> str:

@@ -23,9 +23,11 @@ from nst.compare.report.tables import (
 from nst.compare.report.viewer import viewer
 from nst.compare.settings import short, shown
 from nst.compare.thumbnails import data_uri
+from nst.config.settings import Value
 from nst.metrics.table import EVERY
 
 HERE = Path(__file__).parent
+MOST_VALUES = 12  # of a setting that are listed
 
 
 def build(comparison: Comparison, pages: Sequence[Page], front: bytes, out: Path) -> str:
@@ -69,12 +71,19 @@ def _header(comparison: Comparison) -> str:
     states = Counter(run.state for run in comparison.runs)
     counts = ", ".join(f"{count} {escape(state)}" for state, count in states.most_common())
     values = [
-        f"<b>{escape(short(key))}</b> ({escape(', '.join(map(shown, taken)))})"
+        f"<b>{escape(short(key))}</b> ({escape(listed(taken))})"
         for key, taken in comparison.values.items()
     ]
     differ = f"Settings that differ: {'; '.join(values)}." if values else "No setting differs."
     words = f"<h1>{escape(comparison.title)}</h1>{standing(comparison)}<p>{counts}. {differ}</p>"
     return f"<header>{words}{source_images(comparison)}</header>"
+
+
+def listed(values: Sequence[Value]) -> str:
+    """Lists the values of a setting, in order; of many only the first and the last."""
+    if len(values) <= MOST_VALUES:
+        return ", ".join(map(shown, values))
+    return f"{len(values)} values from {shown(values[0])} to {shown(values[-1])}"
 
 
 def _front(front: bytes) -> str:

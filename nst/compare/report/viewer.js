@@ -11,6 +11,8 @@ if (viewer) {
       frames: [...section.querySelectorAll(".film details img")], settings: JSON.parse(settings), metrics: JSON.parse(metrics),
     }];
   }));
+  const links = new Map([...runs.keys()].map(number => [number, []])); // to each run, found once: there are thousands
+  for (const link of document.querySelectorAll('a[href^="#run-"]')) links.get(link.hash.slice(5))?.push(link);
   const whole = { zoom: 1, x: .5, y: .5 };
   const state = { chosen: [], label: "", metric: "", sense: "max", limit: "", time: 1, flicker: false, ...whole };
   let top = 0, drawn = "";
@@ -70,7 +72,7 @@ if (viewer) {
     for (const [number, run] of runs) {
       const out = !passes(run);
       passing += !out, run.section.hidden = out, run.box.parentElement.hidden = out;
-      for (const link of document.querySelectorAll(`a[href="#run-${number}"]`)) {
+      for (const link of links.get(number)) {
         if (link.closest(".sheet")) link.closest("td").classList.toggle("out", out);
         else if (link.closest("td") === link.closest("tr")?.cells[0]) link.closest("tr").hidden = out;
       }
