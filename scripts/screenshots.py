@@ -22,7 +22,8 @@ from nst.files.atomic import write_atomic
 from nst.tensorboard import serve
 
 MOST_BYTES = 120_000  # of a file
-SIZE = (1100, 760)  # of the window, px
+SIZE = (1100, 760)  # of a screenshot, px
+WINDOWS = {"report": 1.0, "tensorboard": 1.6}  # over that: a table with metrics is wide
 PATIENCE = 20_000  # of the page's own time, ms: TensorBoard fetches its data piece by piece
 SWEEP = (
     *("-m", "alpha=1e2,1e3,1e4", "optimizer=lbfgs,adam", "size=192", "steps=100"),
@@ -42,7 +43,7 @@ def main() -> None:
         report = (sweep / "comparison" / "report.html").absolute().as_uri()
         board = serve(sweep, port=0).rstrip("/")
         for name, address in {"report": report, "tensorboard": f"{board}/#hparams"}.items():
-            save(shot(address, Path(scratch)), options.out / f"{name}.jpg")
+            save(shot(address, WINDOWS[name], Path(scratch)), options.out / f"{name}.jpg")
 
 
 def painted(folder: Path) -> Path:
@@ -52,19 +53,20 @@ def painted(folder: Path) -> Path:
     return folder
 
 
-def shot(address: str, scratch: Path) -> Image.Image:
-    """Opens a page and takes a picture of it."""
+def shot(address: str, window: float, scratch: Path) -> Image.Image:
+    """Opens a page in a window and takes a picture of it, at ``SIZE``."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("screenshots need chromium or google-chrome")
     path = scratch / "shot.png"
+    width, height = (round(window * side) for side in SIZE)
     command = [
         *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-        *(f"--virtual-time-budget={PATIENCE}", f"--window-size={SIZE[0]},{SIZE[1]}"),
+        *(f"--virtual-time-budget={PATIENCE}", f"--window-size={width},{height}"),
         *(f"--user-data-dir={scratch / 'profile'}", f"--screenshot={path}", address),
     ]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=180)
-    return Image.open(path).convert("RGB")
+    return Image.open(path).convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)
 
 
 def save(image: Image.Image, path: Path) -> None:
