@@ -115,3 +115,14 @@ def test_all_compile_into_one_step_for_any_size(
     bundled: Encoder, picture: Callable[..., tf.Tensor]
 ) -> None:
     compile_once(TERMS, bundled, picture)
+
+
+def test_chunks_find_what_one_product_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    queries, keys = (tf.constant(random.normal(size=(n, 3))) for n in (23, 5))
+    at_once = nearest(queries, keys).numpy()
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries.numpy(), keys.numpy())]
+    assert (at_once == (unit[0] @ unit[1].T).argmax(1)).all()
+    for entries in (1, 17, 60):
+        monkeypatch.setattr("nst.losses.rows.CHUNK", entries)
+        assert (nearest(queries, keys).numpy() == at_once).all()

@@ -167,8 +167,8 @@ def nearest(
         wanted = tf.concat([wanted, APART * regions[0]], -1)
         known = tf.concat([known, regions[1]], -1)
     count = tf.shape(wanted)[0]
-    chunk = tf.maximum(1, CHUNK // tf.shape(known)[0])
-    chunks = -(-count // chunk)
+    chunks = -(-count // tf.maximum(1, CHUNK // tf.shape(known)[0]))
+    chunk = -(-count // tf.maximum(1, chunks))  # as equal as they can be: the rest is padding
     padded = tf.pad(wanted, [[0, chunks * chunk - count], [0, 0]])
     found = tf.map_fn(
         lambda part: tf.argmax(tf.matmul(part, known, transpose_b=True), -1, output_type=tf.int32),
