@@ -105,7 +105,8 @@ class CentralMoments(StatisticTerm):
     """Compares central moments of every channel, up to the fifth (Kalischek et al. 2021, eq. 6).
 
     ``‖μ - μ_s‖ + Σ_k ‖c_k - c_k,s‖`` for k = 2 … ``orders``, of activations squeezed to (0, 1) by a
-    sigmoid. Departure: the sigmoid is taken after normalisation instead of before the ReLU.
+    sigmoid. Departures: the sigmoid is taken after normalisation instead of before the ReLU, and
+    norms are divided by the root of the number of channels.
 
     Attributes:
         orders: The highest moment, >= 2.
