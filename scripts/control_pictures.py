@@ -1,6 +1,6 @@
-"""Paint the small pictures of the documentation on control: styles, regions, colours, strokes.
+"""Paint the small pictures of the documentation: styles, regions, colours, strokes, losses.
 
-    python scripts/control_pictures.py                    # about four minutes on two cores
+    python scripts/control_pictures.py                    # about ten minutes on two cores
     python scripts/control_pictures.py --out FOLDER --only regions,colors size=384
 
 Each is painted by the command beside it, from pictures that ship. Overrides apply to all of them.
@@ -16,15 +16,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from gallery import Cell, asset, sheet
+from gallery import HEIGHT, Cell, asset, sheet
 from PIL import Image, ImageDraw, ImageFilter
 
 import nst
+from nst.config.settings import STYLES
 from nst.regions.cli import main as make_regions
 
 SMALL = ("size=256", "steps=100")  # of the pictures, unless overridden
-MOST_BYTES = 40_000  # of a file
-WIDTH = 640  # of a file, px
+COLUMNS = 4  # of a sheet, at most
+MOST_BYTES = 40_000  # of a row of a file
+WIDTH = 640  # of a file with one row, px; of others half as much again
 
 Paint = Callable[..., Image.Image]
 
@@ -50,7 +52,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for name in names:
             cells = SHEETS[name](paint, Path(folder))
-            save(sheet(cells, len(cells)), options.out / f"{name}.jpg")
+            save(sheet(cells, min(COLUMNS, len(cells))), options.out / f"{name}.jpg")
 
 
 def styles(paint: Paint, folder: Path) -> list[Cell]:
@@ -96,23 +98,36 @@ def colors(paint: Paint, folder: Path) -> list[Cell]:
     return [(paint(*([f"color={m}"] if m != "none" else [])), f"color={m}") for m in modes]
 
 
+def losses(paint: Paint, folder: Path) -> list[Cell]:
+    """Each style term at its scale in conf/loss, as experiment=sweep_losses paints them."""
+    painted = [(paint(f"loss=[content,{name},tv]", "pyramid.min_size=64"), name) for name in STYLES]
+    return [
+        (asset("content", "harbour"), "the content"),
+        (asset("style", "starry"), "the style"),
+        *painted,
+    ]
+
+
 SHEETS: dict[str, Callable[[Paint, Path], Sequence[Cell]]] = {
     "styles": styles,
     "strokes": strokes,
     "regions": regions,
     "weights": weights,
     "colors": colors,
+    "losses": losses,
 }
 
 
 def save(page: Image.Image, path: Path) -> None:
     """Writes a sheet as a small JPEG."""
-    height = round(page.height * WIDTH / page.width)
-    small = page.resize((WIDTH, height), Image.Resampling.LANCZOS)
+    rows = round(page.height / HEIGHT)
+    width = WIDTH if rows == 1 else 3 * WIDTH // 2
+    height = round(page.height * width / page.width)
+    small = page.resize((width, height), Image.Resampling.LANCZOS)
     for quality in range(88, 30, -4):
         file = io.BytesIO()
         small.save(file, "JPEG", quality=quality, optimize=True)
-        if len(file.getvalue()) < MOST_BYTES:
+        if len(file.getvalue()) < rows * MOST_BYTES:
             break
     path.write_bytes(file.getvalue())
     print(f"{path}: {len(file.getvalue()) / 1000:.0f} kB")
