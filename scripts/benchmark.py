@@ -422,7 +422,8 @@ def report(rounds: int) -> Iterator[Row]:
         painted = [path.parent for path in sorted(folder.glob("sweep/*/result.png"))]
         for number in range(RUNS):
             copy = folder / "many" / f"{number}"
-            shutil.copytree(painted[number % len(painted)], copy)
+            source, large = painted[number % len(painted)], ("checkpoints", "events*")
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*large))
             config = (copy / "config.yaml").read_text("utf-8")
             config = config.replace("alpha: 1000.0", f"alpha: {1000 + number}.0")
             (copy / "config.yaml").write_text(config, "utf-8")
