@@ -501,7 +501,7 @@ def named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("before", ["", "~/", "./", "{here}/"])
 def test_an_existing_path_is_that_path_as_it_is_typed(name: str, before: str, named: Path) -> None:
     path = before.replace("{here}", str(named)) + name
-    for key in (*PATHS, "+init.image", "++init.image"):
+    for key in (*PATHS, "+init.image", "++init.image", "output.name"):
         (parsed,) = parse([with_paths_quoted(f"{key}={path}")])
         assert (parsed.is_sweep_override(), parsed.value()) == (False, path)
 

@@ -148,6 +148,21 @@ WRONG: dict[str, str] = {
     "~style": "style.scale: it needs a value",
     "~style.image": "style.image: it cannot be left out",
     "init=file": "init.image: init=file needs a picture: add init.image=PATH",
+    "init.image=photo.png": "init.image=photo.png: nothing reads it; add init=file",
+    # an unset variable is not the current folder
+    **{
+        f"{more}{key}=": f"{key}: the path is empty; {key}=. is the current folder"
+        for more, key in [
+            *(("", key) for key in ("replay", "hydra.run.dir")),
+            ("-m alpha=1,2 ", "hydra.sweep.dir"),
+        ]
+    },
+    **{
+        f"{key}=": f"{key}= {NOT_ALLOWED} a path, or null"
+        for key in ("style.image", "content.regions", "content.weight_map")
+    },
+    "style.image=[painting.png,'']": f"style.image=['painting.png', ''] {NOT_ALLOWED} "
+    "a path, or null",
     "network.weights=mine.h5": "network.weights: the bundled network has its own; "
     "use network=vgg19",
     "network=vgg19 network.weights=mine.h5": "network.weights: no file mine.h5.",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from os.path import expanduser
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from nst.cli.job import completed_before, import_libraries
 from nst.config import check, without_hydra
+from nst.config.overrides import path_of
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
 from nst.runs.replay import effective
@@ -32,10 +32,10 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
     config, _, complete = _checked(without_hydra(composed), overrides)
     if composed.resume is not None:
         _check_terms([complete])
-        return RunFolder(Path(expanduser(composed.resume)).absolute())
+        return RunFolder(path_of("resume", composed.resume).absolute())
     for key in ("content.image", "style.image"):  # a replay's folder too is named after its images
         OmegaConf.update(named, key, OmegaConf.select(config, key))
-    folder = Path(expanduser(str(named.hydra.run.dir)))
+    folder = path_of("hydra.run.dir", named.hydra.run.dir)
     _check_folder("hydra.run.dir", folder)
     check_unused(RunFolder(folder))
     _check_terms([complete])

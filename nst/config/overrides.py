@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from glob import has_magic
 from itertools import product
 from os.path import exists, expanduser, isdir
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString, Transformer
@@ -46,7 +47,7 @@ def quoted(value: object) -> str:
 def with_paths_quoted(override: str) -> str:
     """Quotes the value of a key that takes a path, unless Hydra's grammar accepts it unquoted."""
     key, _, value = override.partition("=")
-    if key.lstrip("+") not in PATHS or value in ("", "null"):
+    if key.lstrip("+") not in (*PATHS, "output.name") or value in ("", "null"):
         return override
     if key.lstrip("+") in LISTS and "[" in value and not exists(expanduser(value)):
         return f"{key}={_with_lists_quoted(value)}"
@@ -73,6 +74,17 @@ def _item(path: str) -> str:
     """Quotes a path in a list, unless it is quoted or may follow a blank after the comma."""
     path = path if exists(expanduser(path)) else path.strip()
     return path if _parses(path) and not exists(expanduser(path)) else _bare(path)
+
+
+def path_of(key: str, value: object) -> Path:
+    """Returns the path that a key names; ``~`` is the user's home.
+
+    Raises:
+        InputError: It is empty, as of an unset variable, which must not mean the current folder.
+    """
+    if not str(value).strip():
+        raise InputError(f"{key}: the path is empty; {key}=. is the current folder")
+    return Path(expanduser(str(value)))
 
 
 def is_several(path: str) -> bool:

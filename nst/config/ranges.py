@@ -66,11 +66,16 @@ def file_name(name: str) -> str | None:
     return None
 
 
+def given(name: object) -> str | None:
+    """Checks a path: an empty one would mean the current folder."""
+    return None if str(name).strip() else "a path, or null"
+
+
 def files_or_colours(regions: Any) -> str | None:
     """Checks the regions of the styles: a file, or a list of files and colours."""
     entries = [regions] if isinstance(regions, str) else regions
     right = isinstance(entries, Sequence) and all(
-        isinstance(part, str | int)
+        isinstance(part, str | int) and given(part) is None
         for entry in entries
         for part in ([entry] if isinstance(entry, str | int) else entry)
     )

@@ -11,7 +11,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from nst.config.names import listed
-from nst.config.ranges import CHECKS, NODE_CHECKS, Check, file_name, files_or_colours
+from nst.config.ranges import CHECKS, NODE_CHECKS, Check, each, file_name, files_or_colours, given
+from nst.config.settings import FILES
 from nst.errors import InputError, did_you_mean
 from nst.features.weights import layer_channels
 
@@ -29,6 +30,8 @@ def check(config: DictConfig) -> None:
         raise InputError(f"{key}: it needs a value")
     for key, test in CHECKS.items():
         _require(key, OmegaConf.select(config, key), test)
+    for key in (*FILES, "evaluation.weights"):
+        _require(key, OmegaConf.select(config, key), each(given))
     for group in ("loss", "observer"):
         for name, node in (config[group] or {}).items():
             for key, value in node.items():
@@ -46,6 +49,8 @@ def check(config: DictConfig) -> None:
     _check_color(config.color)
     if config.init.base == "file" and config.init.image is None:
         raise InputError("init.image: init=file needs a picture: add init.image=PATH")
+    if config.init.base != "file" and config.init.image is not None:
+        raise InputError(f"init.image={config.init.image}: nothing reads it; add init=file")
     _check_network(config)
     if config.evaluation.weights is not None and config.evaluation.network == "bundled":
         raise InputError(

@@ -41,7 +41,7 @@ def load(path: Path) -> State | None:
         return None
     data = io.BytesIO(path.read_bytes())
     try:
-        with np.load(data, allow_pickle=False) as arrays:
+        with np.lib.npyio.NpzFile(data, allow_pickle=False) as arrays:
             return dict(arrays)
     except Exception as error:  # NumPy and zipfile raise many kinds on truncated or forged files
         raise damaged(path, error) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nst.config import Config, check, compose, explain, groups, options
-from nst.config.overrides import parse
+from nst.config.overrides import parse, path_of
 from nst.config.settings import COMMAND, FEEDS
 from nst.config.validation import check_keys
 from nst.errors import InputError
@@ -45,13 +44,13 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
                 f"resume= continues a run unchanged, so it cannot take {beside}; "
                 f"replay={config.resume} repeats it with changes"
             )
-        source = Path(expanduser(config.resume))
+        source = path_of("resume", config.resume)
         recorded = _resumable(source)
         check_classes(recorded, source, config, overrides)
         return _longer(recorded, source, config.steps) if changes else _stopped(recorded, source)
     if config.replay is None:
         return config
-    source = Path(expanduser(config.replay))
+    source = path_of("replay", config.replay)
     recorded = _sound(recorded_config(source), source)
     check_classes(recorded, source, config, overrides)
     return _changed(recorded, config, changes)

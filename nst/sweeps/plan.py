@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from os.path import expanduser
 from pathlib import Path
 
 from hydra.core.override_parser.types import OverrideType
@@ -14,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst.config import compose, groups, without_hydra
 from nst.config.mixing import mixed
-from nst.config.overrides import drawn, multiplied, parse
+from nst.config.overrides import drawn, multiplied, parse, path_of
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
 from nst.runs.lock import locked
@@ -109,7 +108,7 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
     values, listed = expanded(drawn(mixed([*params, *overrides])))
     jobs = multiplied(values)
     naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs, listed)}"
-    folder = Path(expanduser(composed.hydra.sweep.dir))
+    folder = path_of("hydra.sweep.dir", composed.hydra.sweep.dir)
     planned = [job(composed, folder, n, [*each, naming]) for n, each in enumerate(jobs)]
     return Sweep(folder, planned, [*(forced(o, composed) for o in values), naming], listed)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from os.path import expanduser
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from nst.config import USER_ERRORS, explain
+from nst.config.overrides import path_of
 from nst.config.validation import check_search
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
@@ -82,7 +82,7 @@ def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
     constant = [o.partition("=")[0].lstrip("+~") for o in fixed]
     unnamed = ",".join(["search", *constant])  # in the names of folders
     naming = f"hydra.job.config.override_dirname.exclude_keys=[{unnamed}]"
-    folder = Path(expanduser(composed.hydra.sweep.dir))
+    folder = path_of("hydra.sweep.dir", composed.hydra.sweep.dir)
     jobs = [
         _candidate(composed, folder, number, [*fixed, *values, naming])
         for number, values in enumerate(candidates(space))

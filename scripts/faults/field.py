@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import fcntl
 import os
 import random
@@ -80,7 +81,7 @@ class Command:
             os.kill(self.process, number)
 
     def wait(self) -> Ended:
-        """Waits for the end; kills a command that hangs, as its status then shows."""
+        """Waits for the end; kills a command that hangs, whose output then says where."""
         deadline = time.monotonic() + PATIENCE
         while not (found := os.waitpid(self.process, os.WNOHANG))[0]:
             if time.monotonic() > deadline:
@@ -151,6 +152,7 @@ def _enter(here: Path, output: int) -> None:
     os.chdir(here)
     for standard in (1, 2):
         os.dup2(output, standard)
+    faulthandler.dump_traceback_later(PATIENCE - 10, file=output)
     keep_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
