@@ -6,6 +6,7 @@ import argparse
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
 
 COMPLETED, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -31,6 +32,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises InputError instead of printing the usage."""
         raise InputError(f"{message} (--help shows how)")
+
+
+def path_argument(text: str) -> Path:
+    """Makes the path of an argument; an empty one, as of an unset variable, is an error."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty; . is the current folder")
+    return Path(text)
 
 
 def printable(text: str) -> str:

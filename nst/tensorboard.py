@@ -12,7 +12,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from nst.cli.signals import obeyed
-from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser
+from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, path_argument
 from nst.files import atomic as files
 from nst.files.streams import keep_streams
 from nst.runtime import import_tensorflow
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "folder",
         nargs="?",
-        type=Path,
+        type=path_argument,
         default=Path("outputs"),
         metavar="FOLDER",
         help="of a sweep, a run, or many (default: outputs)",

@@ -683,7 +683,12 @@ def test_wrong_folders_end_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [([], "required: FOLDER"), (["--ot", "x", "a"], "unrecognized")]
+    ("arguments", "words"),
+    [
+        ([], "required: FOLDER"),
+        (["--ot", "x", "a"], "unrecognized"),
+        ([""], "the path is empty; . is the current folder"),
+    ],
 )
 def test_a_wrong_command_line_ends_in_one_line(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]

@@ -201,6 +201,7 @@ def test_the_table_has_a_row_a_run_and_sorts(board: Board, outputs: Path) -> Non
             "argument --bind_all: not allowed with argument",
         ),
         (["outputs", "--host", "no.such.host.invalid"], "--host=no.such.host.invalid: "),
+        ([""], "argument FOLDER: the path is empty; . is the current folder"),
         (["outputs", "--prot", "1"], "unrecognized arguments: --prot 1"),
     ],
 )

@@ -8,7 +8,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from nst.errors import COMPLETED, INTERRUPTED, WRONG_INPUT, InputError, Parser, printable
+from nst.errors import (
+    COMPLETED,
+    INTERRUPTED,
+    WRONG_INPUT,
+    InputError,
+    Parser,
+    path_argument,
+    printable,
+)
 from nst.metrics.table import AXES
 
 PIPE_WIDTH = 240  # characters of a table in a file or a pipe, so that no line is broken
@@ -35,11 +43,11 @@ def _parser() -> Parser:
         "Writes sheet.png, front.png, runs.csv and report.html.",
     )
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="FOLDER", help="of a sweep or of a run"
+        "folders", nargs="+", type=path_argument, metavar="FOLDER", help="of a sweep or of a run"
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=path_argument,
         metavar="DIR",
         help="where to write (default: comparison/ in the sweep; for several folders "
         "outputs/comparisons/<date>_<time>/)",
@@ -63,7 +71,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--votes",
         nargs="+",
-        type=Path,
+        type=path_argument,
         default=[],
         metavar="FILE",
         help="what that page saved: adds a score per run",

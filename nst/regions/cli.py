@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from nst import images
-from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, printable
+from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, path_argument, printable
 from nst.files.atomic import write_atomic
 from nst.images import Pixels
 from nst.images.colour_names import NAMES, rgb_of
@@ -50,7 +50,10 @@ def _parser() -> Parser:
         "--colours", type=int, default=4, metavar="N", help="number of regions (default: 4)"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="PNG to write (default: PICTURE_regions.png)"
+        "--out",
+        type=path_argument,
+        metavar="FILE",
+        help="PNG to write (default: PICTURE_regions.png)",
     )
     return parser
 
