@@ -306,6 +306,14 @@ FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         with_value("content.image", "${oc.env:HOME}"),
         "it contains the interpolation ${oc.env:HOME}; a recording has none",
     ),
+    "a store to write into": (
+        with_value(
+            "observer.mlflow",
+            {"_target_": "nst.observers.MLflow", "uri": "file:WRITTEN", "experiment": "a"},
+        ),
+        "asks to record the run in file:WRITTEN (observer.mlflow.uri). If you trust it, set "
+        "MLFLOW_TRACKING_URI=file:WRITTEN",
+    ),
     "a folder to write into": (
         with_value("hydra", {"run": {"dir": "WRITTEN"}}),
         "hydra: there is no such key",
@@ -361,6 +369,18 @@ def test_a_folder_from_a_stranger_is_not_resumed(case: str, base: Base, tmp_path
     overrides = [f"resume='{tmp_path}'"]
     with pytest.raises(InputError, match=re.escape(line)):
         effective(compose(overrides), overrides)
+
+
+def test_the_store_of_the_user_is_used(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = base.config
+    config.observer = compose(["observer=[mlflow]", "observer.mlflow.uri=file:mine"]).observer
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    overrides = [f"replay='{tmp_path}'", "observer=+mlflow", "observer.mlflow.uri=file:mine"]
+    assert effective(compose(overrides), overrides).observer.mlflow.uri == "file:mine"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:mine")
+    assert effective(compose(overrides[:1]), overrides[:1]).observer.mlflow.uri == "file:mine"
 
 
 def test_yaml_that_unfolds_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ with the arguments they have there. The user's own classes need the user's conse
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -23,6 +24,7 @@ from nst.errors import InputError, did_you_mean
 
 GROUPS = ("loss", "optimizer", "observer")  # whose keys are arguments of classes
 TARGET = "_target_"
+STORE = "MLFLOW_TRACKING_URI"  # MLflow's own variable
 
 
 def check_classes(
@@ -37,7 +39,7 @@ def check_classes(
         overrides: The overrides of this command.
 
     Raises:
-        InputError: It names another class, or an argument that a class does not have.
+        InputError: It names another class, an argument that a class does not have, or a store.
     """
     for path, node in _mappings(OmegaConf.to_container(recorded)):
         special = [key for key in node if re.fullmatch(r"_\w*_", str(key)) and key != TARGET]
@@ -45,6 +47,7 @@ def check_classes(
             raise InputError(f"{source}: {path}.{special[0]} is not allowed in a recording")
         if TARGET in node and not _sound(path, node, source):
             _check_named_by_user(str(node[TARGET]), path, source, composed, overrides)
+        _check_store(f"{path}.uri", node.get("uri"), source, composed)
 
 
 def _mappings(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[Any, Any]]]:
@@ -92,6 +95,14 @@ def _check_named_by_user(
             f"{source} asks for {name} ({path}.{TARGET}), which is not a class that nst ships for "
             f"this key. If you trust it, name it yourself: --config-dir=FOLDER with a file in "
             f"FOLDER/{path.partition('.')[0]}/ that says `{TARGET}: {name}`"
+        )
+
+
+def _check_store(key: str, uri: Any, source: Path, composed: DictConfig) -> None:
+    """Checks where a run would be written beside its folder, or sent: only where the user says."""
+    if uri is not None and uri not in (os.environ.get(STORE), OmegaConf.select(composed, key)):
+        raise InputError(
+            f"{source} asks to record the run in {uri} ({key}). If you trust it, set {STORE}={uri}"
         )
 
 
