@@ -22,11 +22,13 @@ import numpy as np
 import pytest
 from command_line import PATIENCE, ROOT, contents, python, until
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
 import nst.cli.app
 import nst.run
 from nst import images, sources
+from nst.cli.ending import say
 from nst.cli.signals import obeyed
 from nst.config.composition import compose
 from nst.errors import InputError
@@ -341,6 +343,18 @@ def test_a_signal_leaves_picture_and_reason(
     assert images.read_text(folder / "result.png")["config"] == (folder / "config.yaml").read_text()
     assert not (folder / "metrics.json").exists(), "it did not come to its end"
     assert RunFolder(folder).history()
+
+
+def test_a_ctrl_c_that_hydra_turns_into_an_error_is_still_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(OmegaConfBaseException) as raised:
+        try:
+            raise KeyboardInterrupt
+        finally:  # as its context managers do when they are interrupted halfway
+            raise OmegaConfBaseException("'NoneType' object has no attribute 'flags'")
+    assert say(raised.value) == 130
+    assert capsys.readouterr().err.startswith("nst: interrupted; ")
 
 
 def test_nohup_is_obeyed() -> None:

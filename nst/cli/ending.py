@@ -16,15 +16,23 @@ log = logging.getLogger(__name__)
 
 def say(error: BaseException) -> int:
     """Prints in one line what went wrong, and returns the exit status."""
-    if isinstance(error, USER_ERRORS):
-        status, text = WRONG_INPUT, explain(error)
-    elif isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or _by_interrupt(error):
         status, text = INTERRUPTED, "interrupted; the picture so far is in the run folder"
+    elif isinstance(error, USER_ERRORS):
+        status, text = WRONG_INPUT, explain(error)
     else:
         log.error("the run failed; see its run.log", exc_info=error)
         status, text = FAILED, f"the run failed: {' '.join(str(error).split())}"
     print(f"nst: {text}", file=sys.stderr)
     return status
+
+
+def _by_interrupt(error: BaseException) -> bool:
+    """Returns whether an error of Hydra's is what it made of a Ctrl-C while composing."""
+    source: BaseException | None = error if isinstance(error, USER_ERRORS) else None
+    while source is not None and not isinstance(source, KeyboardInterrupt):
+        source = source.__cause__ or source.__context__
+    return source is not None
 
 
 def report(sweep: Sweep) -> int:
