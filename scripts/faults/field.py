@@ -25,7 +25,8 @@ from nst.files.streams import keep_streams
 from nst.runs.folder import RunFolder
 
 STATES = {"running", "completed", "interrupted", "failed"}
-PATIENCE = 300.0  # seconds for one command on a busy machine
+PATIENCE = 300.0  # seconds of the processor, or without any of it, until a command counts as hung
+BEGUN = 120.0  # seconds within which a run has written its first files, on a busy machine
 ROOM = 1 << 20  # bytes of output that are kept until the command has ended
 BROKEN = 70  # exit status of a command that ended in a traceback
 COMMAND = ["content.image=content.png", "style.image=style.png", "network=bundled", "size=32"]
@@ -82,9 +83,11 @@ class Command:
 
     def wait(self) -> Ended:
         """Waits for the end; kills a command that hangs, whose output then says where."""
-        deadline = time.monotonic() + PATIENCE
+        worked, seen = 0.0, time.monotonic()
         while not (found := os.waitpid(self.process, os.WNOHANG))[0]:
-            if time.monotonic() > deadline:
+            if (now := _processor_time(self.process)) > worked + 1:  # slow, but not hung
+                worked, seen = now, time.monotonic()
+            if worked > PATIENCE or time.monotonic() > seen + PATIENCE:
                 self.send(signal.SIGKILL)
             time.sleep(0.005)
         with open(self.output, "rb") as pipe:
@@ -143,16 +146,33 @@ class Field:
                 sys.stdout.flush()
             os._exit(status)
 
+    def begun(
+        self, folder: Path, *arguments: str, before: Callable[[], object] = lambda: None
+    ) -> Command:
+        """Starts a run and waits until it has written its configuration."""
+        command = self.begin(*arguments, f"hydra.run.dir={folder.name}", before=before)
+        deadline = time.monotonic() + BEGUN
+        while not (folder / "config.yaml").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return command
+
     def run(self, *arguments: str, before: Callable[[], object] = lambda: None) -> Ended:
         """Runs a command to its end."""
         return self.begin(*arguments, before=before).wait()
+
+
+def _processor_time(process: int) -> float:
+    """Returns the seconds of the processor that a process has used."""
+    with open(f"/proc/{process}/stat", encoding="utf-8") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _enter(here: Path, output: int) -> None:
     os.chdir(here)
     for standard in (1, 2):
         os.dup2(output, standard)
-    faulthandler.dump_traceback_later(PATIENCE - 10, file=output)
+    faulthandler.dump_traceback_later(PATIENCE - 10, repeat=True, file=output)
     keep_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

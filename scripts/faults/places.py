@@ -6,8 +6,9 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from faults.field import COMMAND, Field, Tally, faults
+from faults.field import COMMAND, Command, Field, Tally, faults
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENDED = (0, 130)
@@ -20,12 +21,15 @@ def signals(field: Field) -> Tally:
     for number in field.rounds():
         tally.tried += 1
         sent, folder = field.chance.choice(STOPPING), field.here / f"stopped.{number}"
-        command = field.begin(*COMMAND, "steps=300", f"hydra.run.dir={folder.name}")
-        time.sleep(field.chance.uniform(0, 6))
+        command = _started(field, folder)
+        time.sleep(field.chance.uniform(0, 3))
         command.send(sent)
         ended = command.wait()
         what = f"{sent.name} ends it with {ended.status}: {ended.said[-300:]}"
-        tally.expect(ended.status in ENDED and "Traceback" not in ended.said, what)
+        # Before a run has anything to keep, a closing terminal ends it as any other command.
+        early = ended.status == -signal.SIGHUP and not (folder / "config.yaml").exists()
+        right = early or ended.status in ENDED
+        tally.expect(right and "Traceback" not in ended.said, what)
         for fault in faults(folder):
             tally.expect(False, f"{sent.name}: {fault}")
         if (folder / "config.yaml").exists():
@@ -41,10 +45,12 @@ def impatience(field: Field) -> Tally:
     for number in field.rounds():
         tally.tried += 1
         folder, closes = field.here / f"impatient.{number}", field.chance.random() < 0.5
-        before = _close_output if closes else lambda: None
-        command = field.begin(*COMMAND, "steps=300", f"hydra.run.dir={folder.name}", before=before)
-        time.sleep(field.chance.uniform(0, 5))
-        if not closes:
+        if closes:
+            short = [*COMMAND, f"hydra.run.dir={folder.name}"]
+            command = field.begin(*short, before=_close_output)
+        else:
+            command = _started(field, folder)
+            time.sleep(field.chance.uniform(0, 3))
             command.send(signal.SIGINT)
             time.sleep(field.chance.uniform(0, 1))
             command.send(signal.SIGINT)
@@ -77,6 +83,13 @@ def environments(field: Field) -> Tally:
         for fault in faults(folder):
             tally.expect(False, f"{what}: {fault}")
     return tally
+
+
+def _started(field: Field, folder: Path) -> Command:
+    """Starts a long run; half of the time waits until it is at work."""
+    if field.chance.random() < 0.5:
+        return field.begun(folder, *COMMAND, "steps=300")
+    return field.begin(*COMMAND, "steps=300", f"hydra.run.dir={folder.name}")
 
 
 def _close_output() -> None:

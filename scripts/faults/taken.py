@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.field import COMMAND, Command, Field, Tally, faults, said_in_a_line
+from faults.field import COMMAND, Field, Tally, faults, said_in_a_line
 
 CAPABILITIES = 0x20080522  # version 3 of Linux' interface, with two words of 32 bits
-BEGUN = 30.0  # seconds within which a run has written its first files
+LONG = [*COMMAND, "steps=200", "observer.snapshots.every=20"]
 
 
 def away(field: Field) -> Tally:
@@ -20,7 +20,7 @@ def away(field: Field) -> Tally:
     wounds: list[Callable[[Path], object]] = [_remove, _rename, _obstruct, _empty]
     for number in field.rounds():
         wound, folder = field.chance.choice(wounds), field.here / f"away.{number}"
-        command = _begun(field, folder)
+        command = field.begun(folder, *LONG)
         time.sleep(field.chance.uniform(0, 1.5))
         wound(folder)
         ended = command.wait()
@@ -38,7 +38,7 @@ def permissions(field: Field) -> Tally:
     tally = Tally("a permission taken away")
     for number in field.rounds():
         folder = field.here / f"closed.{number}"
-        command = _begun(field, folder, before=_without_capabilities)
+        command = field.begun(folder, *LONG, before=_without_capabilities)
         time.sleep(field.chance.uniform(0, 1.5))
         closed = [folder, *(path for path in folder.glob("*") if path.is_dir())]
         for path in closed:
@@ -52,16 +52,6 @@ def permissions(field: Field) -> Tally:
         for fault in faults(folder):
             tally.expect(False, f"{fault}: {ended.said[-400:]}")
     return tally
-
-
-def _begun(field: Field, folder: Path, before: Callable[[], object] = lambda: None) -> Command:
-    """Starts a run and waits until it has written its configuration."""
-    start = [*COMMAND, "steps=200", "observer.snapshots.every=20", f"hydra.run.dir={folder.name}"]
-    command = field.begin(*start, before=before)
-    deadline = time.monotonic() + BEGUN
-    while not (folder / "config.yaml").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return command
 
 
 def _without_capabilities() -> None:
