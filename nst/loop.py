@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -150,7 +151,9 @@ class Loop:
         evaluation: Evaluation,
         measure: bool,
     ) -> Record:
-        gradient = {"total": float(tf.norm(evaluation.gradient))}
+        total, parts = evaluation.total, evaluation.parts
+        norm, total, parts = _read((tf.norm(evaluation.gradient), total, parts))
+        gradient = {"total": norm}
         if measure:
             gradient |= objective.gradient_norms(iterate)
         return Record(
@@ -158,9 +161,15 @@ class Loop:
             scale=self.scale,
             evaluations=self.optimizer.evaluations,
             seconds=self.seconds,
-            total=float(evaluation.total),
+            total=total,
             weights=objective.weights,
-            parts=tf.nest.map_structure(float, evaluation.parts),
+            parts=parts,
             gradient=gradient,
             finish=lambda: self._finish(self._canvas.cut(result)),
         )
+
+
+def _read(scalars: Any) -> Any:
+    """Returns a nest of scalars as floats, fetched together: a GPU waits for every transfer."""
+    values: list[float] = tf.stack(tf.nest.flatten(scalars)).numpy().tolist()
+    return tf.nest.pack_sequence_as(scalars, values)

@@ -464,3 +464,26 @@ def test_resizing_an_iterate_keeps_its_range_and_mean(height, width, picture) ->
     assert float(tf.reduce_mean(resized)) == pytest.approx(float(tf.reduce_mean(image)), abs=0.03)
     if (height, width) == (10, 18):
         np.testing.assert_array_equal(resized, image)
+
+
+@pytest.mark.parametrize(("name", "most"), [("Adam", 3), ("L-BFGS", 12)])
+def test_a_step_copies_no_image_to_the_host(name, most, make_loop, monkeypatch) -> None:
+    read: list[int] = []
+    kind = type(tf.constant(0)).__mro__[1]
+    copy = kind._numpy
+
+    def noted(self: tf.Tensor) -> np.ndarray:
+        read.append(int(np.prod(self.shape)))
+        return copy(self)
+
+    loop = make_loop(OPTIMIZERS[name](), scales=[Scale(12, 16, 8)])
+    run = loop.run()
+    next(run), next(run)
+    monkeypatch.setattr(kind, "_numpy", noted)
+    for _ in range(4):
+        next(run)
+    monkeypatch.undo()
+    scalars = 2 + sum(len(term.layers) for term in TERMS.values())  # of a record, in one tensor
+    assert read.count(scalars) == 4
+    assert max(read) == scalars
+    assert len(read) <= 4 * most
