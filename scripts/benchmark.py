@@ -16,22 +16,25 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from pstats import Stats
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
+import rivals
 
 from nst.config.composition import compose
 from nst.config.settings import STYLES
@@ -50,6 +53,7 @@ LIMITS = {  # of the cost of a step over that with Gram matrices; 1.15 for the o
     ),
 }
 RUNS = 200  # of the report
+GOOD = (0.1, 0.05, 0.03)  # style distances
 MAIN = ("style=starry", "alpha=1e3")  # the README's main command
 
 Work = Callable[[], float]
@@ -449,6 +453,52 @@ def shown(page: Path, rounds: int) -> float:
     return median(opened(page.as_uri()) - opened("about:blank") for _ in range(rounds))
 
 
+def quality(rounds: int, options: argparse.Namespace) -> Iterator[Row]:
+    """Compares the time until pictures are good with that of what other people run."""
+    limit, found = options.seconds, {}
+    for name, method in rivals.METHODS.items():
+        if method is rivals.torch_lbfgs and importlib.util.find_spec("torch") is None:
+            yield Row(name, None, "not measured: pip install -e '.[benchmark]'")
+            continue
+        found[name] = [places(method, pair, options) for pair in rivals.PAIRS]
+        for style in GOOD:
+            times = [rivals.reached(run, style, options.content) for run in found[name]]
+            yield until(f"{name}, style {style:g}", times, limit)
+        kept, matched = (median(run[-1][which] for run in found[name]) for which in (1, 2))
+        yield Row(f"{name}, content at the end", kept)
+        yield Row(f"{name}, style at the end", matched)
+    for style in GOOD:
+        ours, *others = (
+            median(min(rivals.reached(run, style, options.content), limit) for run in runs)
+            for runs in found.values()
+        )
+        yield Row(f"style {style:g}, predecessor's time / ours", others[0] / ours, "", ">= 50")
+        yield Row(
+            f"style {style:g}, best of the others' / ours", min(others[1:]) / ours, "", ">= 5"
+        )
+    if options.chart is not None:
+        options.chart.write_bytes(rivals.chart(found, options.content))
+
+
+def places(
+    method: Callable[..., rivals.Taken], pair: tuple[str, str], options: argparse.Namespace
+) -> list[rivals.Place]:
+    """Runs a method in a process of its own; judges its pictures."""
+    network = rivals.Network(("network=bundled",), weights.locate("bundled", None, None, None, 0))
+    judge = options.judge and weights.locate("vgg16", options.judge, None, None, 0)
+    with process() as own:
+        taken = own.submit(method, pair, options.size, options.seconds, network).result()
+        return own.submit(rivals.judged, taken, pair, options.size, judge).result()
+
+
+def until(what: str, seconds: Sequence[float], limit: float) -> Row:
+    """Returns the median time of several pairs; of those in time, where not all are."""
+    if (middle := median(seconds)) == math.inf:
+        return Row(what, None, f"not reached within {limit:g} s")
+    late = sum(time == math.inf for time in seconds)
+    return Row(what, middle, f"s, {late} of {len(seconds)} never" if late else "s")
+
+
 def help_page(rounds: int) -> Iterator[Row]:
     """Measures the help page, which must not wait for TensorFlow."""
     seconds = []
@@ -457,6 +507,46 @@ def help_page(rounds: int) -> Iterator[Row]:
         subprocess.run([sys.executable, "-m", "nst.run", "--help"], check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
     yield Row("python -m nst.run --help", median(seconds), "s", "<= 1")
+
+
+PARTS = {  # functions of a default run, by file and name; their times include what they call
+    "imports": [("_bootstrap>", "_find_and_load")],
+    "  of TensorFlow and Keras": [("runtime/tensorflow.py", "import_tensorflow")],
+    "composing and checking the configuration": [("config/composition.py", "compose")],
+    "images": [("sources/inputs.py", "gather")],
+    "weights and norms of the network": [("studio.py", "_encoder"), ("studio.py", "_norms")],
+    "targets of all scales": [("objective/scales.py", "__call__")],
+    "steps": [("optimizers/lbfgs.py", "step"), ("optimizers/lbfgs.py", "finish")],
+    "  their evaluations": [("objective/whole.py", "__call__")],
+    "norms of each term's gradient": [("objective/whole.py", "gradient_norms")],
+    "scalars of the records": [("loop.py", "_read")],
+    "tracing, part of the four above": [("polymorphic_function.py", "get_concrete_function")],
+    "observers": [("observers/base.py", "_notify")],
+    "  TensorBoard": [("observers/tensorboard.py", name) for name in ("start", "step", "finish")],
+    "  snapshots and checkpoints": [("observers/files.py", "step")],
+    "evaluation of the result": [("evaluation.py", "evaluate")],
+    "file of the result": [("images/saving.py", "encode")],
+}
+
+
+def where(rounds: int) -> Iterator[Row]:
+    """Says where the time of the README's main command goes, from start to exit."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "cProfile", "-o", "profile", "-m", "nst.run", *MAIN]
+        start = time.perf_counter()
+        more = ["network=bundled", "hydra.run.dir=run"]
+        subprocess.run([*command, *more], cwd=folder, check=True, capture_output=True)
+        seconds = time.perf_counter() - start
+        stats: Any = Stats(str(Path(folder, "profile")))
+    for what, functions in PARTS.items():
+        spent = sum(
+            cumulative
+            for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items()
+            for wanted, function in functions
+            if name == function and file.endswith(wanted)
+        )
+        yield Row(what, spent, "s")
+    yield Row("from start to exit, with the profiler's own time", seconds, "s")
 
 
 class Spent(NamedTuple):
@@ -518,20 +608,32 @@ SECTIONS = {
     "vgg19": vgg19,
     "sweep": sweep,
     "report": report,
+    "quality": quality,
+    "where": where,
     "help": help_page,
 }
+SLOW = ("quality",)  # only where asked for
 
 
 def main() -> None:
     """Prints the table row by row."""
     parser = argparse.ArgumentParser(description="Measure time and memory.")
     names = ",".join(SECTIONS)
-    parser.add_argument("--only", default=names, help=f"comma-separated sections ({names})")
+    usual = ",".join(name for name in SECTIONS if name not in SLOW)
+    parser.add_argument("--only", default=usual, help=f"comma-separated sections ({names})")
     parser.add_argument("--rounds", type=int, default=5, help="number of measurements (5)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the figures here")
-    parser.add_argument("--size", type=int, default=512, help="of the section losses, px (512)")
+    parser.add_argument("--size", type=int, default=512, help="of losses and quality, px (512)")
+    parser.add_argument("--seconds", type=float, default=40, help="of a run in quality (40)")
+    parser.add_argument("--content", type=float, default=0.6, help="most content distance (0.6)")
+    parser.add_argument("--judge", metavar="PATH", help="weights of VGG16, which then judges")
+    parser.add_argument("--chart", type=Path, metavar="PATH", help="write quality's curves here")
     options = parser.parse_args()
-    measures = {**SECTIONS, "losses": partial(losses, long_side=options.size)}
+    measures = {
+        **SECTIONS,
+        "losses": partial(losses, long_side=options.size),
+        "quality": partial(quality, options=options),
+    }
     sections = options.only.split(",")
     if unknown := set(sections) - set(SECTIONS):
         parser.error(f"--only: no section {', '.join(unknown)}; valid: {names}")

@@ -1,0 +1,274 @@
+"""Time until a picture is good: this project, and what people run to get the same picture.
+
+All methods use the same images, network and weights. Those below also minimise the same losses with
+the same balance as the default run (content plus Gram matrices of normalised feature maps), so what
+is compared is how they do it. Taking and judging pictures stops the clock.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+import nst
+from nst import images
+from nst.compare.figures.curves import panels
+from nst.compare.figures.look import PALETTE, render
+from nst.features import weights
+from nst.runtime import import_tensorflow
+
+ASSETS = Path(nst.__file__).parent / "assets"
+PAIRS = (("harbour", "starry"), ("stilllife", "wave"), ("harbour", "cubist"))
+CONTENT = "block4_conv2"
+STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
+ALPHA, BETA = 1e3, 1.5e4  # as in conf/
+OFTEN = 1.15  # ratio of the times of neighbouring pictures
+
+Taken = list[tuple[float, np.ndarray]]  # seconds, and the picture [H, W, 3]
+
+
+class Network(NamedTuple):
+    """Which network, as overrides and as the source of its weights."""
+
+    overrides: tuple[str, ...]
+    source: weights.Source
+
+
+class Place(NamedTuple):
+    """Where a picture is: when it was taken, and both distances of the evaluation."""
+
+    seconds: float
+    content: float
+    style: float
+
+
+class Stopwatch:
+    """Takes pictures at times that grow by a factor; its clock stands still meanwhile.
+
+    Attributes:
+        taken: Seconds and pictures so far.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.taken: Taken = []
+        self._limit, self._zero = limit, time.perf_counter()
+
+    def __call__(self, picture: Callable[[], np.ndarray], last: bool = False) -> bool:
+        """Returns whether the time is up."""
+        seconds = time.perf_counter() - self._zero
+        if last or seconds > self._limit or seconds >= OFTEN * (self.taken or [(0.0,)])[-1][0]:
+            self.taken.append((seconds, np.clip(picture(), 0.0, 1.0)))
+            self._zero = time.perf_counter() - seconds
+        return seconds > self._limit
+
+
+class TimeIsUp(Exception):
+    """Ends a run."""
+
+
+def ours(
+    pair: tuple[str, str], size: int, limit: float, network: Network, more: tuple[str, ...] = ()
+) -> Taken:
+    """Runs this project; with an experiment among the overrides, the settings of another."""
+    import_tensorflow()
+    watch = Stopwatch(limit)
+
+    def step(record: Any) -> None:
+        if watch(lambda: record.image.numpy()[0], record.last):
+            raise TimeIsUp
+
+    content, style = files(pair)
+    overrides = [*more, f"size={size}", *network.overrides]
+    with suppress(TimeIsUp):
+        nst.stylize(content, style, overrides=overrides, progress=step)
+    return watch.taken
+
+
+def predecessor(pair: tuple[str, str], size: int, limit: float, network: Network) -> Taken:
+    """Plain eager TensorFlow: 3,000 iterations of Adam on the pixels, from noise."""
+    tf = import_tensorflow()
+    content, style = (tf.constant(picture[None]) for picture in pictures(pair, size))
+    stack, norms = ingredients(network, content, style)
+    watch = Stopwatch(limit)
+
+    def features(image: Any) -> dict[str, Any]:
+        x, found = image[..., ::-1] * 255.0 - [103.939, 116.779, 123.68], {}
+        for layer in stack:
+            if layer.kernel is None:
+                x = tf.nn.avg_pool2d(x, 2, 2, "SAME")
+            else:
+                x = tf.nn.relu(tf.nn.conv2d(x, layer.kernel, 1, "SAME") + layer.bias)
+            if layer.name in norms:
+                found[layer.name] = tf.einsum("nhwc,cd->nhwd", x, norms[layer.name])
+        return found
+
+    def gram(x: Any) -> Any:
+        return tf.einsum("nhwc,nhwd->cd", x, x) / (x.shape[1] * x.shape[2])
+
+    kept = features(content)[CONTENT]
+    grams = {name: gram(x) for name, x in features(style).items() if name in STYLE}
+    image = tf.Variable(tf.random.stateless_uniform(content.shape, (0, 0)))
+    optimizer = tf.keras.optimizers.Adam(0.02)
+    for step in range(3000):
+        with tf.GradientTape() as tape:
+            found = features(image)
+            loss = ALPHA * tf.reduce_mean((found[CONTENT] - kept) ** 2)
+            apart = [tf.reduce_mean((gram(found[k]) - grams[k]) ** 2) for k in STYLE]
+            loss += BETA * tf.add_n(apart) / len(STYLE)
+        optimizer.apply_gradients([(tape.gradient(loss, image), image)])
+        image.assign(tf.clip_by_value(image, 0.0, 1.0))
+        if watch(lambda: image.numpy()[0], last=step == 2999):
+            break
+    return watch.taken
+
+
+def torch_lbfgs(pair: tuple[str, str], size: int, limit: float, network: Network) -> Taken:
+    """PyTorch with its own L-BFGS from the content image, as in its tutorial."""
+    import torch
+    from torch.nn import functional
+
+    tf = import_tensorflow()
+    both = [picture[None] for picture in pictures(pair, size)]
+    stack, norms = ingredients(network, *map(tf.constant, both))
+    content, style = (torch.from_numpy(x.transpose(0, 3, 1, 2).copy()) for x in both)
+    layers = [
+        (layer.name, None, None) if layer.kernel is None
+        else (layer.name, tensor(layer.kernel.transpose(3, 2, 0, 1)), tensor(layer.bias))
+        for layer in stack
+    ]  # fmt: skip
+    readouts = {name: tensor(norm) for name, norm in norms.items()}
+    mean = torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)
+    watch = Stopwatch(limit)
+
+    def features(image: Any) -> dict[str, Any]:
+        x, found = image.flip(1) * 255 - mean, {}
+        for name, kernel, bias in layers:
+            if kernel is None:
+                x = functional.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
+            else:
+                x = functional.relu(functional.conv2d(x, kernel, bias, padding=1))
+            if name in readouts:
+                found[name] = torch.einsum("nchw,cd->ndhw", x, readouts[name])
+        return found
+
+    def gram(x: Any) -> Any:
+        rows = x.flatten(2)[0]
+        return rows @ rows.T / rows.shape[1]
+
+    with torch.no_grad():
+        kept = features(content)[CONTENT]
+        grams = {name: gram(x) for name, x in features(style).items() if name in STYLE}
+    image = content.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([image])
+
+    def closure() -> Any:
+        with torch.no_grad():
+            image.clamp_(0, 1)
+        optimizer.zero_grad()
+        found = features(image)
+        apart = [functional.mse_loss(gram(found[k]), grams[k]) for k in STYLE]
+        loss = ALPHA * functional.mse_loss(found[CONTENT], kept) + BETA * sum(apart) / len(STYLE)
+        loss.backward()
+        return loss
+
+    for step in range(50):  # of 20 iterations
+        optimizer.step(closure)
+        if watch(lambda: image.detach().numpy()[0].transpose(1, 2, 0), last=step == 49):
+            break
+    return watch.taken
+
+
+METHODS: Mapping[str, Callable[..., Taken]] = {
+    "this project": ours,
+    "predecessor (eager, Adam)": predecessor,
+    "TensorFlow tutorial": partial(ours, more=("experiment=tf_tutorial",)),
+    "PyTorch, L-BFGS": torch_lbfgs,
+}
+
+
+def tensor(array: np.ndarray) -> Any:
+    """Returns a tensor of PyTorch."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+
+
+def files(pair: tuple[str, str]) -> tuple[Path, Path]:
+    """Returns the paths of content and style."""
+    content, style = pair
+    return ASSETS / "content" / f"{content}.jpg", ASSETS / "style" / f"{style}.jpg"
+
+
+def pictures(pair: tuple[str, str], size: int) -> list[np.ndarray]:
+    """Returns content and style, each ``[H, W, 3]`` with this long side."""
+    loaded = [images.load(path).rgb for path in files(pair)]
+    return [images.resize(rgb, images.fit(rgb.shape[:2], size)) for rgb in loaded]
+
+
+def ingredients(network: Network, *calibration: Any) -> tuple[list[weights.Layer], dict[str, Any]]:
+    """Returns the layers and, by name, the matrices that feature maps are multiplied by."""
+    from nst.features.encoder import Encoder
+
+    layers = weights.load(network.source)
+    names = [layer.name for layer in layers]
+    norms = Encoder(layers, "avg").norms(calibration, (*STYLE, CONTENT))
+    matrices = {
+        name: norm.numpy() if norm.shape.rank == 2 else np.diag(1.0 / norm.numpy())
+        for name, norm in norms.items()
+    }
+    return layers[: names.index(STYLE[-1]) + 1], matrices
+
+
+def judged(
+    taken: Taken, pair: tuple[str, str], size: int, judge: weights.Source | None
+) -> list[Place]:
+    """Measures pictures; those of a coarser scale are enlarged first, so that all compare."""
+    from nst.evaluation import evaluate
+
+    content, style = pictures(pair, size)
+    suffix = "" if judge is None else f"_{judge.network}"
+    found = []
+    for seconds, picture in taken:
+        whole = images.resize(np.float32(picture), content.shape[:2])
+        metrics: Mapping[str, Any] = evaluate(whole, content, [(style, 1.0)], judge)
+        place = (metrics[f"{what}_distance{suffix}"] for what in ("content", "style"))
+        found.append(Place(seconds, *place))
+    return found
+
+
+def reached(places: Sequence[Place], style: float, content: float) -> float:
+    """Returns the seconds until both distances are at most these; infinity if they never are."""
+    times = [p.seconds for p in places if p.style <= style and p.content <= content]
+    return min(times, default=math.inf)
+
+
+def chart(found: Mapping[str, Sequence[Sequence[Place]]], content: float) -> bytes:
+    """Draws style distance over time, a panel per pair; faint where the content is lost.
+
+    Returns:
+        PNG.
+    """
+    figure, grid = panels(1, len(PAIRS), (3.6, 3.0), below=0.45)
+    for column, (axes, pair) in enumerate(zip(grid.flat, PAIRS, strict=True)):
+        for index, runs in enumerate(found.values()):
+            x, y, kept = zip(
+                *((p.seconds, p.style, p.content <= content) for p in runs[column]), strict=True
+            )
+            shown = np.where(kept, y, np.nan)
+            axes.plot(x, y, color=PALETTE[index], linewidth=1, alpha=0.25)
+            axes.plot(x, shown, color=PALETTE[index], linewidth=2)
+        axes.set(xscale="log", yscale="log", xlabel="seconds")
+        axes.set_title(" + ".join(pair), size=11)
+        axes.grid(alpha=0.25)
+    grid.flat[0].set_ylabel("style distance")
+    lines = [Line2D([], [], color=PALETTE[index], linewidth=2) for index in range(len(found))]
+    figure.legend(lines, found, loc="lower center", ncols=len(found), frameon=False)
+    return render(figure, format="png", dpi=100)
