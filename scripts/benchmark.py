@@ -455,40 +455,48 @@ def shown(page: Path, rounds: int) -> float:
 
 def quality(rounds: int, options: argparse.Namespace) -> Iterator[Row]:
     """Compares the time until pictures are good with that of what other people run."""
-    limit, found = options.seconds, {}
-    for name, method in rivals.METHODS.items():
-        if method is rivals.torch_lbfgs and importlib.util.find_spec("torch") is None:
-            yield Row(name, None, "not measured: pip install -e '.[benchmark]'")
-            continue
-        found[name] = [places(method, pair, options) for pair in rivals.PAIRS]
-        for style in GOOD:
-            times = [rivals.reached(run, style, options.content) for run in found[name]]
-            yield until(f"{name}, style {style:g}", times, limit)
-        kept, matched = (median(run[-1][which] for run in found[name]) for which in (1, 2))
-        yield Row(f"{name}, content at the end", kept)
-        yield Row(f"{name}, style at the end", matched)
+    found: dict[str, list[list[rivals.Place]]] = {}
+    with process() as judge:
+        for name, method in rivals.METHODS.items():
+            if method is rivals.torch_lbfgs and importlib.util.find_spec("torch") is None:
+                yield Row(name, None, "not measured: pip install -e '.[benchmark]'")
+                continue
+            found[name] = [places(method, pair, options, judge) for pair in rivals.PAIRS]
+            kept, matched = (median(run[-1][which] for run in found[name]) for which in (1, 2))
+            yield Row(f"{name}, content distance at the end", kept)
+            yield Row(f"{name}, style distance at the end", matched)
     for style in GOOD:
-        ours, *others = (
-            median(min(rivals.reached(run, style, options.content), limit) for run in runs)
-            for runs in found.values()
-        )
-        yield Row(f"style {style:g}, predecessor's time / ours", others[0] / ours, "", ">= 50")
-        yield Row(
-            f"style {style:g}, best of the others' / ours", min(others[1:]) / ours, "", ">= 5"
-        )
+        times = {
+            name: [rivals.reached(run, style, options.content) for run in runs]
+            for name, runs in found.items()
+        }
+        for name, seconds in times.items():
+            yield until(f"style {style:g}, {name}", seconds, options.seconds)
+        ours, predecessor, *others = map(median, times.values())
+        if ours < math.inf:
+            for what, other, target in (
+                ("predecessor's", predecessor, ">= 50"),
+                ("best of the others'", min(others), ">= 5"),
+            ):
+                unit = "or more" if other == math.inf else ""
+                ratio = min(other, options.seconds) / ours
+                yield Row(f"style {style:g}, {what} time / ours", ratio, unit, target)
     if options.chart is not None:
         options.chart.write_bytes(rivals.chart(found, options.content))
 
 
 def places(
-    method: Callable[..., rivals.Taken], pair: tuple[str, str], options: argparse.Namespace
+    method: Callable[..., rivals.Taken],
+    pair: tuple[str, str],
+    options: argparse.Namespace,
+    judge: ProcessPoolExecutor,
 ) -> list[rivals.Place]:
-    """Runs a method in a process of its own; judges its pictures."""
+    """Runs a method in a process of its own; judges its pictures in another."""
     network = rivals.Network(("network=bundled",), weights.locate("bundled", None, None, None, 0))
-    judge = options.judge and weights.locate("vgg16", options.judge, None, None, 0)
+    second = options.judge and weights.locate("vgg16", options.judge, None, None, 0)
     with process() as own:
         taken = own.submit(method, pair, options.size, options.seconds, network).result()
-        return own.submit(rivals.judged, taken, pair, options.size, judge).result()
+    return judge.submit(rivals.judged, taken, pair, options.size, second).result()
 
 
 def until(what: str, seconds: Sequence[float], limit: float) -> Row:

@@ -231,6 +231,7 @@ def judged(
     taken: Taken, pair: tuple[str, str], size: int, judge: weights.Source | None
 ) -> list[Place]:
     """Measures pictures; those of a coarser scale are enlarged first, so that all compare."""
+    import_tensorflow()  # quietly
     from nst.evaluation import evaluate
 
     content, style = pictures(pair, size)

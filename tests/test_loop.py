@@ -466,7 +466,7 @@ def test_resizing_an_iterate_keeps_its_range_and_mean(height, width, picture) ->
         np.testing.assert_array_equal(resized, image)
 
 
-@pytest.mark.parametrize(("name", "most"), [("Adam", 3), ("L-BFGS", 12)])
+@pytest.mark.parametrize(("name", "most"), [("Adam", 6), ("L-BFGS", 12)])
 def test_a_step_copies_no_image_to_the_host(name, most, make_loop, monkeypatch) -> None:
     read: list[int] = []
     kind = type(tf.constant(0)).__mro__[1]
