@@ -314,6 +314,14 @@ FOREIGN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         "asks to record the run in file:WRITTEN (observer.mlflow.uri). If you trust it, set "
         "MLFLOW_TRACKING_URI=file:WRITTEN",
     ),
+    "the default of a store": (
+        with_value(
+            "observer.mlflow",
+            {"_target_": "nst.observers.MLflow", "uri": None, "experiment": "a"},
+        ),
+        "asks to record the run in the store that is the default of MLflow (observer.mlflow.uri). "
+        "If you trust it, set MLFLOW_TRACKING_URI=STORE",
+    ),
     "a folder to write into": (
         with_value("hydra", {"run": {"dir": "WRITTEN"}}),
         "hydra: there is no such key",

@@ -47,7 +47,8 @@ def check_classes(
             raise InputError(f"{source}: {path}.{special[0]} is not allowed in a recording")
         if TARGET in node and not _sound(path, node, source):
             _check_named_by_user(str(node[TARGET]), path, source, composed, overrides)
-        _check_store(f"{path}.uri", node.get("uri"), source, composed)
+        if "uri" in node:
+            _check_store(path, node["uri"], source, composed)
 
 
 def _mappings(node: Any, path: str = "") -> Iterator[tuple[str, Mapping[Any, Any]]]:
@@ -98,12 +99,15 @@ def _check_named_by_user(
         )
 
 
-def _check_store(key: str, uri: Any, source: Path, composed: DictConfig) -> None:
+def _check_store(path: str, uri: Any, source: Path, composed: DictConfig) -> None:
     """Checks where a run would be written beside its folder, or sent: only where the user says."""
-    if uri is not None and uri not in (os.environ.get(STORE), OmegaConf.select(composed, key)):
-        raise InputError(
-            f"{source} asks to record the run in {uri} ({key}). If you trust it, set {STORE}={uri}"
-        )
+    named, mine = OmegaConf.select(composed, path), os.environ.get(STORE)
+    if (named is not None and uri == named.get("uri")) or (mine and uri in (None, mine)):
+        return
+    raise InputError(
+        f"{source} asks to record the run in {uri or 'the store that is the default of MLflow'} "
+        f"({path}.uri). If you trust it, set {STORE}={uri or 'STORE'}"
+    )
 
 
 def _plain(composed: DictConfig) -> Any:
