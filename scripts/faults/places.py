@@ -35,7 +35,8 @@ def signals(field: Field) -> Tally:
         if (folder / "config.yaml").exists():
             status = (folder / "status.json").read_text("utf-8")
             tally.expect('"running"' not in status, f"{sent.name} leaves the status running")
-            begun = (folder / "metrics.jsonl").exists()  # before its first record it has no picture
+            records = folder / "metrics.jsonl"  # before the first one there is no picture
+            begun = records.exists() and records.stat().st_size > 0
             shown = (folder / "result.png").exists()
             tally.expect(shown or not begun, f"{sent.name} leaves no picture")
     return tally
