@@ -553,7 +553,7 @@ def where(rounds: int) -> Iterator[Row]:
             for wanted, function in functions
             if name == function and file.endswith(wanted)
         )
-        yield Row(what, spent, "s")
+        yield Row(what, spent, "s") if spent else Row(what, None, "not found: renamed?")
     yield Row("from start to exit, with the profiler's own time", seconds, "s")
 
 

@@ -115,8 +115,7 @@ def _measuring(config: DictConfig) -> Callable[[Record], dict[str, Any]]:
     """Returns what measures the picture of a record while the job runs."""
     from nst.transfer import judged
 
-    inputs = gather(config)
-    return lambda record: judged(record.image, inputs)
+    return lambda record: judged(record.image, gather(config))
 
 
 def import_libraries() -> None:
