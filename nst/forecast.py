@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from hydra.utils import instantiate
 
 from nst import images
 from nst.canvas import batch
+from nst.features.encoder import Network
 from nst.memory import HALO, Plan
+from nst.objective.loss import Terms
 from nst.scales import Scale, plan
 from nst.sources import planned
 from nst.studio import Studio
@@ -91,11 +94,22 @@ def _tiling(height: int, width: int, tile: int | None) -> float:
 
 
 def _pace(studio: Studio) -> Pace:
-    """Times steps at two sizes, after those that compile."""
-    large = min(SIDE, studio.config.size)
-    (fewer, quick), (more, slow) = (_timed(studio, side) for side in (large // 3, large))
-    pixel = max(0.0, slow - quick) / (more - fewer)
-    return Pace(max(0.0, quick - pixel * fewer), pixel)
+    """Times steps at two sizes, after those that compile; once for jobs with the same steps."""
+    config, loss = studio.config, studio.objectives.loss
+    large = min(SIDE, config.size)
+    known = _paces(loss.encoder, loss.named)
+    steps = str([large, config.optimizer, config.runtime, config.style.scale, config.regions])
+    if steps not in known:
+        (fewer, quick), (more, slow) = (_timed(studio, side) for side in (large // 3, large))
+        pixel = max(0.0, slow - quick) / (more - fewer)
+        known[steps] = Pace(max(0.0, quick - pixel * fewer), pixel)
+    return known[steps]
+
+
+@lru_cache(maxsize=8)
+def _paces(encoder: Network, terms: Terms) -> dict[str, Pace]:
+    """Returns what this process has measured with a network and terms, by the rest of a step."""
+    return {}
 
 
 def _timed(studio: Studio, side: int) -> tuple[int, float]:

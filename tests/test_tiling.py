@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from conftest import references
 
+from nst import forecast
 from nst.cli.app import run
 from nst.cli.checks import check_run
 from nst.config.composition import compose
@@ -23,6 +24,7 @@ from nst.objective.tiles import tiles
 from nst.optimizers import LBFGS
 from nst.scales import Scale
 from nst.studio import prepare
+from nst.transfer import described
 
 TERMS: dict[str, Term] = {
     "content": Content(["block2_conv2", "block3_conv1"]),
@@ -172,6 +174,15 @@ def test_a_forecast_says_what_is_coming_and_writes_nothing(tmp_path, monkeypatch
         capsys.readouterr().out,
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_the_jobs_of_a_sweep_share_what_was_timed_for_a_forecast(monkeypatch) -> None:
+    timed, real = [], forecast._timed
+    monkeypatch.setattr(forecast, "_timed", lambda *what: timed.append(what) or real(*what))
+    small = ["network=bundled", "size=48", "steps=8"]
+    for more in (["alpha=5", "seed=1"], ["alpha=70"], ["optimizer.history=3"]):
+        described(compose([*small, *more]))
+    assert len(timed) == 4  # two sizes each
 
 
 def test_the_forecast_counts_pixels_steps_and_tiles() -> None:
