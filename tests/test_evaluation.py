@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from conftest import paint
 
-from nst.evaluation import CONTENT_LAYERS, STYLE_LAYERS, evaluate
+from nst.distances import CONTENT_LAYERS, STYLE_LAYERS
+from nst.evaluation import evaluate
 from nst.images import resize
+from nst.metrics.remembered import remembered
 from nst.sources import Guidance
 
 CONTENT, STYLE, OTHER = paint(96, 128, 1), paint(80, 64, 2), paint(96, 128, 3)
@@ -138,3 +140,21 @@ def test_regions_that_take_everything_change_no_distance() -> None:
         for guidance in (None, Guidance(ones, (ones,)))
     )
     assert whole["style_distance"] == pytest.approx(plain["style_distance"], rel=1e-5)
+
+
+def test_sources_are_measured_once_and_anew_when_they_change() -> None:
+    content, measured = CONTENT.copy(), []
+
+    @remembered(2)
+    def summed(image: np.ndarray) -> float:
+        measured.append(image)
+        return float(image.sum())
+
+    for image in (content, CONTENT, OTHER, content, content.astype(np.float64)):
+        assert summed(image) == image.sum()
+    assert len(measured) == 3
+    before = distances(STYLE, content[:80, :64], OTHER)
+    content[...] = OTHER[::-1]  # the same array
+    after = distances(STYLE, content[:80, :64], OTHER)
+    assert after == distances(STYLE, OTHER[::-1][:80, :64], OTHER)
+    assert after != before

@@ -36,6 +36,7 @@ ORDER = (
         "loop",
         "runs observers",
         "colours",
+        "distances",
         "evaluation",
         "studio",
         "forecast",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nst.metrics.distributions import bases, blended, quantiles, squared_distance
+from nst.metrics.distributions import bases, blended, quantiles, squared_distance, thinned
 from nst.metrics.filters import Array
+from nst.metrics.remembered import remembered
 
 BASES = 11  # of three directions each
 
@@ -51,10 +52,11 @@ def color_distance(result: Array, others: Sequence[Array], weights: Sequence[flo
         others: At least one image ``[h, w, 3]``.
         weights: One per image; only ratios matter.
     """
-    directions = bases(3, BASES)
-    painted, *wanted = (quantiles(_colors(image), directions) for image in (result, *others))
+    painted, *wanted = map(_functions, (result, *others))
     return float(np.sqrt(3 * squared_distance(painted, blended(wanted, weights))))
 
 
-def _colors(image: Array) -> Array:
-    return oklab(image.reshape(-1, 3))
+@remembered(8)
+def _functions(image: Array) -> Array:
+    """Returns the quantile functions of an image's colours."""
+    return quantiles(oklab(thinned(image.reshape(-1, 3))), bases(3, BASES))

@@ -33,8 +33,11 @@ def blur(image: Array, kernel: Array) -> Array:
     for axis in (0, 1):
         pad = [(reach, reach) if a == axis else (0, 0) for a in range(image.ndim)]
         padded, size = np.pad(image, pad, "edge"), image.shape[axis]
-        parts = (np.take(padded, range(i, i + size), axis) for i in range(len(kernel)))
-        image = sum((k * part for k, part in zip(kernel, parts, strict=True)), np.zeros_like(image))
+        blurred = np.zeros_like(image)
+        for i, weight in enumerate(kernel):
+            shifted = padded[i : i + size] if axis == 0 else padded[:, i : i + size]
+            blurred = blurred + weight * shifted
+        image = blurred
     return image
 
 

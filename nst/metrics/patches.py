@@ -8,6 +8,7 @@ import numpy as np
 
 from nst.metrics.distributions import bases, blended, quantiles, squared_distance
 from nst.metrics.filters import Array, halved
+from nst.metrics.remembered import remembered
 
 SIDE = 7  # of a patch, px
 OCTAVES = 3
@@ -31,18 +32,22 @@ def patch_distance(
         styles: At least one.
         weights: One per style; only ratios matter.
     """
-    directions = bases(SIDE * SIDE * 3, 1)[:, :64]
     ratios = []
-    for octave in range(OCTAVES):
-        if octave:
-            result, content, *styles = map(halved, (result, content, *styles))
-        painted, kept, *wanted = (
-            quantiles(_patches(image), directions) for image in (result, content, *styles)
-        )
+    for painted, kept, *wanted in zip(*map(_octaves, (result, content, *styles)), strict=True):
         target = blended(wanted, weights)
         baseline = max(squared_distance(kept, target), NEGLIGIBLE)
         ratios.append(squared_distance(painted, target) / baseline)
     return sum(ratios) / OCTAVES
+
+
+@remembered(8)
+def _octaves(image: Array) -> list[Array]:
+    """Returns the quantile functions of an image's patches, fine to coarse."""
+    directions, functions = bases(SIDE * SIDE * 3, 1)[:, :64], []
+    for octave in range(OCTAVES):
+        image = halved(image) if octave else image
+        functions.append(quantiles(_patches(image), directions))
+    return functions
 
 
 def _patches(image: Array) -> Array:

@@ -1,0 +1,163 @@
+"""Distances of features from content and style, on one network and the same layers always.
+
+All that depends on the sources alone is measured once, for all the jobs of a sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from nst.canvas import batch
+from nst.features import weights as networks
+from nst.features.encoder import Encoder, Features
+from nst.features.normalisation import normalised
+from nst.features.propagation import propagated
+from nst.features.weights import Source
+from nst.images import Pixels
+from nst.losses import Gram, View, content_distance
+from nst.metrics.remembered import remembered
+from nst.objective import compiled
+
+CONTENT_LAYERS = ("block3_conv2", "block4_conv2")
+STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
+NEGLIGIBLE = 1e-6  # of a target's mean square: an anchor below it is none
+LAYERS = tuple(dict.fromkeys(CONTENT_LAYERS + STYLE_LAYERS))
+GRAMS = Gram(STYLE_LAYERS)
+
+Guided = tuple[Pixels, Pixels | None]  # an image ``[H, W, 3]``, and its regions ``[H, W, R]``
+ByLayer = Mapping[str, tf.Tensor]
+
+
+def distances(
+    source: Source, result: Pixels, sources: Sequence[Guided], weights: Sequence[float]
+) -> dict[str, float | dict[str, float]]:
+    """Measures how far a result is from content and style, see :func:`nst.evaluation.evaluate`.
+
+    Args:
+        source: The network.
+        result: ``[H, W, 3]`` in [0, 1].
+        sources: The content, of the same size and regions, and the styles.
+        weights: One per style; only ratios matter.
+
+    Returns:
+        ``content_distance`` and ``style_distance``, means over layers, and each by layer.
+    """
+    network, anchors = _network(source), _anchors(source, sources, weights)
+    content_by_layer, style_by_layer = (
+        {layer: float(value) for layer, value in distances.items()}
+        for distances in network.distances(network.view(result, sources[0][1]), anchors)
+    )
+    return {
+        "content_distance": sum(content_by_layer.values()) / len(content_by_layer),
+        "style_distance": sum(style_by_layer.values()) / len(style_by_layer),
+        "content_distance_by_layer": content_by_layer,
+        "style_distance_by_layer": style_by_layer,
+    }
+
+
+@lru_cache(maxsize=2)
+def _network(source: Source) -> _Network:
+    return _Network(Encoder(networks.load(source)))
+
+
+@remembered(2)
+def _anchors(source: Source, sources: Sequence[Guided], weights: Sequence[float]) -> _Anchors:
+    network = _network(source)
+    content, *styles = (network.view(*each) for each in sources)
+    return network.anchors(content, styles, [tf.constant(w, tf.float32) for w in weights])
+
+
+class _Anchors(NamedTuple):
+    """What results are compared with, on one network.
+
+    Attributes:
+        norms: What feature maps are normalised by.
+        content: Normalised feature maps of the content image.
+        style: Gram matrices of the styles, blended.
+        units: What the content distance of each layer is divided by, and the style distance.
+    """
+
+    norms: Features
+    content: ByLayer
+    style: Mapping[str, Any]
+    units: tuple[ByLayer, ByLayer]
+
+
+class _Network:
+    """The compiled passes of a network, over one image at a time: that takes the least memory."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._means, self._sums = compiled(self._mean_maps), compiled(self._gram_sums)
+        self._kept, self.distances = compiled(self._content), compiled(self._distances)
+
+    def view(self, image: Pixels, regions: Pixels | None) -> View:
+        """Returns an image with its regions, without features."""
+        if regions is None:
+            return View(batch(image), {})
+        maps = propagated(batch(regions), self._encoder.geometry, STYLE_LAYERS)
+        return View(batch(image), {}, maps)
+
+    def anchors(
+        self, content: View, styles: Sequence[View], weights: Sequence[tf.Tensor]
+    ) -> _Anchors:
+        """Measures the sources of a run."""
+        means = [self._means(view.image) for view in (content, *styles)]
+        # The content counts as much as all styles together.
+        norms = self._encoder.norms_of(means, LAYERS, [tf.add_n(weights), *weights])
+        target = GRAMS.blended([self._sums(view, norms) for view in styles], weights)
+        kept, units = self._kept(content, norms, target)
+        return _Anchors(norms, kept, target, units)
+
+    def _mean_maps(self, image: tf.Tensor) -> ByLayer:
+        """Returns feature maps shrunk to their means, ``[1, 1, 1, C]``: enough for the norms."""
+        features = self._encoder(image, LAYERS)
+        return {k: tf.reduce_mean(f, (0, 1, 2), keepdims=True) for k, f in features.items()}
+
+    def _seen(self, view: View, norms: Features) -> View:
+        features = self._encoder(view.image, LAYERS)
+        return view._replace(features={k: normalised(f, norms[k]) for k, f in features.items()})
+
+    def _gram_sums(self, view: View, norms: Features) -> Any:
+        return GRAMS.sums(self._seen(view, norms), ())
+
+    def _content(
+        self, view: View, norms: Features, style: Mapping[str, Any]
+    ) -> tuple[ByLayer, tuple[ByLayer, ByLayer]]:
+        seen = self._seen(view, norms)
+        sums = GRAMS.sums(seen, ())
+        nothing = {
+            k: s._replace(regions=[r._replace(total=tf.zeros_like(r.total)) for r in s.regions])
+            for k, s in sums.items()
+        }
+        baseline, square = (GRAMS.compare(each, style) for each in (sums, nothing))
+        kept = {k: seen.features[k] for k in CONTENT_LAYERS}
+        units = {k: _unit(baseline[k], square[k]) for k in STYLE_LAYERS}
+        return kept, ({k: _content_unit(f) for k, f in kept.items()}, units)
+
+    def _distances(self, result: View, anchors: _Anchors) -> tuple[ByLayer, ByLayer]:
+        seen, (content_units, style_units) = self._seen(result, anchors.norms), anchors.units
+        apart = GRAMS.distances(seen, anchors.style)
+        # A layer without any activation has distance 0.
+        return (
+            {
+                k: tf.math.divide_no_nan(content_distance(seen.features[k], f), content_units[k])
+                for k, f in anchors.content.items()
+            },
+            {k: tf.math.divide_no_nan(apart[k], style_units[k]) for k in STYLE_LAYERS},
+        )
+
+
+def _content_unit(content: tf.Tensor) -> tf.Tensor:
+    flat = tf.reduce_mean(content, (1, 2), keepdims=True) + tf.zeros_like(content)
+    return _unit(content_distance(flat, content), tf.reduce_mean(tf.square(content)))
+
+
+def _unit(baseline: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
+    # A baseline of mere rounding noise (equal content and style, a content of one colour) would
+    # give an arbitrary ratio.
+    return tf.maximum(baseline, NEGLIGIBLE * square)
