@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -287,6 +288,20 @@ def test_one_trace_serves_every_size_and_setting_in_all_runs() -> None:
         images.append(optimizer.image.numpy())
     assert compiled(Adam, 2).experimental_get_tracing_count() == 1
     assert not np.array_equal(*images)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "Nadam", "Adafactor, levels", "LBFGS"])
+def test_a_run_of_a_new_size_leaves_no_graph_behind(name) -> None:
+    def left(size: int) -> int:
+        optimizer = make(name)
+        optimizer.begin(start(size, size))
+        take(optimizer, lambda image: quadratic.python_function(image, 1.0), 2)
+        del optimizer
+        gc.collect()
+        return sum(isinstance(kept, tf.Graph) for kept in gc.get_objects())
+
+    left(11)
+    assert left(12) == left(13) == left(14)
 
 
 def test_runs_that_share_an_update_do_not_touch_each_other() -> None:
