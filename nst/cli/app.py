@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from nst.cli.arguments import overrides_of, parse_options
 from nst.cli.checks import check_run, check_search, check_sweep, check_unused
-from nst.cli.ending import report, say
+from nst.cli.ending import kept_if_refused, report, say
 from nst.cli.job import forecast, task
 from nst.cli.signals import commanding
 from nst.cli.watching import reported
@@ -83,11 +83,14 @@ def _run_jobs(overrides: list[str], multirun: bool) -> int:
 def _run_one(folder: RunFolder, overrides: list[str], resumed: bool) -> int:
     """Runs a single job; no other process writes into its folder, not even Hydra's of one."""
     folder.path.mkdir(parents=True, exist_ok=True)
+    place = [f"hydra.run.dir={quoted(folder.path)}"]
     with folder.locked(), commanding(busy=lambda: False):
-        if not resumed:
+        if resumed:
+            with kept_if_refused(folder):
+                _hand_over([*overrides, *place, "hydra.output_subdir=null"])
+        else:
             check_unused(folder)  # again: another command may have been faster
-        place = [f"hydra.run.dir={quoted(folder.path)}"]
-        _hand_over([*overrides, *place, *(["hydra.output_subdir=null"] if resumed else [])])
+            _hand_over([*overrides, *place])
     return COMPLETED
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nst.config import USER_ERRORS, explain, quoted
 from nst.errors import COMPLETED, FAILED, INTERRUPTED, WRONG_INPUT, InputError
-from nst.runs.folder import RunFolder
+from nst.files.atomic import write_atomic
+from nst.runs.folder import CONFIG, METRICS, STATUS, RunFolder
 from nst.sweeps.plan import Sweep
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,26 @@ def say(error: BaseException) -> int:
         status, text = FAILED, f"the run failed: {' '.join(str(error).split())}"
     print(f"nst: {text}", file=sys.stderr)
     return status
+
+
+@contextmanager
+def kept_if_refused(folder: RunFolder) -> Iterator[None]:
+    """Leaves the record of a run as it was if its resumption turns out to be wrong input.
+
+    Whether a checkpoint fits is known late: the log is open by then, and further steps are noted.
+    """
+    paths = [folder.path / name for name in (CONFIG, STATUS, METRICS, "run.log")]
+    before = {path: path.read_bytes() for path in paths if path.is_file()}
+    try:
+        yield
+    except SystemExit as end:
+        if end.code == WRONG_INPUT:
+            for path in paths:
+                if path in before:
+                    write_atomic(path, before[path])
+                elif path.is_file():
+                    path.unlink()
+        raise
 
 
 def _by_interrupt(error: BaseException) -> bool:
