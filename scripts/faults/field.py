@@ -203,7 +203,7 @@ def faults(path: Path) -> list[str]:
     if status == "completed" and not (metrics and (path / "result.png").exists()):
         wrong.append("completed without picture or metrics")
     for picture in (path / "result.png", *path.glob("snapshots/*.png")):
-        if picture.exists():
+        if picture.is_file():  # it may be obstructed by a folder
             Image.open(picture).load()
     if folder.busy():
         wrong.append("it is locked, but no process uses it")
