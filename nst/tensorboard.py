@@ -12,7 +12,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 from nst.cli.signals import obeyed
-from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, path_argument
+from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, path_argument, printable
 from nst.files import atomic as files
 from nst.files.streams import keep_streams
 from nst.runtime import import_tensorflow
@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A script's background job ignores SIGINT, and SIGTERM would leave the data server behind.
     for number in obeyed():
         signal.signal(number, signal.default_int_handler)
-    print(f"TensorBoard shows {parsed.folder} at {address} (Ctrl-C ends it)", flush=True)
+    shown = printable(f"TensorBoard shows {parsed.folder} at {address} (Ctrl-C ends it)")
+    print(shown, flush=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -82,6 +83,8 @@ def serve(
     folder = files.folder(folder)
     if not any(folder.rglob("events.out.tfevents.*")):
         raise InputError(f"{folder} holds no run that TensorBoard can show (no event file)")
+    if host is not None and not host.strip():  # as of an unset variable; it would serve to all
+        raise InputError("--host is empty: name an address, or --bind_all serves to every machine")
     if port is not None and not 0 <= port <= 65535:
         raise InputError(f"--port={port}: a port is a number from 1 to 65535")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # leaves the GPU to runs
@@ -101,7 +104,7 @@ def serve(
             address: str = board.launch()
     except (program.TensorBoardServerException, SystemExit) as error:
         asked = f"--port={port or 6006}" if host is None else f"--host={host}"
-        reason = getattr(error, "msg", None) or said.getvalue().strip()
+        reason = getattr(error, "msg", None) or said.getvalue().rpartition("\n\n")[-1].strip()
         raise InputError(f"{asked}: {reason}") from error
     return address
 
