@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import io
@@ -858,6 +859,24 @@ def test_a_recorded_configuration_is_read_and_nothing_else(
     assert found["tagged"].state == "damaged"
     assert not trace.exists()
     assert not [path for path in report.parent.iterdir() if b"swordfish" in path.read_bytes()]
+
+
+def test_files_elsewhere_that_a_run_links_to_are_not_shown(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    private = tmp_path / "private"
+    private.write_text("swordfish: 3\n")
+    for name in ("config.yaml", "metrics.json", "result.png", "timelapse.webp"):
+        file = make_run(tmp_path / "runs" / name, images) / name
+        file.unlink(missing_ok=True)
+        file.symlink_to(private)
+    runs = {run.name: run for run in gather([tmp_path / "runs"]).runs}
+    assert runs["config.yaml"].reason.startswith("config.yaml is a link that leads out")
+    assert runs["result.png"].picture is None
+    assert [run.state for run in runs.values()] == ["damaged"] * 3 + ["completed"]
+    report = compare([tmp_path / "runs"]).read_text("utf-8")
+    assert "swordfish" not in report
+    assert base64.b64encode(private.read_bytes()).decode() not in report
 
 
 def test_a_report_on_the_worst_of_runs(tmp_path: Path, images: dict[str, Path]) -> None:

@@ -379,6 +379,24 @@ def test_a_folder_from_a_stranger_is_not_resumed(case: str, base: Base, tmp_path
         effective(compose(overrides), overrides)
 
 
+@pytest.mark.parametrize("name", ["run.log", "snapshots/000001.png", "checkpoints"])
+def test_no_file_elsewhere_is_written_to_by_way_of_a_folder(
+    name: str, base: Base, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(base.folder, tmp_path / "run")
+    RunFolder(folder).write_status("interrupted")
+    overrides = [f"resume='{folder}'"]
+    assert effective(compose(overrides), overrides).steps == base.config.steps
+    link = folder / name
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path)
+    with pytest.raises(InputError, match=f"resume: {link} is a link that leads out of the folder"):
+        effective(compose(overrides), overrides)
+
+
 def test_the_store_of_the_user_is_used(
     base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

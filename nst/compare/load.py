@@ -1,7 +1,7 @@
 """Reads run folders, whether finished, running, stopped, damaged or of another version.
 
 A folder may come from anywhere. What it holds is only read: no class that it names is built, no
-resolver called, and text comes out printable.
+resolver called, no link followed out of it, and text comes out printable.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.config.settings import Value, flat
 from nst.errors import InputError, printable
-from nst.runs.folder import CONFIG, HISTORY, METRICS, STATUS, RunFolder, result_name
+from nst.runs.folder import CONFIG, HISTORY, METRICS, STATUS, RunFolder, is_own, result_name
 from nst.runs.provenance import parsed
 
 PLANNED = ".hydra/config.yaml"  # what a job was started with; CONFIG is what it resolved to
@@ -72,10 +72,8 @@ class RunRecord:
     def picture(self) -> Path | None:
         """The result, or the last snapshot of a run that was killed; None where there is none."""
         snapshots = sorted(self.folder.glob("snapshots/*.png"))
-        named = {key: self.config.get(f"output.{key}") for key in ("name", "format")}
-        result = result_name(named if all(named.values()) else None)
-        paths = (self.folder / result, *reversed(snapshots))
-        return next((path for path in paths if path.is_file()), None)
+        paths = (self.folder / _result(self.config), *reversed(snapshots))
+        return next((p for p in paths if p.is_file() and is_own(self.folder, p)), None)
 
 
 def read(folder: Path, name: str) -> RunRecord:
@@ -84,6 +82,8 @@ def read(folder: Path, name: str) -> RunRecord:
 
     def part(file: str, reader: Callable[[], T]) -> T | None:
         try:
+            if not is_own(folder, folder / file):
+                raise InputError(f"{file} is a link that leads out of the folder: it is not read")
             return reader()
         except RecursionError:
             faults.append(f"{file} is damaged: nested too deeply")
@@ -99,12 +99,18 @@ def read(folder: Path, name: str) -> RunRecord:
     config = part(recorded, lambda: _config(folder / recorded, resolved)) or {}
     history = part(HISTORY, lambda: _history(folder / HISTORY)) or []
     metrics = _latest(history) | (part(METRICS, lambda: _numbers(run.metrics)) or {})
+    part(_result(config), lambda: None)
     if not config and not faults and status.get("status") in (None, "completed"):
         faults.append("it holds no configuration")
     state, reason = ("damaged", "; ".join(faults)) if faults else _state(run, status)
     return RunRecord(
         folder, name, printable(state), printable(reason), config, resolved, metrics, history
     )
+
+
+def _result(config: Mapping[str, Value]) -> str:
+    named = {key: config.get(f"output.{key}") for key in ("name", "format")}
+    return result_name(named if all(named.values()) else None)
 
 
 def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:

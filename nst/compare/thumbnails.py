@@ -17,6 +17,7 @@ from nst.config.names import listed, stem
 from nst.errors import InputError
 from nst.files.fetch import fetch_image
 from nst.images import Picture, load, to_pil
+from nst.runs.folder import is_own
 from nst.sources import WEB, locate_image
 
 CELL = (320, 480)  # maximum width and height of a picture on the sheet, px
@@ -94,7 +95,8 @@ def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
 
 def _film(run: RunRecord, runs: int) -> dict[int, bytes]:
     """Shrinks evenly spaced snapshots of a run, the first and the last included."""
-    found = sorted((int(p.stem), p) for p in run.folder.glob("snapshots/[0-9]*.png") if _step(p))
+    paths = run.folder.glob("snapshots/[0-9]*.png")
+    found = sorted((int(p.stem), p) for p in paths if _step(p) and is_own(run.folder, p))
     count = min(len(found), 12, max(3, MOST_FRAMES // runs))
     places = sorted({round(i * (len(found) - 1) / max(1, count - 1)) for i in range(count)})
     side = math.sqrt(FILM_BYTES / (runs * max(1, count)) / FRAME_PIXEL)

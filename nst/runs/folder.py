@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -165,6 +166,14 @@ class RunFolder:
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
         return json_object(path.read_bytes(), str(path)) if path.is_file() else {}
+
+
+def is_own(folder: Path, path: Path) -> bool:
+    """Tells whether a file of a folder is in it, and not a link to one elsewhere.
+
+    A folder may come from a stranger: what is elsewhere is neither shown nor written to.
+    """
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def result_name(output: Mapping[str, Any] | None) -> str:

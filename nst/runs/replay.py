@@ -14,7 +14,7 @@ from nst.config.overrides import parse, path_of
 from nst.config.settings import COMMAND, FEEDS
 from nst.config.validation import check_keys
 from nst.errors import InputError
-from nst.runs.folder import RunFolder, recorded_config
+from nst.runs.folder import RunFolder, is_own, recorded_config
 from nst.runs.trust import GROUPS, check_classes
 from nst.scales import plan
 
@@ -91,6 +91,12 @@ def _ended(config: DictConfig, steps: int) -> str | None:
 def _resumable(path: Path) -> DictConfig:
     folder = RunFolder(path)
     config = _sound(folder.config(), path)
+    for file in path.rglob("*"):
+        if not is_own(path, file):
+            raise InputError(
+                f"resume: {file} is a link that leads out of the folder, and the run would write "
+                f"there; replace it by what it leads to"
+            )
     folder.history(), folder.load_checkpoint()  # finds damage before anything is written
     return config
 

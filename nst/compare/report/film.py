@@ -9,7 +9,7 @@ from nst.compare.comparison import Comparison
 from nst.compare.load import RunRecord
 from nst.compare.report.markup import escape, image, link
 from nst.compare.thumbnails import data_uri
-from nst.runs.folder import TIMELAPSE
+from nst.runs.folder import TIMELAPSE, is_own
 
 TIMELAPSE_BYTES = 5_000_000  # of all time-lapses inside a report; others are linked
 
@@ -34,7 +34,8 @@ def _snapshots(run: RunRecord, comparison: Comparison) -> str:
 
 
 def _timelapse(run: RunRecord, comparison: Comparison, out: Path) -> str:
-    found = [p for name in TIMELAPSE if (p := run.folder / name).is_file()]
+    paths = [run.folder / name for name in TIMELAPSE]
+    found = [path for path in paths if path.is_file() and is_own(run.folder, path)]
     if not found:
         return ""
     files = [link(Path(os.path.relpath(path, out)).as_posix(), path.name) for path in found]
