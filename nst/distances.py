@@ -88,12 +88,11 @@ class _Anchors(NamedTuple):
 
 
 class _Network:
-    """The compiled passes of a network, over one image at a time: that takes the least memory."""
+    """A compiled network, used on one image at a time, which takes the least memory."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._means, self._sums = compiled(self._mean_maps), compiled(self._gram_sums)
-        self._kept, self.distances = compiled(self._content), compiled(self._distances)
+        self._maps = compiled(lambda image: encoder(image, LAYERS))
 
     def view(self, image: Pixels, regions: Pixels | None) -> View:
         """Returns an image with its regions, without features."""
@@ -106,40 +105,26 @@ class _Network:
         self, content: View, styles: Sequence[View], weights: Sequence[tf.Tensor]
     ) -> _Anchors:
         """Measures the sources of a run."""
-        means = [self._means(view.image) for view in (content, *styles)]
+        means = [self._means(view) for view in (content, *styles)]
         # The content counts as much as all styles together.
         norms = self._encoder.norms_of(means, LAYERS, [tf.add_n(weights), *weights])
-        target = GRAMS.blended([self._sums(view, norms) for view in styles], weights)
-        kept, units = self._kept(content, norms, target)
-        return _Anchors(norms, kept, target, units)
+        target = GRAMS.blended([GRAMS.sums(self._seen(v, norms), ()) for v in styles], weights)
+        seen = self._seen(content, norms)
+        kept = {k: seen.features[k] for k in CONTENT_LAYERS}
+        content_units = {k: _content_unit(maps) for k, maps in kept.items()}
+        return _Anchors(norms, kept, target, (content_units, _style_units(seen, target)))
 
-    def _mean_maps(self, image: tf.Tensor) -> ByLayer:
+    def _means(self, view: View) -> ByLayer:
         """Returns feature maps shrunk to their means, ``[1, 1, 1, C]``: enough for the norms."""
-        features = self._encoder(image, LAYERS)
-        return {k: tf.reduce_mean(f, (0, 1, 2), keepdims=True) for k, f in features.items()}
+        maps = self._maps(view.image)
+        return {k: tf.reduce_mean(f, (0, 1, 2), keepdims=True) for k, f in maps.items()}
 
     def _seen(self, view: View, norms: Features) -> View:
-        features = self._encoder(view.image, LAYERS)
-        return view._replace(features={k: normalised(f, norms[k]) for k, f in features.items()})
+        maps = self._maps(view.image)
+        return view._replace(features={k: normalised(f, norms[k]) for k, f in maps.items()})
 
-    def _gram_sums(self, view: View, norms: Features) -> Any:
-        return GRAMS.sums(self._seen(view, norms), ())
-
-    def _content(
-        self, view: View, norms: Features, style: Mapping[str, Any]
-    ) -> tuple[ByLayer, tuple[ByLayer, ByLayer]]:
-        seen = self._seen(view, norms)
-        sums = GRAMS.sums(seen, ())
-        nothing = {
-            k: s._replace(regions=[r._replace(total=tf.zeros_like(r.total)) for r in s.regions])
-            for k, s in sums.items()
-        }
-        baseline, square = (GRAMS.compare(each, style) for each in (sums, nothing))
-        kept = {k: seen.features[k] for k in CONTENT_LAYERS}
-        units = {k: _unit(baseline[k], square[k]) for k in STYLE_LAYERS}
-        return kept, ({k: _content_unit(f) for k, f in kept.items()}, units)
-
-    def _distances(self, result: View, anchors: _Anchors) -> tuple[ByLayer, ByLayer]:
+    def distances(self, result: View, anchors: _Anchors) -> tuple[ByLayer, ByLayer]:
+        """Returns the content distance of each layer, and the style distance."""
         seen, (content_units, style_units) = self._seen(result, anchors.norms), anchors.units
         apart = GRAMS.distances(seen, anchors.style)
         # A layer without any activation has distance 0.
@@ -155,6 +140,16 @@ class _Network:
 def _content_unit(content: tf.Tensor) -> tf.Tensor:
     flat = tf.reduce_mean(content, (1, 2), keepdims=True) + tf.zeros_like(content)
     return _unit(content_distance(flat, content), tf.reduce_mean(tf.square(content)))
+
+
+def _style_units(content: View, target: Mapping[str, Any]) -> ByLayer:
+    sums = GRAMS.sums(content, ())
+    nothing = {
+        k: s._replace(regions=[r._replace(total=tf.zeros_like(r.total)) for r in s.regions])
+        for k, s in sums.items()
+    }
+    baseline, square = (GRAMS.compare(each, target) for each in (sums, nothing))
+    return {k: _unit(baseline[k], square[k]) for k in STYLE_LAYERS}
 
 
 def _unit(baseline: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
