@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from nst.canvas import Canvas, resample
@@ -102,9 +103,11 @@ class Loop:
         )
         yield replace(record, last=True)
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> dict[str, npt.ArrayLike]:
         """Returns all that :meth:`restore` needs to resume with the same bytes."""
-        counters = {k: np.asarray(getattr(self, k)) for k in ("step", "scale", "scale_step")}
+        counters: dict[str, npt.ArrayLike] = {
+            k: np.asarray(getattr(self, k)) for k in ("step", "scale", "scale_step")
+        }
         counters["seconds"] = np.asarray(self.seconds)
         return counters | {f"optimizer/{k}": v for k, v in self.optimizer.state().items()}
 

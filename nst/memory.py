@@ -52,14 +52,13 @@ class Plan:
         pixels = self.height * self.width
         image = IMAGE * pixels
         kept = 5 if self.pairs is None else 2 * self.pairs + 2  # images between two steps
-        stored = kept  # a checkpoint copies them
         step = 4 * image + max(3 * image, self.evaluation)
         return (
             BASE
             + IMAGE * self.sources
             + 4 * pixels * floats(self.network, self.content_layers)
             + kept * image
-            + max(step, stored * image)
+            + step
         )
 
     @property

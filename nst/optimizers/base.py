@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from nst.losses import Evaluation as Evaluation
@@ -61,8 +62,8 @@ class Optimizer(Protocol):
     def finish(self, objective: Objective) -> Evaluation:
         """Ends a scale: chooses the result and returns its evaluation, which is not counted."""
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Returns all that the next iterates depend on, as arrays for ``np.savez``."""
+    def state(self) -> dict[str, npt.ArrayLike]:
+        """Returns all that the next iterates depend on: arrays, and lists of images of one size."""
 
     def restore(self, state: State) -> None:
         """Resumes from a :meth:`state`, bit for bit as if never stopped; needs no :meth:`begin`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from nst.optimizers.base import Evaluation, Objective, State, gradient_rms
@@ -100,14 +101,13 @@ class LBFGS:
         """Evaluates the result, the lowest point found unless clipping raises it."""
         return objective(self.result)
 
-    def state(self) -> dict[str, np.ndarray]:
-        """Returns image, curvature pairs ``[k, 1, H, W, 3]``, unit, count and stop reason."""
+    def state(self) -> dict[str, npt.ArrayLike]:
+        """Returns image, ``k`` curvature pairs ``[1, H, W, 3]``, unit, count and stop reason."""
         history = self._history
-        slots = (-1, *self._image.shape)
         return {
             "image": self._image.numpy(),
-            "steps": np.array(history.steps, np.float32).reshape(slots),
-            "changes": np.array(history.changes, np.float32).reshape(slots),
+            "steps": history.steps,
+            "changes": history.changes,
             "weights": np.array(history.weights, np.float64),
             "gamma": np.float64(history.gamma),
             "unit": np.float64(self._unit),
@@ -128,7 +128,7 @@ class LBFGS:
         if set(state) != set(self.state()) or len(state["steps"]) > self._history.size:
             raise ValueError(
                 f"the saved state does not belong to L-BFGS with history {self._history.size}: "
-                f"it holds { ({key: value.shape for key, value in state.items()}) }"
+                f"it holds { ({key: np.shape(value) for key, value in state.items()}) }"
             )
         self._history.steps = [tf.constant(s) for s in state["steps"]]
         self._history.changes = [tf.constant(y) for y in state["changes"]]

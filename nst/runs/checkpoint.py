@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +25,29 @@ class Restorable(Protocol):
 
 
 def save(path: Path, state: Mapping[str, npt.ArrayLike]) -> None:
-    """Writes a checkpoint, creating its folder."""
+    """Writes a checkpoint, creating its folder.
+
+    Args:
+        path: The file, as :func:`numpy.savez` writes it.
+        state: Arrays, and lists of arrays of one shape.
+    """
     path.parent.mkdir(exist_ok=True)
-    with replacing(path) as file:
-        np.savez(file, allow_pickle=False, **{key: np.asarray(v) for key, v in state.items()})
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for key, value in state.items():
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as entry:
+                _write(entry, value)
+
+
+def _write(entry: IO[bytes], value: npt.ArrayLike) -> None:
+    """Writes an array, or a list of images as one array, without a copy of all of them."""
+    if not isinstance(value, list) or not value:
+        np.lib.format.write_array(entry, np.asarray(value), allow_pickle=False)
+        return
+    first = np.asarray(value[0])
+    header = np.lib.format.header_data_from_array_1_0(first)
+    np.lib.format.write_array_header_1_0(entry, header | {"shape": (len(value), *first.shape)})
+    for image in value:
+        entry.write(np.ascontiguousarray(image).data)
 
 
 def load(path: Path) -> State | None:
