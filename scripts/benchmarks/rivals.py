@@ -1,4 +1,4 @@
-"""Time until a picture is good: this project, and what people run to get the same picture.
+"""This project, and what people run to get the same picture.
 
 All methods use the same images, network and weights. Those below also minimise the same losses with
 the same balance as the default run (content plus Gram matrices of normalised feature maps), so what
@@ -7,47 +7,23 @@ is compared is how they do it. Taking and judging pictures stops the clock.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from matplotlib.lines import Line2D
 
 import nst
-from nst import images
-from nst.compare.figures.curves import panels
-from nst.compare.figures.look import PALETTE, render
-from nst.features import weights
+from benchmarks.ingredients import Network, files, ingredients, pictures, tensor
+from benchmarks.steps import CONTENT, STYLE
 from nst.runtime import import_tensorflow
 
-ASSETS = Path(nst.__file__).parent / "assets"
-PAIRS = (("harbour", "starry"), ("stilllife", "wave"), ("harbour", "cubist"))
-CONTENT = "block4_conv2"
-STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
 ALPHA, BETA = 1e3, 1.5e4  # as in conf/
 OFTEN = 1.15  # ratio of the times of neighbouring pictures
 
 Taken = list[tuple[float, np.ndarray]]  # seconds, and the picture [H, W, 3]
-
-
-class Network(NamedTuple):
-    """Which network, as overrides and as the source of its weights."""
-
-    overrides: tuple[str, ...]
-    source: weights.Source
-
-
-class Place(NamedTuple):
-    """Where a picture is: when it was taken, and both distances of the evaluation."""
-
-    seconds: float
-    content: float
-    style: float
 
 
 class Stopwatch:
@@ -192,84 +168,3 @@ METHODS: Mapping[str, Callable[..., Taken]] = {
     "TensorFlow tutorial": partial(ours, more=("experiment=tf_tutorial",)),
     "PyTorch, L-BFGS": torch_lbfgs,
 }
-
-
-def tensor(array: np.ndarray) -> Any:
-    """Returns a tensor of PyTorch."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
-
-
-def files(pair: tuple[str, str]) -> tuple[Path, Path]:
-    """Returns the paths of content and style."""
-    content, style = pair
-    return ASSETS / "content" / f"{content}.jpg", ASSETS / "style" / f"{style}.jpg"
-
-
-def pictures(pair: tuple[str, str], size: int) -> list[np.ndarray]:
-    """Returns content and style, each ``[H, W, 3]`` with this long side."""
-    loaded = [images.load(path).rgb for path in files(pair)]
-    return [images.resize(rgb, images.fit(rgb.shape[:2], size)) for rgb in loaded]
-
-
-def ingredients(network: Network, *calibration: Any) -> tuple[list[weights.Layer], dict[str, Any]]:
-    """Returns the layers and, by name, the matrices that feature maps are multiplied by."""
-    from nst.features.encoder import Encoder
-
-    layers = weights.load(network.source)
-    names = [layer.name for layer in layers]
-    norms = Encoder(layers, "avg").norms(calibration, (*STYLE, CONTENT))
-    matrices = {
-        name: norm.numpy() if norm.shape.rank == 2 else np.diag(1.0 / norm.numpy())
-        for name, norm in norms.items()
-    }
-    return layers[: names.index(STYLE[-1]) + 1], matrices
-
-
-def judged(
-    taken: Taken, pair: tuple[str, str], size: int, judge: weights.Source | None
-) -> list[Place]:
-    """Measures pictures; those of a coarser scale are enlarged first, so that all compare."""
-    import_tensorflow()  # quietly
-    from nst.evaluation import evaluate
-
-    content, style = pictures(pair, size)
-    suffix = "" if judge is None else f"_{judge.network}"
-    found = []
-    for seconds, picture in taken:
-        whole = images.resize(np.float32(picture), content.shape[:2])
-        metrics: Mapping[str, Any] = evaluate(whole, content, [(style, 1.0)], judge)
-        place = (metrics[f"{what}_distance{suffix}"] for what in ("content", "style"))
-        found.append(Place(seconds, *place))
-    return found
-
-
-def reached(places: Sequence[Place], style: float, content: float) -> float:
-    """Returns the seconds until both distances are at most these; infinity if they never are."""
-    times = [p.seconds for p in places if p.style <= style and p.content <= content]
-    return min(times, default=math.inf)
-
-
-def chart(found: Mapping[str, Sequence[Sequence[Place]]], content: float) -> bytes:
-    """Draws style distance over time, a panel per pair; faint where the content is lost.
-
-    Returns:
-        PNG.
-    """
-    figure, grid = panels(1, len(PAIRS), (3.6, 3.0), below=0.45)
-    for column, (axes, pair) in enumerate(zip(grid.flat, PAIRS, strict=True)):
-        for index, runs in enumerate(found.values()):
-            x, y, kept = zip(
-                *((p.seconds, p.style, p.content <= content) for p in runs[column]), strict=True
-            )
-            shown = np.where(kept, y, np.nan)
-            axes.plot(x, y, color=PALETTE[index], linewidth=1, alpha=0.25)
-            axes.plot(x, shown, color=PALETTE[index], linewidth=2)
-        axes.set(xscale="log", yscale="log", xlabel="seconds")
-        axes.set_title(" + ".join(pair), size=11)
-        axes.grid(alpha=0.25)
-    grid.flat[0].set_ylabel("style distance")
-    lines = [Line2D([], [], color=PALETTE[index], linewidth=2) for index in range(len(found))]
-    figure.legend(lines, found, loc="lower center", ncols=len(found), frameon=False)
-    return render(figure, format="png", dpi=100)
