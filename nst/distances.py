@@ -154,5 +154,5 @@ def _style_units(content: View, target: Mapping[str, Any]) -> ByLayer:
 
 def _unit(baseline: tf.Tensor, square: tf.Tensor) -> tf.Tensor:
     # A baseline of mere rounding noise (equal content and style, a content of one colour) would
-    # give an arbitrary ratio.
-    return tf.maximum(baseline, NEGLIGIBLE * square)
+    # give an arbitrary ratio: then the unit is the target itself.
+    return tf.where(baseline > NEGLIGIBLE * square, baseline, square)

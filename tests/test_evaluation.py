@@ -60,14 +60,14 @@ def test_equal_content_and_style_do_not_divide_by_zero() -> None:
     assert style_distance == pytest.approx(0, abs=1e-3)
     content_distance, style_distance = distances(OTHER, CONTENT, CONTENT)
     assert content_distance > 0.5
-    assert 1 < style_distance < 1e8  # neither equal nor divided by rounding noise
+    assert 0.1 < style_distance < 10  # neither equal nor divided by rounding noise
 
 
 def test_images_of_one_colour_do_not_divide_by_zero() -> None:
     flat = np.full_like(CONTENT, 0.4)
     assert distances(flat, flat, STYLE) == (pytest.approx(0, abs=1e-3), pytest.approx(1))
     for images in ((CONTENT, flat, STYLE), (CONTENT, CONTENT, flat), (flat, flat, flat)):
-        assert np.isfinite(distances(*images)).all()
+        assert max(distances(*images)) < 1e3
 
 
 def test_from_512_px_upwards_the_size_of_the_result_hardly_matters() -> None:

@@ -92,6 +92,7 @@ def test_small_constant_and_grey_images_have_finite_metrics(size: tuple[int, int
 def test_patches_of_the_style_have_distance_zero_and_those_of_the_content_one() -> None:
     assert patch_distance(STYLE, CONTENT, [STYLE], [1.0]) == 0
     assert patch_distance(CONTENT, CONTENT, [STYLE], [1.0]) == pytest.approx(1)
+    assert 0.1 < patch_distance(STYLE, CONTENT, [CONTENT], [1.0]) < 10
     assert patch_distance(STYLE, CONTENT, [STYLE, CONTENT], [2.0, 0.0]) == 0
 
 

@@ -22,7 +22,8 @@ def patch_distance(
     """Compares the distributions of patches, as sliced Wasserstein distances.
 
     Per octave: ``SW²(result, style) / SW²(content, style)``, and the mean over octaves. 0 has the
-    style's patches, 1 is as far from them as the content image; may exceed 1. Lower is better.
+    style's patches, 1 is as far from them as the content image, or as patches of one colour where
+    those of content and style are equal; may exceed 1. Lower is better.
     Patches are without their mean colour, which :mod:`nst.metrics.color` compares. Several styles
     are blended by the barycentre of their projections.
 
@@ -35,7 +36,9 @@ def patch_distance(
     ratios = []
     for painted, kept, *wanted in zip(*map(_octaves, (result, content, *styles)), strict=True):
         target = blended(wanted, weights)
-        baseline = max(squared_distance(kept, target), NEGLIGIBLE)
+        baseline = squared_distance(kept, target)
+        if baseline < NEGLIGIBLE:
+            baseline = max(squared_distance(0 * target, target), NEGLIGIBLE)
         ratios.append(squared_distance(painted, target) / baseline)
     return sum(ratios) / OCTAVES
 

@@ -115,7 +115,10 @@ class FirstOrder:
         pace = self._pace._replace(rate=self._pace.rate * share)
         iterate, finite = self._advance(self._held, evaluation.gradient, pace)
         if not finite:
-            raise Diverged(f"the update of {self._name} is not finite; check its options")
+            raise Diverged(
+                f"the update of {self._name} is not finite; "
+                f"try smaller loss weights, or check its options"
+            )
         self._remember(float(evaluation.total))
         self._iterate = iterate
         return evaluation
