@@ -44,6 +44,8 @@ DAMAGED = {  # files of one's own: bytes, line and what is wrong with it
 WRONG: dict[str, str] = {
     # misspelt keys
     "alhpa=1e3": f"alhpa: there is no such key. Did you mean 'alpha'? {HELP}",
+    "-m search=best search.trials=9": "search.trials: there is no such key. "
+    f"Did you mean 'search.n_trials'? {HELP}",
     "netwerk=vgg19": f"netwerk: there is no such key. Did you mean 'network'? {HELP}",
     "loss.style.wieght=3": "loss.style.wieght: there is no such key. "
     f"Did you mean 'loss.style.weight'? {HELP}",
@@ -180,6 +182,7 @@ WRONG: dict[str, str] = {
     "content.regions=[a.png]": "content.regions: ['a.png'] is a list, but it takes a single value",
     "replay=folder": "folder is not a run folder: it has no config.yaml. Run folders are under "
     "outputs/.",
+    "-m alpha=1,2 --cfg job": "--cfg is of a single run: leave out -m and name one value each",
     "--forecast -m alpha=1,2": "--forecast is of a single run: leave out -m and name one value "
     "each",
     # images

@@ -55,13 +55,16 @@ def run(arguments: Sequence[str]) -> int:
         if options.shell_completion:
             _hand_over(arguments)  # its words, such as install=bash, are no settings
             return COMPLETED
+        for flag in ("forecast", "cfg", "info"):
+            if options.multirun and getattr(options, flag):
+                raise InputError(
+                    f"--{flag} is of a single run: leave out -m and name one value each"
+                )
         if options.cfg or options.info or options.hydra_help:
             overrides = overrides_of(options)
             compose(of_all_jobs(overrides))  # its errors take one line, Hydra's do not
             _hand_over([a for a in arguments if a not in options.overrides] + overrides)
             return COMPLETED
-        if options.forecast and options.multirun:
-            raise InputError("--forecast is of a single run: leave out -m and name one value each")
         if options.forecast:
             print(forecast(overrides_of(options)))
             return COMPLETED

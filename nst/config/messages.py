@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
 from nst.config.composition import compose, groups, option, options
+from nst.config.places import CONF_DIR
 from nst.errors import InputError, did_you_mean, nearest, printable
 
 LAUNCHERS = {"joblib": "parallel", "submitit_slurm": "cluster", "submitit_local": "cluster"}
@@ -85,12 +86,12 @@ def _not_yaml(error: Any, _: re.Match[str]) -> str:
 
 def _unknown_key(_: Any, found: re.Match[str]) -> str:
     key = found[1].lstrip("+~")
-    group, _, rest = key.partition(".")
-    having = [o for o in options(group) if rest in _keys(option(group, o))]
+    group = key.partition(".")[0]
+    having = [o for o in options(group) if key in _keys_of(group, o)]
     if having:
         return f"{key}: the chosen option of {group} has no such key; {group}={having[0]} has it"
     valid = [*_keys(compose(hydra=True)), *groups()]
-    valid += [f"{g}.{k}" for g in groups() for o in options(g) for k in _keys(option(g, o))]
+    valid += [k for g in groups() for o in options(g) for k in _keys_of(g, o)]
     hint = did_you_mean(key, valid)
     if not hint:  # perhaps only the last part is right, under another parent
         by_last = {full.rsplit(".", 1)[-1]: full for full in valid}
@@ -163,6 +164,12 @@ WORDS = {  # for the most common sentences of OmegaConf
     r".* does not support deletion": "it cannot be left out",
     r"Invalid value assigned: \w+ is not a ListConfig.*": "it takes a list: [first,second]",
 }
+
+
+def _keys_of(group: str, name: str) -> Iterable[str]:
+    """Lists the keys that an option sets, which are its group's unless it says otherwise."""
+    first = (CONF_DIR / group / f"{name}.yaml").read_text("utf-8").partition("\n")[0]
+    return _keys(option(group, name), "" if first.endswith("_global_") else f"{group}.")
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterable[str]:
