@@ -80,13 +80,14 @@ class Plan:
         return next(fitting, replace(self, tile=SMALLEST))
 
 
-def check(plan: Plan, limit: float, size: int) -> None:
+def check(plan: Plan, limit: float, size: int, there: str = "there are") -> None:
     """Checks that a machine has the memory that a run takes.
 
     Args:
         plan: The plan.
         limit: Memory that the machine, or its container, has, bytes.
         size: Long side of the picture, px.
+        there: What sets the limit, in words.
 
     Raises:
         InputError: It has not; the message names the largest size that fits.
@@ -94,7 +95,7 @@ def check(plan: Plan, limit: float, size: int) -> None:
     if plan.memory <= limit:
         return
     raise InputError(
-        f"size={size} takes about {plan.memory / 1e9:.1f} GB of memory, and there are "
+        f"size={size} takes about {plan.memory / 1e9:.1f} GB of memory, and {there} "
         f"{limit / 1e9:.1f}: {_instead(plan, limit, size)}"
     )
 

@@ -22,6 +22,7 @@ from nst.memory import Plan, check, pairs_kept
 from nst.objective import Loss, Objective, TiledObjective, not_additive, used_layers
 from nst.objective.tiles import tiles
 from nst.optimizers import LBFGS
+from nst.runtime import address_space, memory_available, memory_limit
 from nst.scales import Scale
 from nst.studio import prepare
 from nst.transfer import described
@@ -156,6 +157,20 @@ def test_what_does_not_fit_names_the_largest_size_that_does() -> None:
     size = int(re.findall(r"size=(\d+)", str(error.value))[1])
     smaller = replace(PLAN, height=6 * size // 8, width=size, tile=256)
     assert 3.5e9 < smaller.memory < 4.1e9
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux says its limits")
+def test_a_limit_on_the_address_space_is_one_on_memory() -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (10**10, before[1]))
+        assert memory_available() <= memory_limit() <= address_space() <= 10**10 - 1.5e9
+        with pytest.raises(InputError, match=r"GB of memory, and ulimit -v leaves .* fits"):
+            check_run(compose(["network=bundled", "size=16000"], hydra=True), [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def test_large_images_keep_fewer_curvature_pairs_but_two() -> None:

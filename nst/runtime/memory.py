@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")  # of Linux
+RESERVED = 1.5e9  # addresses without memory: TensorFlow's code and the arenas of its threads, bytes
 CONTROL_GROUPS = (  # of Linux, version 2 and 1: folder, limit, use, and what of it is mere cache
     ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     (
@@ -36,14 +37,30 @@ def peak_memory() -> int | None:
 
 
 def memory_limit() -> float:
-    """Returns the memory of this machine or, if it is less, of its container, bytes."""
-    return min([_total("MemTotal"), *(limit for limit, _ in _containers())])
+    """Returns the memory of this machine or, if it is less, of its container or process, bytes."""
+    return min([_total("MemTotal"), address_space(), *(limit for limit, _ in _containers())])
 
 
 def memory_available() -> float:
     """Returns the memory that is free for this process, bytes."""
     own = _entry(STATUS, "VmRSS") if STATUS.is_file() else 0  # is part of the run
-    return own + min([_total("MemAvailable"), *(limit - used for limit, used in _containers())])
+    free = min([_total("MemAvailable"), *(limit - used for limit, used in _containers())])
+    return min(own + free, address_space())
+
+
+def address_space() -> float:
+    """Returns the memory that ``ulimit -v`` leaves this process in all, bytes; Linux only.
+
+    TensorFlow does not survive a request for memory that is refused while it starts its threads.
+    """
+    if not STATUS.is_file():
+        return float("inf")
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return float("inf")
+    return max(0.0, limit - max(RESERVED, _entry(STATUS, "VmSize") - _entry(STATUS, "VmRSS")))
 
 
 def _entry(path: Path, key: str) -> int:

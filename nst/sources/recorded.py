@@ -11,7 +11,7 @@ from nst import images
 from nst.config.names import listed
 from nst.memory import IMAGE, SHARE, Plan, pairs_kept
 from nst.memory import check as check_memory
-from nst.runtime import memory_available, memory_limit, native_bfloat16
+from nst.runtime import address_space, memory_available, memory_limit, native_bfloat16
 from nst.scales import plan
 from nst.sources.inputs import Inputs, long_side
 from nst.sources.locations import recorded_name
@@ -83,7 +83,9 @@ def planned(config: DictConfig, inputs: Inputs) -> Plan:
     )
     if tile == "auto" and config.network.name != "keras":
         found = found.tiled(SHARE * memory_available())
-    check_memory(found, memory_limit(), config.size)
+    limit = memory_limit()
+    there = "ulimit -v leaves" if limit == address_space() else "there are"
+    check_memory(found, limit, config.size, there)
     return found
 
 
