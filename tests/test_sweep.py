@@ -238,7 +238,7 @@ def test_a_reader_that_goes_away_stops_nothing(here: Path) -> None:
     os.close(read)
     done = subprocess.run(
         [sys.executable, "-m", "nst.run", "-m", *OWN, "steps=2", "seed=1,2",
-         "hydra.sweep.dir=unread"],
+         "hydra.sweep.dir=unread", "hydra.job.chdir=true"],  # the pictures are named from here
         cwd=here, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=write,
         stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
