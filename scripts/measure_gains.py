@@ -10,9 +10,10 @@ each block, where styles are usually compared, gets the gain of its Gram distanc
 geometric mean of both gains: with that of content distances alone, style had half its teacher's
 pull in finished pictures.
 
-    python scripts/measure_gains.py --pictures FOLDER
+    python scripts/measure_gains.py outputs/pack.npz
 
-writes the gains into the file of the weights.
+with the pack that the student was trained on (``distillation/packing.py``) writes the gains into
+the file of the weights.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from distillation import pictures
-from train_features import HELD_OUT, LAYERS, located, save
+from distillation.packing import HELD_OUT, decoded, save, teacher, unpacked
 
 import nst
 from nst.canvas import batch
@@ -34,6 +34,7 @@ from nst.features.normalisation import normalised
 from nst.images import Pixels, fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
+LAYERS = [name for name in weights.layer_channels("bundled") if "conv" in name]
 SIZE, STEPS, PAIRS = 384, 200, 8  # px, steps of a picture, pictures
 DEEPEST = "block5_conv2"  # block5_conv3 predicts next to nothing: it gets the gain of this layer
 
@@ -41,14 +42,18 @@ DEEPEST = "block5_conv2"  # block5_conv3 predicts next to nothing: it gets the g
 def main() -> None:
     """Measures, prints a table and writes the gains."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("pack", type=Path, help="see distillation/packing.py")
     parser.add_argument("--teacher", choices=["vgg16", "vgg19"], default="vgg16")
     parser.add_argument("--weights", type=Path, help="the teacher's, if Keras has not fetched them")
-    parser.add_argument("--pictures", type=Path, nargs="+", required=True, help="folders")
     options = parser.parse_args()
 
     source = weights.locate("bundled", None, None, None, 0)
-    networks = [Encoder(weights.load(located(options)), "avg"), _plain(weights.load(source))]
-    kept_out = pictures.load(options.pictures)[::HELD_OUT]
+    networks = [
+        Encoder(teacher(options.teacher, options.weights), "avg"),
+        _plain(weights.load(source)),
+    ]
+    _, files = unpacked(options.pack)
+    kept_out = [decoded(file) for file in files[::HELD_OUT]]
     chosen = np.random.default_rng(0).permutation(len(kept_out))[: 2 * PAIRS]
     ratios = []
     for a, b in chosen.reshape(PAIRS, 2):

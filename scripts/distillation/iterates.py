@@ -3,99 +3,178 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-import numpy as np
-import tensorflow as tf
+import jax
+import jax.numpy as jnp
 
-from distillation.networks import Features, Student
-from nst.features.normalisation import normalised, readout
-from nst.losses import gram_matrix, gram_sums
+from distillation.networks import Features, Filters, Scales, Student, max_pool, vgg
 
 STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
-CONTENT = ("block4_conv2",)
+CONTENT = "block4_conv2"
 RATE, MEMORY = 0.04, 0.9  # of a step in pixel values, and of its momentum
-LIFE = 120  # steps until an iterate is replaced by a new pair
+LIFE = 150  # steps until an iterate is replaced by a new pair
 WEIGHT = (-1.0, 2.5)  # powers of ten between which the weight of style against content is drawn
+WHITE = 1 / 3  # of the iterates start from noise
+COARSE = 4  # px: gradients are compared as means over squares of this side
 
 
-class Iterates:
+class Iterates(NamedTuple):
     """A few style transfers at different stages that run along with the training.
 
-    Args:
-        student: The network of their loss.
-        draw: Returns ``count`` images, RGB in [0, 1], ``[count, side, side, 3]``.
-        count: Number of simultaneous style transfers.
-        rng: Generator for starts, weights and ages.
+    Attributes:
+        images, content, style, momentum: ``[N, side, side, 3]``.
+        weights: Of style against content, ``[N]``.
+        ages: In steps, ``[N]``.
     """
 
-    def __init__(
-        self,
-        student: Student,
-        draw: Callable[[int], np.ndarray],
-        count: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self._student, self._draw, self._rng = student, draw, rng
-        self._ages = [LIFE * i // count for i in range(count)]
-        self._content, self._style = draw(count), draw(count)
-        self._images, self._momentum = self._content.copy(), np.zeros_like(self._content)
-        self._weights = 10 ** rng.uniform(*WEIGHT, count).astype(np.float32)
-
-    def step(self) -> np.ndarray:
-        """Updates each iterate by a step and returns them, ``[count, side, side, 3]``."""
-        for i, age in enumerate(self._ages):
-            if age >= LIFE:
-                self._begin(i)
-        gradient = self._gradient(self._images, self._content, self._style, self._weights).numpy()
-        size = np.sqrt((gradient**2).mean((1, 2, 3), keepdims=True)) + 1e-12
-        self._momentum = MEMORY * self._momentum + (1 - MEMORY) * np.clip(gradient / size, -3, 3)
-        self._images = np.clip(self._images - RATE * self._momentum, 0, 1).astype(np.float32)
-        self._ages = [age + 1 for age in self._ages]
-        return self._images
-
-    def _begin(self, i: int) -> None:
-        self._content[i], self._style[i] = self._draw(2)
-        noise = self._rng.choice([0.0, 0.0, 1.0])
-        white = self._rng.random(self._content[i].shape, np.float32)
-        self._images[i] = (1 - noise) * self._content[i] + noise * white
-        self._momentum[i], self._ages[i] = 0.0, 0
-        self._weights[i] = 10 ** self._rng.uniform(*WEIGHT)
-
-    @tf.function(reduce_retracing=True)
-    def _gradient(
-        self, images: tf.Tensor, content: tf.Tensor, style: tf.Tensor, weights: tf.Tensor
-    ) -> tf.Tensor:
-        content_maps, style_maps = _split(self._seen(tf.concat([content, style], 0)))
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            maps = self._seen(images)
-            kept = tf.add_n([_content_distance(maps[k], content_maps[k]) for k in CONTENT])
-            taken = tf.add_n([_style_distance(maps[k], style_maps[k]) for k in STYLE])
-            total = tf.reduce_sum(kept + weights * taken)
-        return tape.gradient(total, images)
-
-    def _seen(self, images: tf.Tensor) -> Features:
-        """Returns feature maps in the teacher's metric, in which runs measure distances."""
-        maps = self._student.features(images)
-        return {
-            name: normalised(tf.cast(maps[name], tf.float32), readout(self._student.lifts[name]))
-            for name in (*STYLE, *CONTENT)
-        }
+    images: jax.Array
+    content: jax.Array
+    style: jax.Array
+    momentum: jax.Array
+    weights: jax.Array
+    ages: jax.Array
 
 
-def _split(maps: Features) -> tuple[Features, Features]:
-    halves = {k: tf.split(f, 2) for k, f in maps.items()}
-    return {k: a for k, (a, _) in halves.items()}, {k: b for k, (_, b) in halves.items()}
+def begun(content: jax.Array, style: jax.Array, key: jax.Array) -> Iterates:
+    """Begins style transfers from the content image or noise, with weights at random."""
+    count = len(content)
+    keys = jax.random.split(key, 3)
+    white = jax.random.bernoulli(keys[0], WHITE, (count, 1, 1, 1))
+    images = jnp.where(white, jax.random.uniform(keys[1], content.shape), content)
+    weights = 10 ** jax.random.uniform(keys[2], (count,), minval=WEIGHT[0], maxval=WEIGHT[1])
+    return Iterates(
+        images, content, style, jnp.zeros_like(images), weights, jnp.zeros(count, jnp.int32)
+    )
 
 
-def _content_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Returns the squared distance relative to the target's square, one number per image."""
-    distance = tf.reduce_mean((maps - target) ** 2, (1, 2, 3))
-    return distance / (tf.reduce_mean(target**2, (1, 2, 3)) + 1e-12)
+def renewed(iterates: Iterates, fresh: Iterates) -> Iterates:
+    """Replaces those that have lived long enough."""
+    over = iterates.ages >= LIFE
+
+    def chosen(new: jax.Array, old: jax.Array) -> jax.Array:
+        return jnp.where(over.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(chosen, fresh, iterates)
 
 
-def _style_distance(maps: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Squared distance of Gram matrices over the target's squared norm, a number per picture."""
-    gram, wanted = (tf.map_fn(lambda f: gram_matrix(gram_sums(f[None])), f) for f in (maps, target))
-    distance = tf.reduce_mean((gram - wanted) ** 2, (1, 2))
-    return distance / (tf.reduce_mean(wanted**2, (1, 2)) + 1e-12)
+def advanced(iterates: Iterates, student: Student, scales: Scales) -> Iterates:
+    """Makes one step of each style transfer, along the gradient of the student's own loss."""
+
+    def loss(images: jax.Array) -> jax.Array:
+        style, content = distances(seen(images), wanted)
+        return (content + iterates.weights * sum(style.values())).sum()
+
+    def seen(images: jax.Array) -> Statistics:
+        return guessed(student, scales, student.features(images))
+
+    wanted = targets(seen(_sources(iterates)))
+    gradient = jax.grad(loss)(iterates.images)
+    size = jnp.sqrt((gradient**2).mean((1, 2, 3), keepdims=True)) + 1e-12
+    momentum = MEMORY * iterates.momentum + (1 - MEMORY) * jnp.clip(gradient / size, -3, 3)
+    images = jnp.clip(iterates.images - RATE * momentum, 0, 1)
+    return iterates._replace(images=images, momentum=momentum, ages=iterates.ages + 1)
+
+
+class Statistics(NamedTuple):
+    """What losses compare, in units of the teacher's mean activations.
+
+    Attributes:
+        grams: ``[N, T, T]`` by style layer.
+        content: ``[N, h, w, T]``.
+    """
+
+    grams: Features
+    content: jax.Array
+
+
+def guessed(student: Student, scales: Scales, maps: Features) -> Statistics:
+    """Predicts the teacher's statistics from the student's feature maps."""
+    lifts = {k: lift * (scales.spread[k] / scales.means[k]) for k, lift in student.lifts.items()}
+    grams = {k: jnp.einsum("dt,nde,eu->ntu", lifts[k], gram(maps[k]), lifts[k]) for k in STYLE}
+    return Statistics(grams, maps[CONTENT].astype(jnp.float32) @ lifts[CONTENT])
+
+
+def taught(scales: Scales, maps: Features) -> Statistics:
+    """Returns the statistics of the teacher's feature maps."""
+    means = scales.means
+    grams = {k: gram(maps[k]) / means[k] / means[k][:, None] for k in STYLE}
+    return Statistics(grams, maps[CONTENT].astype(jnp.float32) / means[CONTENT])
+
+
+def gram(maps: jax.Array) -> jax.Array:
+    """Returns Gram matrices ``[N, C, C]``, means over positions."""
+    product = jnp.einsum("nhwc,nhwd->ncd", maps, maps, preferred_element_type=jnp.float32)
+    return product / (maps.shape[1] * maps.shape[2])
+
+
+def targets(sources: Statistics) -> Statistics:
+    """Takes content of the first half and Gram matrices of the second half of the sources."""
+    half = len(sources.content) // 2
+    return Statistics({k: g[half:] for k, g in sources.grams.items()}, sources.content[:half])
+
+
+def distances(seen: Statistics, wanted: Statistics) -> tuple[Features, jax.Array]:
+    """Returns style distances by layer and content distances, relative, one per image ``[N]``."""
+    style = {k: relative(seen.grams[k], wanted.grams[k]) for k in STYLE}
+    return style, relative(seen.content, wanted.content)
+
+
+def relative(values: jax.Array, target: jax.Array) -> jax.Array:
+    """Returns the squared distance over the target's square, one per image ``[N]``."""
+    axes = tuple(range(1, values.ndim))
+    return ((values - target) ** 2).sum(axes) / ((target**2).sum(axes) + 1e-12)
+
+
+def disagreement(
+    student: Student,
+    filters: dict[str, Filters],
+    scales: Scales,
+    iterates: Iterates,
+    key: jax.Array,
+) -> jax.Array:
+    """Returns one minus the cosine between the student's and the teacher's gradient ``[N]``.
+
+    A gradient is what a picture is painted by. Each iterate is asked for the gradient of one
+    distance, drawn at random: of Gram matrices at one layer, or of content.
+    """
+    drawn = jax.random.randint(key, (len(iterates.images),), 0, len(STYLE) + 1)
+    asked = jax.nn.one_hot(drawn, len(STYLE) + 1)
+    needed = dict(list(filters.items())[: list(filters).index(STYLE[-1]) + 1])
+
+    def gradient(statistics: Callable[[jax.Array], Statistics]) -> jax.Array:
+        wanted = targets(statistics(_sources(iterates)))
+
+        def loss(images: jax.Array) -> jax.Array:
+            style, content = distances(statistics(images), wanted)
+            return (jnp.stack([*style.values(), content], 1) * asked).sum()
+
+        return coarse(jax.grad(loss)(iterates.images))
+
+    own = gradient(lambda images: guessed(student, scales, student.features(images)))
+    wanted = gradient(lambda images: taught(scales, vgg(images, needed, max_pool)))
+    return 1 - cosine(own, jax.lax.stop_gradient(wanted))
+
+
+def coarse(gradient: jax.Array) -> jax.Array:
+    """Returns means over squares: the finest part of a gradient through maxima is noise."""
+    count, height, width, channels = gradient.shape
+    shape = (count, height // COARSE, COARSE, width // COARSE, COARSE, channels)
+    return gradient.reshape(shape).mean((2, 4))
+
+
+def cosine(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Returns the cosine between the images of two batches, one per image ``[N]``."""
+
+    def directed(x: jax.Array) -> jax.Array:
+        flat = x.reshape(len(x), -1)
+        # Gradients of relative distances are tiny numbers: scaled first, their squares survive.
+        size = jax.lax.stop_gradient(jnp.abs(flat).max(1, keepdims=True))
+        flat = flat / jnp.where(size > 1e-12, size, 1.0)
+        return flat / jnp.sqrt((flat**2).sum(1, keepdims=True) + 1e-6)
+
+    return (directed(a) * directed(b)).sum(1)
+
+
+def _sources(iterates: Iterates) -> jax.Array:
+    return jnp.concatenate([iterates.content, iterates.style])

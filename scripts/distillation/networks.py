@@ -2,112 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-import tensorflow as tf
 
-from nst.features.encoder import BGR_MEAN
-from nst.features.weights import Layer
-
+BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet, as in nst.features.encoder
 SCALE = 64.0  # centred pixels are divided by it, so that the first layer sees numbers of order one
 STRIDES = {1: 4, 2: 2}  # by block: maps are compared at every nth position, which is enough
-FLOOR = 0.05  # of a layer's mean deviation, for channels that hardly fire
+FLOOR = 0.05  # of a layer's mean, for channels that hardly fire
 RIDGE = 1e-3  # of the mean square of a channel
 
-Features = dict[str, tf.Tensor]
-Pool = Callable[..., tf.Tensor]
+Features = dict[str, jax.Array]
+Pool = Callable[[jax.Array], jax.Array]
 
 
 class Filters(NamedTuple):
     """The kernel ``[3, 3, C, D]`` and the bias ``[D]`` of a convolution."""
 
-    kernel: tf.Tensor
-    bias: tf.Tensor
+    kernel: jax.Array
+    bias: jax.Array
 
 
-class Student(tf.Module):
+class Student(NamedTuple):
     """The student network.
 
     Attributes:
         filters: Kernels and biases by layer; the first expects centred pixels divided by ``SCALE``.
-        lifts: ``[D, T]`` by layer: from the student's channels to the teacher's.
+        lifts: ``[D, T]`` by layer: from the student's channels to the teacher's, in units of the
+            standard deviations of the latter.
     """
 
-    def __init__(self, filters: Mapping[str, Filters], lifts: Mapping[str, np.ndarray]) -> None:
-        super().__init__()
-        self.kernels = {k: tf.Variable(f.kernel, name=f"{k}/kernel") for k, f in filters.items()}
-        self.biases = {k: tf.Variable(f.bias, name=f"{k}/bias") for k, f in filters.items()}
-        self.lifts = {k: tf.Variable(v, name=f"{k}/lift") for k, v in lifts.items()}
+    filters: dict[str, Filters]
+    lifts: Features
 
-    @property
-    def filters(self) -> dict[str, Filters]:
-        """Returns kernel and bias of each layer, in order."""
-        return {name: Filters(self.kernels[name], self.biases[name]) for name in self.kernels}
-
-    def features(self, images: tf.Tensor) -> Features:
+    def features(self, images: jax.Array) -> Features:
         """Returns feature maps ``[N, h, w, D]`` of RGB images in [0, 1], by layer, in bfloat16."""
-        return vgg(images, self.filters, tf.nn.avg_pool2d)
+        return vgg(images, self.filters, avg_pool)
 
-    def guesses(self, images: tf.Tensor) -> Features:
-        """Predicts the teacher's feature maps, subsampled as in :func:`compared`.
-
-        In units of the deviations of the teacher's channels, float32.
-        """
-        maps = compared(self.features(images))
-        lifts = {name: tf.cast(self.lifts[name], tf.bfloat16) for name in maps}
+    def guesses(self, maps: Features) -> Features:
+        """Predicts the teacher's feature maps from the student's, float32."""
         return {
-            name: tf.cast(tf.einsum("nhwd,dt->nhwt", maps[name], lifts[name]), tf.float32)
-            for name in maps
+            name: jnp.einsum(
+                "nhwd,dt->nhwt",
+                values,
+                self.lifts[name].astype(jnp.bfloat16),
+                preferred_element_type=jnp.float32,
+            )
+            for name, values in maps.items()
         }
 
 
-def teacher(layers: Sequence[Layer], depth: Sequence[str]) -> dict[str, Filters]:
-    """Returns the convolutions of a trained network that are listed in ``depth``."""
-    return {
-        layer.name: Filters(layer.kernel * (SCALE if layer.name == depth[0] else 1.0), layer.bias)
-        for layer in layers
-        if layer.name in depth
-    }
+def max_pool(x: jax.Array) -> jax.Array:
+    """Halves a map, as the teacher was trained."""
+    rows = jnp.maximum(x[:, ::2], x[:, 1::2])
+    return jnp.maximum(rows[:, :, ::2], rows[:, :, 1::2])
 
 
-def vgg(images: tf.Tensor, filters: Mapping[str, Filters], pool: Pool) -> Features:
-    """Computes all feature maps in bfloat16, with replicate padding as in runs."""
-    x = (tf.reverse(images, [-1]) * 255.0 - tf.constant(BGR_MEAN)) / SCALE
+def avg_pool(x: jax.Array) -> jax.Array:
+    """Halves a map, as the student is used."""
+    rows = (x[:, ::2] + x[:, 1::2]) / 2
+    return (rows[:, :, ::2] + rows[:, :, 1::2]) / 2
+
+
+def vgg(images: jax.Array, filters: Mapping[str, Filters], pool: Pool) -> Features:
+    """Computes all feature maps in bfloat16, with replicate padding as in runs.
+
+    Args:
+        images: RGB in [0, 1], ``[N, H, W, 3]``; the sides are multiples of 16.
+        filters: In order; the first expects centred pixels divided by ``SCALE``.
+        pool: Between the blocks.
+    """
+    x = centred(images)
     maps: Features = {}
-    for name, (kernel, bias) in filters.items():
+    for name, layer in filters.items():
         if name.endswith("_conv1") and maps:
-            x = pool(x, 2, 2, "SAME")
-        x = convolved(x, kernel, bias)
+            x = pool(x)
+        x = convolved(x, *layer)
         maps[name] = x
     return maps
 
 
-def convolved(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+def centred(images: jax.Array) -> jax.Array:
+    """Returns the networks' input, BGR."""
+    return (images[..., ::-1] * 255.0 - jnp.array(BGR_MEAN)) / SCALE
+
+
+def convolved(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
     """Computes a convolution and its ReLU, in bfloat16."""
-    x, kernel, bias = (tf.cast(value, tf.bfloat16) for value in (x, kernel, bias))
-    padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-    return tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), bias))
+    x, kernel, bias = (jnp.asarray(value).astype(jnp.bfloat16) for value in (x, kernel, bias))
+    padded = jnp.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)], "edge")
+    layout = ("NHWC", "HWIO", "NHWC")
+    y = jax.lax.conv_general_dilated(padded, kernel, (1, 1), "VALID", dimension_numbers=layout)
+    return jax.nn.relu(y + bias)
 
 
-def compared(maps: Mapping[str, tf.Tensor]) -> Features:
+def compared(maps: Features) -> Features:
     """Subsamples the maps of the first blocks."""
     strides = {name: STRIDES.get(int(name[5]), 1) for name in maps}
     return {name: maps[name][:, :: strides[name], :: strides[name]] for name in maps}
 
 
-def deviations(maps: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
-    """Returns the standard deviation of each channel ``[C]``, by layer, with a floor."""
-    spread = {
-        k: tf.math.reduce_std(tf.cast(f, tf.float32), (0, 1, 2)).numpy() for k, f in maps.items()
-    }
-    return {k: np.maximum(s, FLOOR * np.sqrt(np.mean(s**2))) for k, s in spread.items()}
+class Scales(NamedTuple):
+    """What the teacher's channels are measured in, ``[C]`` by layer.
+
+    Attributes:
+        spread: Standard deviations: each channel is predicted in units of its own.
+        means: Mean activations: Gram matrices are compared with channels divided by them, as runs
+            and judges do (``network.normalize``).
+    """
+
+    spread: Features
+    means: Features
+
+
+def scales(maps: Features) -> Scales:
+    """Measures the teacher's channels, with floors."""
+    wide = {k: f.astype(jnp.float32) for k, f in maps.items()}
+    spread = {k: f.std((0, 1, 2)) for k, f in wide.items()}
+    means = {k: f.mean((0, 1, 2)) for k, f in wide.items()}
+    return Scales(
+        {k: jnp.maximum(s, FLOOR * jnp.sqrt((s**2).mean())) for k, s in spread.items()},
+        {k: jnp.maximum(m, FLOOR * m.mean()) for k, m in means.items()},
+    )
 
 
 def pruned(
-    images: tf.Tensor, filters: Mapping[str, Filters], widths: Mapping[str, int]
-) -> tuple[dict[str, Filters], dict[str, np.ndarray]]:
+    images: jax.Array, filters: Mapping[str, Filters], spread: Features, widths: Mapping[str, int]
+) -> Student:
     """Initialises a student with the most informative filters of the teacher in each layer.
 
     Layer by layer, keeps the channels that best predict the others (pivoted Cholesky). A kept
@@ -117,36 +141,36 @@ def pruned(
     Args:
         images: Calibration images, RGB in [0, 1], ``[N, H, W, 3]``.
         filters: The teacher's filters.
+        spread: Standard deviations of the teacher's channels ``[C]``, by layer.
         widths: Number of channels to keep, by layer.
-
-    Returns:
-        The student's filters and lifts, for channels with a standard deviation of 1.
     """
-    maps = vgg(images, filters, tf.nn.max_pool2d)
-    spread = deviations(maps)
-    student: dict[str, Filters] = {}
-    lifts: dict[str, np.ndarray] = {}
+    maps = vgg(images, filters, max_pool)
+    own: dict[str, Filters] = {}
+    lifts: Features = {}
     below, lift = None, np.eye(3, dtype=np.float32)
-    x = (tf.reverse(images, [-1]) * 255.0 - tf.constant(BGR_MEAN)) / SCALE
+    x = centred(images)
     for name, (kernel, bias) in filters.items():
+        deviations = np.asarray(spread[name])
         if below is not None:
-            lift = lifts[below] * spread[below]
+            lift = np.asarray(lifts[below] * spread[below])
             if name.endswith("_conv1"):
-                taught = tf.nn.max_pool2d(maps[below], 2, 2, "SAME")
-                x = tf.nn.avg_pool2d(x, 2, 2, "SAME")
-                lift = regression(_rows(x), _rows(taught))
-        kept = pivots(_rows(maps[name]) / spread[name], widths[name])
-        own = np.einsum("hwtd,st->hwsd", kernel[..., kept], lift) / spread[name][kept]
-        student[name] = Filters(own.astype(np.float32), bias[kept] / spread[name][kept])
-        x = convolved(x, *student[name])
-        lifts[name] = regression(_rows(x), _rows(maps[name]) / spread[name])
+                x = avg_pool(x)
+                lift = regression(_rows(x), _rows(max_pool(maps[below])))
+        kept = pivots(_rows(maps[name]) / deviations, widths[name])
+        chosen = np.asarray(kernel, np.float32)[..., kept]
+        kernel = np.einsum("hwtd,st->hwsd", chosen, lift) / deviations[kept]
+        offset = np.asarray(bias, np.float32)[kept] / deviations[kept]
+        own[name] = Filters(jnp.asarray(kernel), jnp.asarray(offset))
+        x = convolved(x, *own[name])
+        lifts[name] = jnp.asarray(regression(_rows(x), _rows(maps[name]) / deviations))
         below = name
-    return student, lifts
+    return Student(own, lifts)
 
 
 def pivots(rows: np.ndarray, count: int) -> list[int]:
     """Greedily chooses the channels that explain most of the others."""
     rest = (rows.T @ rows / len(rows)).astype(np.float64)
+    rest += RIDGE * np.mean(rest.diagonal()) * np.eye(len(rest))
     chosen: list[int] = []
     for _ in range(count):
         gain = (rest**2).sum(0) / np.maximum(rest.diagonal(), 1e-9)
@@ -164,7 +188,7 @@ def regression(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.linalg.solve(gram, known.T @ wanted).astype(np.float32)
 
 
-def _rows(maps: tf.Tensor) -> np.ndarray:
+def _rows(maps: jax.Array) -> np.ndarray:
     """Vectors of channels, of at most some 100,000 positions: ``[n, C]`` float32."""
-    rows = tf.cast(tf.reshape(maps, [-1, maps.shape[-1]]), tf.float32).numpy()
-    return rows[:: max(1, len(rows) // 100_000)]
+    rows = maps.reshape(-1, maps.shape[-1])
+    return np.asarray(rows[:: max(1, len(rows) // 100_000)], np.float32)

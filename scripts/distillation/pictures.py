@@ -1,93 +1,96 @@
-"""Training images: decoded from folders, cropped, recoloured, blended, with noise added."""
+"""Training images: cropped, recoloured, blended, with noise added, on the accelerator."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from PIL import Image
 
-LONG_SIDE = 1000  # maximum of decoded images, px
-SHORT_SIDE = 160  # minimum of images that are used, px
-SMALLEST, LARGEST = 90, 500  # side of a crop before it is resized, px
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-SMALL_FILE = 8_000  # bytes; smaller files are icons
+from distillation.packing import LONG_SIDE, decoded
+
+SMALLEST = 120  # side of a crop before it is resized, px
+BLENDED, NOISY = 1 / 4, 1 / 3  # of the crops
+TURNED, PERMUTED = 0.3, 0.2  # of the crops: flipped or transposed; with channels in another order
 
 
-def load(folders: Sequence[Path]) -> list[np.ndarray]:
-    """Decodes every image in the folders, however deep, once: uint8 RGB ``[H, W, 3]``.
+class Pictures(NamedTuple):
+    """Decoded pictures in one array.
 
-    Transparent images get a random background colour. Skips other files, small images and
-    duplicates.
+    Attributes:
+        pixels: uint8 RGB, ``[N, LONG_SIDE, LONG_SIDE, 3]``, each picture in the upper left corner.
+        sizes: Height and width of each, ``[N, 2]``.
     """
-    Image.MAX_IMAGE_PIXELS = None
-    rng = np.random.default_rng(0)
-    pictures: dict[bytes, np.ndarray] = {}
-    for path in sorted(p for folder in folders for p in folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.stat().st_size < SMALL_FILE:
-            continue
-        try:
-            with Image.open(path) as file:
-                file.draft("RGB", (LONG_SIDE, LONG_SIDE))
-                picture = _opaque(file, rng)
-        except OSError as error:
-            warnings.warn(f"{path}: {error}", stacklevel=2)
-            continue
-        picture.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
-        if min(picture.size) >= SHORT_SIDE:
-            pictures.setdefault(picture.resize((8, 8)).tobytes(), np.asarray(picture))
-    return list(pictures.values())
+
+    pixels: jax.Array
+    sizes: jax.Array
 
 
-def _opaque(file: Image.Image, rng: np.random.Generator) -> Image.Image:
-    if not file.has_transparency_data:
-        return file.convert("RGB")
-    picture = file.convert("RGBA")
-    ground = Image.new("RGBA", picture.size, (*map(int, rng.integers(0, 256, 3)), 255))
-    return Image.alpha_composite(ground, picture).convert("RGB")
+def loaded(files: Sequence[bytes]) -> Pictures:
+    """Decodes the pictures of a pack, see :mod:`distillation.packing`."""
+    pixels = np.zeros((len(files), LONG_SIDE, LONG_SIDE, 3), np.uint8)
+    sizes = np.zeros((len(files), 2), np.float32)
+    for i, file in enumerate(files):
+        picture = decoded(file)
+        height, width = sizes[i] = picture.shape[:2]
+        margins = [(0, LONG_SIDE - int(height)), (0, LONG_SIDE - int(width)), (0, 0)]
+        pixels[i] = np.pad(picture, margins, "edge")
+    return Pictures(jnp.asarray(pixels), jnp.asarray(sizes))
 
 
-def batch(
-    pictures: Sequence[np.ndarray], count: int, side: int, rng: np.random.Generator
-) -> np.ndarray:
+def batch(pictures: Pictures, count: int, side: int, key: jax.Array) -> jax.Array:
     """Draws crops, RGB in [0, 1], ``[count, side, side, 3]`` float32.
 
-    A quarter are blends of two and a third have noise added, because the images in a style transfer
-    are neither clean nor a single picture.
+    Some are blends of two and some have noise added, because the images in a style transfer are
+    neither clean nor a single picture.
     """
-    areas = np.array([np.sqrt(picture.shape[0] * picture.shape[1]) for picture in pictures])
-    chosen = rng.choice(len(pictures), count, p=areas / areas.sum())
-    crops = np.stack([recoloured(crop(pictures[i], side, rng), rng) for i in chosen])
-    for i in np.flatnonzero(rng.random(count) < 0.25):
-        share = rng.uniform(0.3, 0.7)
-        crops[i] = share * crops[i] + (1 - share) * crops[rng.integers(count)]
-    for i in np.flatnonzero(rng.random(count) < 1 / 3):
-        grain = rng.choice([1, 2])  # px
-        noise = rng.normal(size=(side // grain, side // grain, 3)).repeat(grain, 0).repeat(grain, 1)
-        crops[i] += rng.uniform(0.0, 0.2) * noise
-    return np.clip(crops, 0.0, 1.0).astype(np.float32)
+    keys = jax.random.split(key, 4)
+    each = jax.random.split(keys[0], count)
+    crops = jax.vmap(lambda k: recoloured(crop(pictures, side, k), k))(each)
+    blended = jax.random.bernoulli(keys[1], BLENDED, (count, 1, 1, 1))
+    share = jax.random.uniform(keys[2], (count, 1, 1, 1), minval=0.3, maxval=0.7)
+    crops = jnp.where(blended, share * crops + (1 - share) * jnp.roll(crops, 1, 0), crops)
+    return jnp.clip(crops + noise(crops.shape, keys[3]), 0.0, 1.0)
 
 
-def crop(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """Crops a random square, flipped or rotated; ``[side, side, 3]`` in [0, 1]."""
-    height, width = picture.shape[:2]
-    cut = int(np.exp(rng.uniform(np.log(SMALLEST), np.log(min(height, width, LARGEST)))))
-    top, left = rng.integers(height - cut + 1), rng.integers(width - cut + 1)
-    square = Image.fromarray(picture[top : top + cut, left : left + cut])
-    pixels = np.asarray(square.resize((side, side), Image.Resampling.BILINEAR), np.float32) / 255
-    if rng.random() < 0.5:
-        pixels = pixels[:, ::-1]
-    turn = rng.random()
-    return pixels[::-1] if turn < 0.15 else pixels.transpose(1, 0, 2) if turn < 0.3 else pixels
+def crop(pictures: Pictures, side: int, key: jax.Array) -> jax.Array:
+    """Crops a random square of a random picture, flipped or transposed."""
+    keys = jax.random.split(key, 5)
+    i = jax.random.randint(keys[0], (), 0, len(pictures.sizes))
+    largest = jnp.log(pictures.sizes[i].min())
+    cut = jnp.exp(jax.random.uniform(keys[1], (), minval=jnp.log(SMALLEST), maxval=largest))
+    corner = jax.random.uniform(keys[2], (2,)) * (pictures.sizes[i] - cut)
+    scale = jnp.full(2, side / cut)
+    square = jax.image.scale_and_translate(
+        pictures.pixels[i] / 255.0, (side, side, 3), (0, 1), scale, -corner * scale, "linear"
+    )
+    square = jnp.where(jax.random.bernoulli(keys[3]), square[:, ::-1], square)
+    turn = jax.random.uniform(keys[4])
+    turned = jnp.where(turn < TURNED / 2, square[::-1], square.transpose(1, 0, 2))
+    return jnp.where(turn < TURNED, turned, square)
 
 
-def recoloured(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def recoloured(pixels: jax.Array, key: jax.Array) -> jax.Array:
     """Changes saturation, contrast, channel gains and offsets, and sometimes channel order."""
+    keys = jax.random.split(jax.random.fold_in(key, 1), 6)
     grey = pixels.mean(-1, keepdims=True)
-    pixels = grey + (pixels - grey) * rng.uniform(0.4, 1.7)
+    pixels = grey + (pixels - grey) * jax.random.uniform(keys[0], (), minval=0.4, maxval=1.7)
     mean = pixels.mean((0, 1))
-    pixels = mean + (pixels - mean) * rng.uniform(0.6, 1.6)
-    pixels = pixels * rng.uniform(0.7, 1.3, 3) + rng.uniform(-0.15, 0.15, 3)
-    return pixels[..., rng.permutation(3)] if rng.random() < 0.2 else pixels
+    pixels = mean + (pixels - mean) * jax.random.uniform(keys[1], (), minval=0.6, maxval=1.6)
+    pixels = pixels * jax.random.uniform(keys[2], (3,), minval=0.7, maxval=1.3)
+    pixels = pixels + jax.random.uniform(keys[3], (3,), minval=-0.15, maxval=0.15)
+    permuted = pixels[..., jax.random.permutation(keys[4], 3)]
+    return jnp.where(jax.random.bernoulli(keys[5], PERMUTED), permuted, pixels)
+
+
+def noise(shape: tuple[int, ...], key: jax.Array) -> jax.Array:
+    """Returns noise of up to 0.2, in grains of one or two pixels, on some of the images."""
+    keys = jax.random.split(key, 5)
+    count, side = shape[0], shape[1]
+    fine = jax.random.normal(keys[0], shape)
+    coarse = jax.random.normal(keys[1], (count, side // 2, side // 2, 3)).repeat(2, 1).repeat(2, 2)
+    grain = jnp.where(jax.random.bernoulli(keys[2], shape=(count, 1, 1, 1)), fine, coarse)
+    noisy = jax.random.bernoulli(keys[3], NOISY, (count, 1, 1, 1))
+    return noisy * jax.random.uniform(keys[4], (count, 1, 1, 1), maxval=0.2) * grain
