@@ -1,14 +1,12 @@
 """Measure how much smaller the bundled network's distances are than its teacher's.
 
 A student predicts its teacher's channels by least squares, so its predictions vary less than what
-they predict, the less the deeper the layer. Its distances come out too small: content distances by
-up to 4 at block4_conv2, and alpha would mean something else than on the teacher. One number per
-layer, the gain, makes up for it. Pictures are painted with the student; at each, distances from
-content and style are measured on both networks. A gain scales content distances by its square and
-Gram distances by its fourth power, and both ratios cannot be met by one number. The first layer of
-each block, where styles are usually compared, gets the gain of its Gram distances, the others the
-geometric mean of both gains: with that of content distances alone, style had half its teacher's
-pull in finished pictures.
+they predict, the less the deeper the layer. Its distances come out too small there, and alpha would
+mean something else than on the teacher. One number per layer, the gain, makes up for it. Pictures
+are painted with the student; at each, distances from content and style are measured on both
+networks. A gain scales content distances by its square and Gram distances by its fourth power, and
+both ratios cannot be met by one number. The first layer of each block, where styles are usually
+compared, gets the gain of its Gram distances, the others that of their content distances.
 
     python scripts/measure_gains.py outputs/pack.npz
 
@@ -94,9 +92,7 @@ def _distances(network: Encoder, *images: Pixels) -> np.ndarray:
 def _gains(ratios: np.ndarray) -> dict[str, float]:
     gains = {}
     for layer, (content, gram) in zip(LAYERS, ratios, strict=True):
-        of_style, of_content = gram**0.25, content**0.5
-        gain = of_style if layer.endswith("conv1") else (of_style * of_content) ** 0.5
-        gains[layer] = max(1.0, float(gain))
+        gains[layer] = float(gram**0.25 if layer.endswith("conv1") else content**0.5)
     gains[LAYERS[-1]] = gains[DEEPEST]
     print()
     for layer, (content, gram) in zip(LAYERS, ratios, strict=True):

@@ -283,7 +283,7 @@ def test_layers_of_the_bundled_network(bundled_layers) -> None:
     below = 3
     for name, kernel, bias, lift, gain in bundled_layers:
         assert lift.shape == (channels[name], teacher[name])
-        assert gain >= 1  # a prediction varies less than what it predicts
+        assert 0.8 < gain < 2  # its distances are nearly the teacher's
         if name.endswith("pool"):
             assert kernel is bias is None
             continue

@@ -27,7 +27,7 @@ CONVOLUTIONS = {  # number per block, each ending in a pooling (Simonyan and Zis
 WIDTHS = {
     "vgg19": (64, 128, 256, 512, 512),
     "vgg16": (64, 128, 256, 512, 512),
-    "bundled": (16, 32, 64, 160, 192),
+    "bundled": (16, 32, 80, 208, 288),
 }
 
 
@@ -213,6 +213,12 @@ def _layers(network: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Layer]:
             yield Layer(name, lift=lift, gain=gain)
         else:
             parts = (f"{name}/{part}" for part in ("kernel", "bias", "lift"))
-            kernel, bias, lift = (arrays[part].astype(np.float32) for part in parts)
+            kernel, bias, lift = (_stored(arrays, part) for part in parts)
             gain = float(arrays[f"{name}/gain"])
             yield Layer(name, kernel, bias, lift, gain)
+
+
+def _stored(arrays: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+    """Reads an array; one in 8 bits has the size of a step beside it, per output channel."""
+    values = arrays[key].astype(np.float32)
+    return values * arrays[f"{key}_step"] if f"{key}_step" in arrays else values

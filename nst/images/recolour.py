@@ -44,7 +44,8 @@ def linear_map(source: Matrix, target: Matrix, method: str) -> Matrix:
 
     ``transport`` is the optimal transport map between Gaussians, which moves colours least;
     ``cholesky`` and ``pca`` use the Cholesky factors and the symmetric roots of both. A direction
-    in which the source does not vary cannot be made to vary: it is mapped to zero.
+    in which the source does not vary cannot be made to vary: it is mapped to zero. Nor does the
+    result vary where the target does not: what is matched to grey is grey.
 
     Args:
         source: Covariance ``S``, ``[d, d]``.
@@ -52,12 +53,12 @@ def linear_map(source: Matrix, target: Matrix, method: str) -> Matrix:
         method: One of :data:`METHODS`.
     """
     if method == "cholesky":
-        return _cholesky(target) @ _inverse(_cholesky(source))
+        return _varying(target) @ _cholesky(target) @ _inverse(_cholesky(source))
     root = _root(source)
     inverse = _inverse(root)
     if method == "pca":
-        return _root(target) @ inverse
-    return inverse @ _root(root @ target @ root) @ inverse
+        return _varying(target) @ _root(target) @ inverse
+    return _varying(target) @ inverse @ _root(root @ target @ root) @ inverse
 
 
 def match(
@@ -145,6 +146,16 @@ def _root(covariance: Matrix) -> Matrix:
     values, vectors = np.linalg.eigh(covariance)
     root: Matrix = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     return root
+
+
+def _varying(covariance: Matrix) -> Matrix:
+    """Returns the projector on the directions with a standard deviation; often the identity."""
+    values, vectors = np.linalg.eigh(covariance)
+    known = values > FAINTEST**2
+    if known.all():
+        return np.eye(len(values))
+    projector: Matrix = vectors[:, known] @ vectors[:, known].T
+    return projector
 
 
 def _cholesky(covariance: Matrix) -> Matrix:
