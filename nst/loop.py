@@ -123,12 +123,17 @@ class Loop:
         self._zero = self._clock() - float(state["seconds"])
         self._begun = True
         prefix = "optimizer/"
-        self.optimizer.restore(
-            {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        )
-        scale, found = self.scales[self.scale], self._canvas.cut(self.optimizer.image).shape
-        if self.scale < 0 or found != (1, scale.height, scale.width, 3):
-            raise ValueError(f"its image at scale {self.scale} has the shape {found}")
+        held = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        try:
+            self.optimizer.restore(held)
+            image = self._canvas.cut(self.optimizer.image)
+        except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+            raise ValueError("an array has another type or shape") from error
+        scale = self.scales[self.scale]
+        wanted = (1, scale.height, scale.width, 3), tf.float32
+        if self.scale < 0 or (image.shape, image.dtype) != wanted:
+            found = f"the shape {image.shape} and the type {image.dtype.name}"
+            raise ValueError(f"its image at scale {self.scale} has {found}")
 
     def _refreshed(self, objective: AnyObjective) -> AnyObjective:
         """Renews random draws and matches of the terms for the next step."""

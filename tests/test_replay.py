@@ -594,6 +594,12 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "another run's": lambda data: arrays(step=np.asarray(1)),
     "objects": lambda data: arrays(step=np.asarray([print], dtype=object)),
     "one array": lambda data: data[data.index(b"\x93NUMPY") :],
+    "another type": lambda data: arrays(
+        **{
+            key: value.astype(complex) if key == "optimizer/image" else value
+            for key, value in np.load(io.BytesIO(data)).items()
+        }
+    ),
     "no scale": lambda data: arrays(**dict(np.load(io.BytesIO(data))) | {"scale": np.asarray(9)}),
 }
 
