@@ -17,7 +17,7 @@ Three quarters of each batch are crops of photographs and paintings. The rest ar
 transfers that run along with the training, because these are the images that the student will have
 to evaluate.
 
-It is written in JAX, for an accelerator: on a CPU, a step takes a hundred times as long. First pack
+It is written in JAX, for an accelerator; on a CPU compiling a step alone takes minutes. First pack
 the teacher and the pictures; only this and the last command need TensorFlow. Then train:
 
     pip install 'nst[distil]'

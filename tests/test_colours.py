@@ -85,6 +85,16 @@ def test_any_map_turns_one_covariance_into_the_other(method: str) -> None:
         np.testing.assert_allclose(matrix @ source @ matrix.T, target, atol=1e-8)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_matched_to_grey_is_grey_however_its_colours_vary(method: str) -> None:
+    grain = paint(20, 20, 1)[..., :1]
+    along_a_line = np.float32([0.5, 0.35, 0.2]) + np.float32([0.2, 0.17, 0.16]) * grain
+    for rgb in (along_a_line, tinted((20, 20), WARM, 1)):
+        matched = match(rgb, np.repeat(grain, 3, -1), method=method)
+        assert np.ptp(matched, -1).max() < 1e-4
+        assert matched.std() > 0.1
+
+
 def test_transport_moves_colours_least() -> None:
     rgb, target = tinted((20, 20), WARM, 1), tinted((20, 20), COLD, 2)
     moved = {

@@ -22,7 +22,8 @@ from nst.memory import Plan, check, pairs_kept
 from nst.objective import Loss, Objective, TiledObjective, not_additive, used_layers
 from nst.objective.tiles import tiles
 from nst.optimizers import LBFGS
-from nst.runtime import address_space, memory_available, memory_limit
+from nst.runtime import memory_available, memory_limit
+from nst.runtime.memory import address_space
 from nst.scales import Scale
 from nst.studio import prepare
 from nst.transfer import described

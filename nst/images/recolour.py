@@ -52,13 +52,15 @@ def linear_map(source: Matrix, target: Matrix, method: str) -> Matrix:
         target: The other covariance.
         method: One of :data:`METHODS`.
     """
-    if method == "cholesky":
-        return _varying(target) @ _cholesky(target) @ _inverse(_cholesky(source))
     root = _root(source)
     inverse = _inverse(root)
-    if method == "pca":
-        return _varying(target) @ _root(target) @ inverse
-    return _varying(target) @ inverse @ _root(root @ target @ root) @ inverse
+    if method == "cholesky":
+        matrix = _cholesky(target) @ _inverse(_cholesky(source))
+    elif method == "pca":
+        matrix = _root(target) @ inverse
+    else:
+        matrix = inverse @ _root(root @ target @ root) @ inverse
+    return _varying(target) @ matrix
 
 
 def match(

@@ -37,8 +37,13 @@ def peak_memory() -> int | None:
 
 
 def memory_limit() -> float:
-    """Returns the memory of this machine or, if it is less, of its container or process, bytes."""
-    return min([_total("MemTotal"), address_space(), *(limit for limit, _ in _containers())])
+    """Returns the memory that this process can have at most, bytes."""
+    return min(machine_memory(), address_space())
+
+
+def machine_memory() -> float:
+    """Returns the memory of this machine or, if it is less, of its container, bytes."""
+    return min([_total("MemTotal"), *(limit for limit, _ in _containers())])
 
 
 def memory_available() -> float:

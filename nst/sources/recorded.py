@@ -11,7 +11,7 @@ from nst import images
 from nst.config.names import listed
 from nst.memory import IMAGE, SHARE, Plan, pairs_kept
 from nst.memory import check as check_memory
-from nst.runtime import address_space, memory_available, memory_limit, native_bfloat16
+from nst.runtime import machine_memory, memory_available, memory_limit, native_bfloat16
 from nst.scales import plan
 from nst.sources.inputs import Inputs, long_side
 from nst.sources.locations import recorded_name
@@ -84,7 +84,7 @@ def planned(config: DictConfig, inputs: Inputs) -> Plan:
     if tile == "auto" and config.network.name != "keras":
         found = found.tiled(SHARE * memory_available())
     limit = memory_limit()
-    there = "ulimit -v leaves" if limit == address_space() else "there are"
+    there = "ulimit -v leaves" if limit < machine_memory() else "there are"
     check_memory(found, limit, config.size, there)
     return found
 
