@@ -95,8 +95,8 @@ def check(plan: Plan, limit: float, size: int, there: str = "there are") -> None
     if plan.memory <= limit:
         return
     raise InputError(
-        f"size={size} takes about {plan.memory / 1e9:.1f} GB of memory, and {there} "
-        f"{limit / 1e9:.1f}: {_instead(plan, limit, size)}"
+        f"size={size} takes about {plan.memory / 1e9:.3g} GB of memory, and {there} "
+        f"{limit / 1e9:.3g}: {_instead(plan, limit, size)}"
     )
 
 
@@ -110,7 +110,9 @@ def _instead(plan: Plan, limit: float, size: int) -> str:
         share = middle / size
         part = replace(smallest, height=round(plan.height * share), width=round(plan.width * share))
         low, high = (middle, high) if part.memory <= limit else (low, middle)
-    return f"size={low // 16 * 16} is the largest that fits" if low >= 16 else "nothing fits"
+    if low < 16:
+        return "no size fits, nst alone takes most of that; allow it more memory"
+    return f"size={low // 16 * 16} is the largest that fits"
 
 
 def up_to(network: str, layers: Iterable[str]) -> list[str]:

@@ -91,8 +91,12 @@ def described(config: DictConfig) -> str:
 
 
 def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[str, Any]:
-    for record in loop.run():
-        watch(record)
+    try:
+        for record in loop.run():
+            watch(record)
+    except tf.errors.ResourceExhaustedError as error:  # its text is a page about a graph
+        scale = loop.scales[loop.scale]
+        raise MemoryError(f"out of memory at {scale.width}x{scale.height} px") from error
     return judged(loop.result, studio.inputs) | _cost(record, loop.optimizer.stopped)
 
 

@@ -25,7 +25,10 @@ def say(error: BaseException) -> int:
         status, text = WRONG_INPUT, explain(error)
     else:
         log.error("the run failed; see its run.log", exc_info=error)
-        status, text = FAILED, f"the run failed: {' '.join(str(error).split())}"
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, MemoryError):
+            reason += "; a smaller size= or runtime.tile= takes less memory"
+        status, text = FAILED, f"the run failed: {reason}"
     print(f"nst: {text}", file=sys.stderr)
     return status
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")  # of Linux
-RESERVED = 1.5e9  # addresses without memory: TensorFlow's code and the arenas of its threads, bytes
+# Addresses without memory: TensorFlow's code, and stacks and arenas of threads per core, bytes.
+RESERVED, PER_CORE = 1.25e9, 0.16e9
 CONTROL_GROUPS = (  # of Linux, version 2 and 1: folder, limit, use, and what of it is mere cache
     ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     (
@@ -56,7 +57,8 @@ def memory_available() -> float:
 def address_space() -> float:
     """Returns the memory that ``ulimit -v`` leaves this process in all, bytes; Linux only.
 
-    TensorFlow does not survive a request for memory that is refused while it starts its threads.
+    TensorFlow does not survive a request for memory that is refused while it starts its threads, so
+    all that it will reserve counts from the start: whatever is decided by this stays decided.
     """
     if not STATUS.is_file():
         return float("inf")
@@ -65,7 +67,7 @@ def address_space() -> float:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return float("inf")
-    return max(0.0, limit - max(RESERVED, _entry(STATUS, "VmSize") - _entry(STATUS, "VmRSS")))
+    return max(0.0, limit - RESERVED - PER_CORE * len(os.sched_getaffinity(0)))
 
 
 def _entry(path: Path, key: str) -> int:
