@@ -18,6 +18,7 @@ from nst.compare.statistics import measured, number
 from nst.metrics.table import EVERY, heading
 
 BRIEF = ("content_distance", "style_distance", "seconds", "evaluations")  # as a terminal is narrow
+FORMULA = ("=", "+", "-", "@")  # what spreadsheets evaluate begins so; OWASP, "CSV injection"
 
 
 def csv_text(comparison: Comparison) -> str:
@@ -25,11 +26,12 @@ def csv_text(comparison: Comparison) -> str:
     metrics = dict.fromkeys(name for run in comparison.runs for name in run.metrics)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["folder", "status", "reason", *comparison.keys, *metrics])
+    rows: list[list[object]] = [["folder", "status", "reason", *comparison.keys, *metrics]]
     for run in comparison.runs:
-        settings = [_plain(run.settings.get(key)) for key in comparison.keys]
-        numbers = [run.metrics.get(name, "") for name in metrics]
-        writer.writerow([run.folder, run.state, run.reason, *settings, *numbers])
+        settings = [run.settings.get(key) for key in comparison.keys]
+        numbers = [run.metrics.get(name) for name in metrics]
+        rows.append([str(run.folder), run.state, run.reason, *settings, *numbers])
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return file.getvalue()
 
 
@@ -80,8 +82,19 @@ def _change(first: RunRecord, second: RunRecord, name: str) -> str:
     return f"{100 * (after / before - 1):+.0f} %"
 
 
-def _plain(value: object) -> object:
-    return " ".join(value) if isinstance(value, tuple) else value
+def _cell(value: object) -> object:
+    """Returns what a cell holds; text of a stranger's folder that would be a formula is quoted."""
+    text = " ".join(value) if isinstance(value, tuple) else value
+    harmless = not isinstance(text, str) or not text.startswith(FORMULA) or _is_number(text)
+    return text if harmless else f"'{text}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _metric(run: RunRecord, name: str) -> str:
