@@ -44,6 +44,7 @@ from nst.config.composition import compose
 from nst.images import from_array, load
 from nst.metrics.table import AXES
 from nst.runs.folder import RunFolder
+from nst.sources.guidance import digest_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PATIENCE = 60  # s
@@ -502,6 +503,21 @@ def test_the_table_has_a_row_a_run(report: Path) -> None:
     assert float(rows[4]["evaluations"]) == 5  # of an unfinished run, from its history
 
 
+def test_no_text_of_the_table_is_a_formula_and_numbers_stay_numbers(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    formula = "=HYPERLINK(A1)"
+    for index, beta in enumerate((-2.5, 1.0)):
+        folder = make_run(tmp_path / f"{index}", images, {"beta": beta, "margin": f"@{index}"})
+        RunFolder(folder).write_json("status.json", {"status": f"-{formula}", "reason": formula})
+        RunFolder(folder).write_json("metrics.json", {f"+{formula}": -3.0, "content_distance": 1})
+    table = csv_text(gather([tmp_path]))
+    heading, first, _ = csv.reader(table.splitlines())
+    row = dict(zip(heading, first, strict=True))
+    assert (row["status"], row["reason"]) == (f"'-{formula}", f"'{formula}")
+    assert (row["beta"], row["margin"], row[f"'+{formula}"]) == ("-2.5", "'@0", "-3.0")
+
+
 class Page(HTMLParser):
     """Checks that tags close, and collects what would be fetched."""
 
@@ -877,6 +893,25 @@ def test_files_elsewhere_that_a_run_links_to_are_not_shown(
     report = compare([tmp_path / "runs"]).read_text("utf-8")
     assert "swordfish" not in report
     assert base64.b64encode(private.read_bytes()).decode() not in report
+
+
+def test_pictures_elsewhere_are_shown_only_to_those_who_had_them(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    """Content, style and weight map by their recorded hashes; an address is not contacted."""
+    town, hashes = str(images["town"]), [load(images["town"]).sha256]
+    guided = {"content.weight_map": town, "regions.sha256": digest_of([], hashes)}
+    own = make_run(tmp_path / "own", images, guided)
+    unknown: dict[str, Any] = {"content.sha256": None, "style.sha256": "0" * 64}
+    unknown |= {"content.weight_map": town, "regions.sha256": None}
+    foreign = make_run(tmp_path / "foreign", images, unknown)
+    address = {"content.image": "http://192.0.2.1/town.png", "content.sha256": hashes[0]}
+    make_run(tmp_path / "web", images, address)
+    gallery = gather([tmp_path]).gallery
+    assert foreign not in {*gallery.contents, *gallery.styles, *gallery.maps}
+    assert list(gallery.maps[own]) == ["weight map: town"]
+    assert list(gallery.contents) == [own]
+    assert own in gallery.styles
 
 
 def test_a_report_on_the_worst_of_runs(tmp_path: Path, images: dict[str, Path]) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from nst.errors import InputError
-from nst.files.fetch import FetchError, fetch, fetch_image
+from nst.files.fetch import FetchError, fetch, fetch_image, fetched_image
 
 BODY = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -286,7 +286,9 @@ def test_target_that_cannot_be_written(server: str, tmp_path: Path) -> None:
 
 def test_image_cache(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
+    assert fetched_image(f"{server}/good.JPG?size=1") is None
     path = fetch_image(f"{server}/good.JPG?size=1", SHA256)
+    assert fetched_image(f"{server}/good.JPG?size=1") == path
     assert path.parent == tmp_path / "images"
     assert path.suffix == ".jpg"
     assert path.read_bytes() == BODY

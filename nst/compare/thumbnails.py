@@ -1,10 +1,16 @@
-"""Pictures in the sizes that sheet, chart and report need, each file decoded once."""
+"""Pictures in the sizes that sheet, chart and report need, each file decoded once.
+
+A run folder may come from a stranger and name any picture of this machine. One outside of it is
+shown only if its hash is the recorded one: whoever wrote that had the picture already. Nothing is
+fetched.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,10 +21,11 @@ from PIL import Image
 from nst.compare.load import RunRecord
 from nst.config.names import listed, stem
 from nst.errors import InputError
-from nst.files.fetch import fetch_image
+from nst.files.fetch import fetched_image
 from nst.images import Picture, load, to_pil
 from nst.runs.folder import is_own
 from nst.sources import WEB, locate_image
+from nst.sources.guidance import digest_of
 
 CELL = (320, 480)  # maximum width and height of a picture on the sheet, px
 CROP = (320, 160)  # of the centre at 100 %, px
@@ -34,7 +41,6 @@ FILM_BYTES = 6_000_000  # likewise for all snapshots in a report
 MOST_FRAMES = 600  # of all runs in a report; a run has at most 12 and, if it can, 3
 FRAME_PIXEL = 0.35  # bytes that a JPEG takes for a pixel, about
 MANY = 60  # runs from which the small pictures of a report are encoded less well
-PATIENCE = 3.0  # to fetch an image that is no longer cached, s
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +167,7 @@ def _within(image: Image.Image, most_bytes: int) -> tuple[Image.Image, bytes]:
 
 
 def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, dict[str, Thumbnail]]:
-    """Finds the content or style images of each run, as far as they are still those it used."""
+    """Finds the content or style images of each run that are still those it used."""
     found: dict[Path, dict[str, Thumbnail]] = {}
     source = lru_cache(maxsize=None)(partial(_source, budget=budget))
     for run in runs:
@@ -169,27 +175,37 @@ def _sources(runs: Sequence[RunRecord], role: str, budget: int) -> dict[Path, di
         hashes = listed(run.config.get(f"{role}.sha256"), len(names))
         for name, used in zip(names, hashes, strict=False):  # a damaged record has any number
             shown = source(name)
-            if shown is not None and used in (None, shown[1]):
+            if shown is not None and shown[1] == used:
                 found.setdefault(run.folder, {})[name] = shown[0]
     return found
 
 
 def _maps(runs: Sequence[RunRecord], budget: int) -> dict[Path, dict[str, Thumbnail]]:
-    """Finds the pictures that guided each run, as their files are now."""
+    """Finds the pictures that guided each run that are still those it used."""
     source = lru_cache(maxsize=None)(partial(_source, budget=budget))
     found: dict[Path, dict[str, Thumbnail]] = {}
     for run in runs:
+        pictures: dict[str, Thumbnail] = {}
+        used: dict[str, list[str]] = {"content": [], "style": []}
         for key, words in MAPS.items():
             for name in map(str, filter(None, listed(run.config.get(key)))):
-                if shown := source(name):  # colours are no files
-                    found.setdefault(run.folder, {})[f"{words}: {stem(name)}"] = shown[0]
+                shown = source(name)
+                # Colours, alone or in a list, are no files.
+                used[key.partition(".")[0]].append(
+                    shown[1] if shown else re.sub(r"[\[\]' ]", "", name)
+                )
+                if shown:
+                    pictures[f"{words}: {stem(name)}"] = shown[0]
+        digest = digest_of(used["style"], used["content"])
+        if pictures and digest == run.config.get("regions.sha256"):
+            found[run.folder] = pictures
     return found
 
 
 def _source(name: str, budget: int) -> tuple[Thumbnail, str] | None:
     try:
-        path = fetch_image(name, timeout=PATIENCE) if name.startswith(WEB) else locate_image(name)
-        picture = load(path)
+        path = fetched_image(name) if name.startswith(WEB) else locate_image(name)
+        picture = None if path is None else load(path)
     except (InputError, OSError, RuntimeError):  # RuntimeError: ~name, of somebody unknown here
         return None  # moved, or from another machine
-    return shrink(picture, budget), picture.sha256
+    return None if picture is None else (shrink(picture, budget), picture.sha256)

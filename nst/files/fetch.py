@@ -83,10 +83,19 @@ def fetch_image(url: str, digest: str | None = None, *, timeout: float = 10.0) -
         FetchError: As in `fetch`; also an answer of more than 200 MB.
         InputError: As in `fetch`.
     """
+    return fetch(url, _cached(url), digest=digest, timeout=timeout, limit=MOST_IMAGE_BYTES)
+
+
+def fetched_image(url: str) -> Path | None:
+    """Return the cached file of an image that was fetched before; nobody is contacted."""
+    target = _cached(url)
+    return target if target.is_file() else None
+
+
+def _cached(url: str) -> Path:
     suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", re.split("[?#]", url)[0])
     name = hashlib.sha256(url.encode()).hexdigest()[:32] + (suffix[0].lower() if suffix else "")
-    target = _cache_folder(name) / name
-    return fetch(url, target, digest=digest, timeout=timeout, limit=MOST_IMAGE_BYTES)
+    return _cache_folder(name) / name
 
 
 def _download(
