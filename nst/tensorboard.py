@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from nst.cli.signals import obeyed
 from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, path_argument, printable
 from nst.files import atomic as files
 from nst.files.streams import keep_streams
+from nst.runs.folder import is_own
 from nst.runtime import import_tensorflow
+
+log = logging.getLogger(__name__)
 
 # Images and points to keep: by default TensorBoard thins to ten images and a thousand points, and
 # its "0, all of them" shows none.
@@ -83,15 +87,20 @@ def serve(
     folder = files.folder(folder)
     if not any(folder.rglob("events.out.tfevents.*")):
         raise InputError(f"{folder} holds no run that TensorBoard can show (no event file)")
+    if links := [*_leading_out(folder)]:
+        more = f" and {len(links) - 1} more" if len(links) > 1 else ""
+        shown = printable(f"{links[0]}{more}")
+        log.warning("links out of the folder are followed, to show the runs there: %s", shown)
     if host is not None and not host.strip():  # as of an unset variable; it would serve to all
         raise InputError("--host is empty: name an address, or --bind_all serves to every machine")
     if port is not None and not 0 <= port <= 65535:
         raise InputError(f"--port={port}: a port is a number from 1 to 65535")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # leaves the GPU to runs
     import_tensorflow()  # else TensorBoard does it at the first request, with many lines of log
-    from tensorboard import program
+    from tensorboard import default, program
 
-    board = program.TensorBoard()
+    # Not those of other packages: the projector shows any file of this machine that a folder names.
+    board = program.TensorBoard(default.get_static_plugins())
     chosen = [
         f"--{name}={value}" for name, value in (("port", port), ("host", host)) if value is not None
     ]
@@ -107,6 +116,13 @@ def serve(
         reason = getattr(error, "msg", None) or said.getvalue().rpartition("\n\n")[-1].strip()
         raise InputError(f"{asked}: {reason}") from error
     return address
+
+
+def _leading_out(folder: Path) -> Iterator[Path]:
+    """Finds links out of a folder, which TensorBoard follows; it parses event files alone."""
+    for place, folders, _ in os.walk(folder):
+        links = (Path(place, name) for name in folders)
+        yield from (path for path in links if path.is_symlink() and not is_own(folder, path))
 
 
 if __name__ == "__main__":

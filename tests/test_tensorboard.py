@@ -222,6 +222,21 @@ def test_wrong_input_ends_in_one_line(
     assert said.out == ""
 
 
+def test_a_link_out_of_the_folder_is_named_and_no_file_shown_that_a_folder_names(
+    outputs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    (folder / "inside").symlink_to(folder)
+    (folder / "outside").symlink_to(outputs)
+    (folder / "events.out.tfevents.0").touch()
+    (folder / "projector_config.pbtxt").write_text('embeddings {metadata_path: "/etc/passwd"}')
+    address = serve(folder, 0)
+    assert str(folder / "outside") in caplog.text
+    assert str(folder / "inside") not in caplog.text
+    assert "projector" not in Board(address).ask("plugins_listing")
+
+
 def test_a_taken_port_is_named(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("localhost", 0))
