@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -91,17 +92,13 @@ def stylize(
     from nst.observers.notebook import bar
     from nst.transfer import transfer
 
-    watch = progress or bar(config.steps) or _ignore
-    if folder is None:
-        return transfer(config, None, given, watch).image
-    run_folder = RunFolder(Path(folder))
-    run_folder.path.mkdir(parents=True, exist_ok=True)
-    with run_folder.locked(), reporting(run_folder):
-        return transfer(config, run_folder.path, given, watch).image
-
-
-def _ignore(record: Record) -> None:
-    """Ignore a record."""
+    with nullcontext(progress) if progress else bar(config.steps) as watch:
+        if folder is None:
+            return transfer(config, None, given, watch).image
+        run_folder = RunFolder(Path(folder))
+        run_folder.path.mkdir(parents=True, exist_ok=True)
+        with run_folder.locked(), reporting(run_folder):
+            return transfer(config, run_folder.path, given, watch).image
 
 
 def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
@@ -143,10 +140,11 @@ def _configured(
     style_weights: Sequence[float] | None,
     overrides: Sequence[str],
 ) -> DictConfig:
-    """Compose and check the configuration, pictures included."""
+    """Compose and check the configuration, pictures and memory included."""
     from nst.config import check, compose
     from nst.errors import InputError
     from nst.runs.replay import effective
+    from nst.sources import gather, resolved
 
     if isinstance(overrides, str):
         raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
@@ -167,6 +165,7 @@ def _configured(
     if style_weights is not None:
         config.style.weights = [float(weight) for weight in style_weights]
     check(config)
+    resolved(config, gather(config, given))  # before a folder is made
     return config
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from omegaconf import OmegaConf
 from PIL import Image
 
 from nst import stylize
+from nst.cli.ending import say
 from nst.errors import InputError
+from nst.record import Record
 from nst.runs.folder import RunFolder
 
 FAST = ["network=bundled", "size=32", "steps=3", "pyramid=single"]
@@ -188,11 +191,36 @@ def test_the_transparent_part_of_a_style_leaves_no_white(files: tuple[Path, Path
 def test_a_notebook_shows_a_bar(files: tuple[Path, Path]) -> None:
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     code = f"from nst import stylize\n_ = stylize({str(files[0])!r}, overrides={FAST})"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbclient.NotebookClient(notebook, timeout=120).execute()
-    shown = [out["data"]["text/html"] for out in notebook.cells[0].outputs if "data" in out]
+    failing = f"{code[:-1]}, folder='/dev/null')"
+    cells = [nbformat.v4.new_code_cell(source) for source in (code, failing)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, timeout=120, allow_errors=True).execute()
+    shown, left = (
+        [out["data"]["text/html"] for out in cell.outputs if "data" in out] for cell in cells
+    )
     assert len(shown) == 1
     assert "step 3/3" in shown[0]
+    assert left == [""]
+    assert cells[1].outputs[-1].output_type == "error"
+
+
+def test_a_run_out_of_memory_says_what_takes_less(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(record: Record) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "a page\nabout a graph")
+
+    with pytest.raises(MemoryError, match="out of memory at 32x24 px") as raised:
+        stylize(*files, overrides=FAST, progress=full)
+    assert [say(raised.value), say(MemoryError())] == [1, 1]
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("MemoryError; a smaller size= or runtime.tile= takes less memory")
+
+
+def test_wrong_input_leaves_no_folder(files: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not exist"):
+        stylize(tmp_path / "none.png", files[1], overrides=FAST, folder=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_outside_of_a_notebook_nothing_is_printed(

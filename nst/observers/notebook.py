@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from nst.record import Record
 
 _EVERY = 0.2  # seconds between updates
 
 
-def bar(steps: int) -> Callable[[Record], None] | None:
-    """Show a progress bar in a notebook.
+@contextmanager
+def bar(steps: int) -> Iterator[Callable[[Record], object]]:
+    """Show a progress bar in a notebook, and remove it if the block fails.
 
     Args:
         steps: Total number of planned steps.
 
-    Returns:
-        A function that moves the bar to a record; None outside Jupyter.
+    Yields:
+        A function that moves the bar to a record; outside Jupyter it does nothing.
     """
-    if "IPython" not in sys.modules:  # Jupyter has imported it
-        return None
-    from IPython.core.getipython import get_ipython
-    from IPython.display import HTML, display
-
-    if getattr(get_ipython(), "kernel", None) is None:  # IPython on a terminal
-        return None
-    shown = display(HTML(_html(0, steps, "starting")), display_id=True)
+    shown = _displayed(_html(0, steps, "starting"))
+    if shown is None:
+        yield lambda record: None
+        return
     last = 0.0
 
     def move(record: Record) -> None:
@@ -36,9 +34,27 @@ def bar(steps: int) -> Callable[[Record], None] | None:
         if now - last >= _EVERY or record.last:
             last = now
             text = f"total {record.total:.4g}, {record.seconds:.0f} s"
-            shown.update(HTML(_html(record.step, steps, text)))
+            most = record.step if record.last else steps  # an optimizer may stop early
+            shown(_html(record.step, most, text))
 
-    return move
+    try:
+        yield move
+    except BaseException:
+        shown("")
+        raise
+
+
+def _displayed(html: str) -> Callable[[str], None] | None:
+    """Show HTML below the cell; returns what replaces it, or None outside Jupyter."""
+    if "IPython" not in sys.modules:  # Jupyter has imported it
+        return None
+    from IPython.core.getipython import get_ipython
+    from IPython.display import HTML, display
+
+    if getattr(get_ipython(), "kernel", None) is None:  # IPython on a terminal
+        return None
+    handle = display(HTML(html), display_id=True)
+    return lambda text: handle.update(HTML(text))
 
 
 def _html(step: int, steps: int, text: str) -> str:
