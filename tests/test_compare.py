@@ -948,10 +948,17 @@ def test_a_folder_given_twice_counts_once(tmp_path: Path, images: dict[str, Path
     assert len(gather([run, tmp_path, run / ".." / "run"]).runs) == 1
 
 
-def test_jobs_come_in_the_order_of_their_numbers(tmp_path: Path, images: dict[str, Path]) -> None:
+def test_jobs_come_in_the_order_of_their_numbers_and_keep_them(
+    tmp_path: Path, images: dict[str, Path]
+) -> None:
+    """So that a link to chosen jobs is right when others have begun; other runs count from 1."""
     for index in (10, 9, 1):
         make_run(tmp_path / f"{index}_x", images)
-    assert [run.name for run in gather([tmp_path]).runs] == ["1_x", "9_x", "10_x"]
+    found = gather([tmp_path])
+    assert [run.name for run in found.runs] == ["1_x", "9_x", "10_x"]
+    assert [found.number(run) for run in found.runs] == [1, 9, 10]
+    found = gather([tmp_path, make_run(tmp_path / "other" / "9_y", images)])
+    assert [found.number(run) for run in found.runs] == [1, 2, 3, 4]
 
 
 # The report of a sweep that runs
@@ -1012,7 +1019,7 @@ def test_the_report_has_the_snapshots_and_the_time_lapse(
 def test_a_link_opens_chosen_runs_at_a_place_and_leaves_out_others(
     report: Path, tmp_path: Path
 ) -> None:
-    chosen = "view=1+3&at=2+0.4+0.5&label=alpha&max=content_distance+0.45"
+    chosen = "view=0+2&at=2+0.4+0.5&label=alpha&max=content_distance+0.45"
     command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", f"{report.as_uri()}#{chosen}"]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
@@ -1023,4 +1030,4 @@ def test_a_link_opens_chosen_runs_at_a_place_and_leaves_out_others(
     ]
     assert panes.count("scale(2)") == 2
     assert re.search(r'class="said[^>]*>2 chosen, 1 of \d runs pass, zoom 2.0<', dom)
-    assert re.search(r'id="run-1"[^>]* hidden', dom)
+    assert re.search(r'id="run-0"[^>]* hidden', dom)

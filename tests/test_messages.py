@@ -239,7 +239,11 @@ WRONG: dict[str, str] = {
     f"sweeper, {ONCE}",
     "-m runtime=default,parallel": f"1_runtime=parallel sets its own launcher, {ONCE}",
     "-m style=glob(*)": "style=glob(*): list the values, with commas between them",
-    "-m alpha=interval(0,1)": "alpha=interval(0,1): list the values, with commas between them",
+    "-m alpha=interval(0,1)": "alpha=interval(0,1): list the values, with commas between them; "
+    "an interval is for a search, such as search=pareto",
+    "-m alpha=tag(log,interval(1e2))": "alpha=tag(log,interval(1e2)): a range is written "
+    "interval(low,high), int(interval(low,high)), tag(log,interval(low,high)) or "
+    "range(start,stop,step), with numbers",
     "-m alpha=1e2,-3": f"alpha=-3.0 {NOT_ALLOWED} a number of 0 or more",
     "-m style=starry,stary": "style=stary: there is no such option. Did you mean 'starry'? ",
     "-m init.image=photo.png,phot.png init=file": "init.image: {folder}/phot.png does not exist. "

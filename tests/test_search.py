@@ -20,7 +20,10 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from nst.cli.app import run
+from nst.compare.comparison import Comparison
 from nst.compare.figures import search
+from nst.compare.table import brief
+from nst.compare.thumbnails import Gallery
 from nst.config import compose
 from nst.errors import InputError, Pruned
 from nst.record import Record
@@ -307,8 +310,12 @@ def test_a_trial_belongs_to_one_process_until_that_ends(tmp_path: Path) -> None:
 
 def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:
     trials = study(tmp_path, settings("search.sampler=grid"), ["alpha=1,2,3", "beta=range(0,2)"])
-    found = {tuple(trial.overrides) for trial in trials.ask(10)}
+    asked = trials.ask(10)
+    found = {tuple(trial.overrides) for trial in asked}
     assert found == {(f"alpha={a}", f"beta={b}") for a in (1, 2, 3) for b in (0, 1)}
+    for trial in asked:
+        trials.tell(trial, "completed", dict.fromkeys(METRICS, float(trial.number)))
+    assert (trials.ask(1), trials.best()) == ([], [0])
 
 
 def test_the_best_are_those_that_no_other_beats(tmp_path: Path) -> None:
@@ -421,6 +428,12 @@ def test_a_metric_alone_has_a_best_value_in_place_of_a_front(tmp_path: Path) -> 
     assert read is not None
     assert "best so far" in search.progress(read)
     assert search.importances(read) == "", "two trials say nothing of importance"
+
+
+def test_the_table_shows_what_was_searched(tmp_path: Path) -> None:
+    worked(study(tmp_path, settings(option="best")), 1)
+    nothing = Gallery({}, {}, {}, {}, {}, {})
+    assert brief(Comparison([], [], nothing, findings(tmp_path)))[-1] == "total"
 
 
 def test_the_hypervolume_is_the_area_between_front_and_corner() -> None:

@@ -13,7 +13,7 @@ from importlib import import_module
 from omegaconf import DictConfig
 
 from nst.cli.arguments import overrides_of, parse_options
-from nst.cli.checks import check_run, check_search, check_sweep, check_unused
+from nst.cli.checks import check_run, check_search, check_sweep, check_unused, created
 from nst.cli.ending import kept_if_refused, report, say
 from nst.cli.job import forecast, task
 from nst.cli.signals import commanding
@@ -85,7 +85,7 @@ def _run_jobs(overrides: list[str], multirun: bool) -> int:
 
 def _run_one(folder: RunFolder, overrides: list[str], resumed: bool) -> int:
     """Runs a single job; no other process writes into its folder, not even Hydra's of one."""
-    folder.path.mkdir(parents=True, exist_ok=True)
+    created("hydra.run.dir", folder.path)
     place = [f"hydra.run.dir={quoted(folder.path)}"]
     with folder.locked(), commanding(busy=lambda: False):
         if resumed:
@@ -111,7 +111,7 @@ def _planned(composed: DictConfig, overrides: list[str]) -> Sweep:
 
 
 def _run_sweep(sweep: Sweep) -> int:
-    sweep.folder.mkdir(parents=True, exist_ok=True)
+    created("hydra.sweep.dir", sweep.folder)
     with sweep.locked():
         try:
             with commanding(sweep.busy), reported(sweep.folder, sweep.size):

@@ -117,6 +117,18 @@ def _check_free(folder: RunFolder) -> None:
         raise InputError(f"another process is using {folder.path}")
 
 
+def created(key: str, folder: Path) -> None:
+    """Creates a folder.
+
+    Raises:
+        InputError: It cannot be, whatever its permissions say: the disk is full, or read only.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{key}: {folder} cannot be created: {error.strerror}") from error
+
+
 def _check_folder(key: str, folder: Path) -> None:
     """Checks before any work that a folder can be created."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())

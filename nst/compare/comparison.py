@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,11 @@ class Comparison:
             for key in self.keys
         }
 
+    @property
+    def searched(self) -> list[str]:
+        """The metrics that the search looked at; none for other runs."""
+        return list(self.found.metrics) if self.found else []
+
     @cached_property
     def effects(self) -> list[Effect]:
         """Main effects of the differing keys; a search has too few runs of any one value."""
@@ -92,8 +98,14 @@ class Comparison:
         return words if sharing == 1 or words == run.name else f"{words} ({run.name})"
 
     def number(self, run: RunRecord) -> int:
-        """Number of a run, from 1."""
-        return self.runs.index(run) + 1
+        """Number of a run: its job's within one sweep, which no later job changes; else from 1."""
+        return self._numbers[run]
+
+    @cached_property
+    def _numbers(self) -> Mapping[RunRecord, int]:
+        jobs = [run.name.split("_")[0] for run in self.runs]
+        named = all(map(str.isdecimal, jobs)) and len(set(map(int, jobs))) == len(jobs)
+        return dict(zip(self.runs, map(int, jobs) if named else count(1), strict=False))
 
 
 def task(run: RunRecord) -> tuple[Value, ...]:

@@ -52,9 +52,10 @@ def overview(comparison: Comparison) -> Table:
 
 
 def brief(comparison: Comparison) -> list[str]:
-    """Lists the metrics that the terminal shows: a few, what ranks the runs, and votes."""
+    """Lists the metrics that the terminal shows: a few, those searched or ranked by, votes."""
+    by = [comparison.by] if comparison.by else []
     voted = [f"votes_{question}" for question in comparison.votes]
-    return list(dict.fromkeys([*BRIEF, *([comparison.by] if comparison.by else []), *voted]))
+    return list(dict.fromkeys([*BRIEF, *comparison.searched, *by, *voted]))
 
 
 def side_by_side(comparison: Comparison) -> Table:

@@ -65,6 +65,11 @@ def _unparsable(error: Any, _: re.Match[str]) -> str:
         return f"{key}: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)"
     if _is_picture(key, value):
         return f"{key}={value}: {key}= takes the name of an option. {_own(key, value)}"
+    if re.match(r"(\w+\()*(interval|range|choice|tag)\(", value):
+        return (
+            f"{key}={value}: a range is written interval(low,high), int(interval(low,high)), "
+            "tag(log,interval(low,high)) or range(start,stop,step), with numbers"
+        )
     return (
         f"{key}={value}: a value with characters such as =, #, & or brackets needs its own "
         f"quotes inside the shell's: \"{key}='{value}'\""

@@ -126,7 +126,9 @@ def values_of(override: Override) -> list[str]:
         InputError: It is no list.
     """
     if not override.is_discrete_sweep() or isinstance(override.value(), Glob):
-        raise InputError(f"{override.input_line}: list the values, with commas between them")
+        hint = "; an interval is for a search, such as search=pareto"
+        hint = hint if override.is_interval_sweep() else ""
+        raise InputError(f"{override.input_line}: list the values, with commas between them{hint}")
     state = random.getstate()
     random.seed(override.input_line)  # Hydra shuffles with the process's global generator
     values = list(override.sweep_iterator())

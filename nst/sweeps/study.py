@@ -97,6 +97,7 @@ class Study:
 
     def tell(self, trial: Trial, status: str | None, metrics: Mapping[str, Any]) -> None:
         """Records how a trial ended; one that was interrupted stays to be continued."""
+        self._study.sampler = RandomSampler()  # a grid's, told its last cell, would raise
         values = [metrics.get(name) for name in self._search.metrics]
         if status == "completed" and all(map(_finite, values)):
             self._study.tell(trial.number, values)

@@ -37,7 +37,9 @@ for (const range of document.querySelectorAll(".look > input")) {
 document.addEventListener("keydown", event => {
   const open = document.querySelector(".run:target");
   if (!open || event.target.matches("input")) return;
-  const next = { ArrowRight: open.nextElementSibling, ArrowLeft: open.previousElementSibling }[event.key];
+  const way = { ArrowRight: "nextElementSibling", ArrowLeft: "previousElementSibling" }[event.key];
+  let next = way && open[way];
+  while (next?.hidden) next = next[way]; // the viewer has left it out
   if (next) location.hash = next.id;
   if (event.key === "Escape") location.hash = "sheet";
 });

@@ -93,7 +93,8 @@ def run_sections(comparison: Comparison, out: Path) -> str:
     """Shows every run large, its content image under a slider."""
     known = contents(comparison)
     parts = []
-    for index, run in enumerate(comparison.runs, start=1):
+    for run in comparison.runs:
+        index = comparison.number(run)
         content = comparison.gallery.contents.get(run.folder)
         picture = _before_after(run, comparison, None if content is None else known.index(content))
         state = f'<p class="alarm">{escape(run.state)}: {escape(run.reason)}</p>'

@@ -17,32 +17,34 @@ from nst.compare.statistics import (
     without_seed,
 )
 from nst.compare.thumbnails import fitted, jpeg
-from nst.metrics.table import EVERY
+from nst.metrics.table import EVERY, heading
 
 THUMBNAIL = (88, 88)  # in the table, px
 
 
 def runs_table(comparison: Comparison) -> str:
     """Lists every run with its state, differing settings and metrics, ranked where asked for."""
-    rows, names = [], measured(comparison.runs)
+    rows, known = [], measured(comparison.runs)
+    names = list(dict.fromkeys([*known, *comparison.searched]))  # the loss may be searched
     for run in comparison.ranked:
         index = comparison.number(run)
         thumbnail = comparison.gallery.results.get(run.folder)
         small = image(jpeg(fitted(thumbnail.cell, THUMBNAIL)), "") if thumbnail else ""
+        again = f'href="#run-{index}" tabindex="-1" aria-hidden="true"'  # the number is read
         alarm = "" if run.state == "completed" else ' class="alarm"'
         rows.append(
             [
                 td(f'<a href="#run-{index}">{index}</a>', value=index),
-                td(f'<a href="#run-{index}">{small}</a>' if small else ""),
+                td(small and f"<a {again}>{small}</a>"),
                 td(f'<span{alarm} title="{escape(run.reason)}">{escape(run.state)}</span>'),
                 *(setting(run.settings.get(key)) for key in comparison.keys),
                 *(metric(run.metrics.get(name)) for name in names),
                 td(f'<span class="name">{escape(run.name)}</span>'),
             ]
         )
-    metrics = [EVERY[name].heading for name in names]
+    metrics = [heading(name) for name in names]
     headings = ["run", "", "state", *map(short, comparison.keys), *metrics, "folder"]
-    return f"{_ranking(comparison)}{table(headings, rows)}{_meanings(names)}"
+    return f"{_ranking(comparison)}{table(headings, rows)}{_meanings(known)}"
 
 
 def _ranking(comparison: Comparison) -> str:
@@ -139,11 +141,8 @@ def differences(comparison: Comparison) -> str:
         width = 12 if key.endswith(".sha256") else None
         places = []
         for value in values:
-            links = [
-                f'<a href="#run-{index}">{index}</a>'
-                for index, run in enumerate(comparison.runs, start=1)
-                if run.resolved and run.config.get(key) == value
-            ]
+            taken = [r for r in comparison.runs if r.resolved and r.config.get(key) == value]
+            links = [f'<a href="#run-{n}">{n}</a>' for n in map(comparison.number, taken)]
             code = f"<code>{escape(shown(value)[:width])}</code>"
             places.append(f"<div>{code} <span class='pale'>in</span> {' '.join(links)}</div>")
         rows.append([td(escape(key)), td("".join(places))])

@@ -53,7 +53,8 @@ if (viewer) {
     top = 0;
     panes.replaceChildren(...groups.map((images, index) => {
       const figure = document.createElement("figure"), frame = document.createElement("div"), words = document.createElement("figcaption");
-      frame.className = "window", frame.style.aspectRatio = runs.get(state.chosen[index]).aspect;
+      const { aspect } = runs.get(state.chosen[index]);
+      frame.className = "window", frame.style.aspectRatio = aspect, figure.style.setProperty("--aspect", aspect);
       images.forEach((image, place) => image.classList.toggle("top", place === 0));
       frame.append(...images), words.textContent = images[0].alt;
       figure.append(frame, words);
@@ -71,7 +72,7 @@ if (viewer) {
     let passing = 0;
     for (const [number, run] of runs) {
       const out = !passes(run);
-      passing += !out, run.section.hidden = out, run.box.parentElement.hidden = out;
+      passing += !out, run.section.hidden = out, run.box.parentElement.hidden = out && !run.box.checked;
       for (const link of links.get(number)) {
         if (link.closest(".sheet")) link.closest("td").classList.toggle("out", out);
         else if (link.closest("td") === link.closest("tr")?.cells[0]) link.closest("tr").hidden = out;
