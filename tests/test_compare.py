@@ -38,7 +38,7 @@ from nst.compare.report.running import seconds_left
 from nst.compare.settings import shown
 from nst.compare.statistics import effects, number, seed_noise, spread
 from nst.compare.table import csv_text
-from nst.compare.thumbnails import shrink
+from nst.compare.thumbnails import jpeg, shrink
 from nst.compare.write import compare
 from nst.config.composition import compose
 from nst.images import from_array, load
@@ -609,6 +609,8 @@ def test_pictures_keep_to_the_budget() -> None:
     assert thumbnail.size == (400, 300)
     assert thumbnail.large_size[0] / thumbnail.large_size[1] == pytest.approx(4 / 3, abs=0.02)
     assert thumbnail.crop.size == (320, 160)
+    best = len(jpeg(thumbnail.cell))
+    assert len(jpeg(thumbnail.cell, 0.6 * best)) <= 0.6 * best
     assert (np.asarray(thumbnail.crop) == noise[70:230, 40:360]).all()  # pixel by pixel
 
 

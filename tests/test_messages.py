@@ -235,6 +235,8 @@ WRONG: dict[str, str] = {
     "optimizer has no such key; optimizer=lbfgs has it",
     "-m optimizer=lbfgs,lbfgs_unbounded optimizer.histroy=5": "optimizer.histroy: there is no such "
     f"key. Did you mean 'optimizer.history'? {HELP}",
+    "-m alpha=1,2 hydra.launcher.n_jobs=2": "hydra.launcher.n_jobs: no chosen option has such a "
+    "key; runtime=parallel has it",
     "-m experiment=sweep_alpha_beta,sweep_layers": "0_experiment=sweep_alpha_beta sets its own "
     f"sweeper, {ONCE}",
     "-m runtime=default,parallel": f"1_runtime=parallel sets its own launcher, {ONCE}",

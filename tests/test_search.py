@@ -19,6 +19,7 @@ from command_line import until
 from omegaconf import DictConfig
 from PIL import Image
 
+import nst
 from nst.cli.app import run
 from nst.compare.comparison import Comparison
 from nst.compare.figures import search
@@ -35,6 +36,8 @@ from nst.sweeps.pruning import watching
 from nst.sweeps.search import plan_search
 from nst.sweeps.space import STUDY, Choice, Range, candidates, of_trials, split
 from nst.sweeps.study import Study, check_study
+
+PHOTOS = Path(nst.__file__).parent / "assets" / "content"
 
 # --- what is searched -------------------------------------------------------------------------
 
@@ -125,6 +128,7 @@ def test_every_metric_has_a_direction() -> None:
         (["size=interval(32,64)"], "is not a whole number; write int(interval(…))"),
         (["alpha=interval(1,2)", "search.sampler=tpo"], "search.sampler=tpo"),
         (["alpha=interval(1,2)", "search.n_trials=0"], "search.n_trials=0"),
+        (["alpha=interval(1,2)", f"content.image={PHOTOS}"], "in a search name each picture"),
         (["alpha=interval(1,2)", "search.pruner=medium"], "Did you mean 'median'?"),
     ],
 )
@@ -444,14 +448,24 @@ def test_the_hypervolume_is_the_area_between_front_and_corner() -> None:
 # --- typing it --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("typed", "proposed"),
+    [
+        ("search=par", ["search=pareto"]),
+        ("color=", ["color=luminance", "color=match", "color=match_after", "color=none"]),
+    ],
+)
 def test_bash_completes_the_options_of_a_group(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    typed: str,
+    proposed: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("sys.argv", ["nst"])
-    monkeypatch.setenv("COMP_LINE", "nst search=par")
-    monkeypatch.setenv("COMP_POINT", "14")
+    monkeypatch.setenv("COMP_LINE", f"nst {typed}")
+    monkeypatch.setenv("COMP_POINT", str(len(f"nst {typed}")))
     assert run(["-sc", "query=bash"]) == 0
-    assert capsys.readouterr().out.split() == ["search=pareto"]
+    assert sorted(capsys.readouterr().out.split()) == proposed
 
 
 # --- through the command line -----------------------------------------------------------------

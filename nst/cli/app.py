@@ -5,9 +5,12 @@ Defines no class that a configuration names: run as a script, this file is impor
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 
 from omegaconf import DictConfig
@@ -53,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
             print(page())
             return COMPLETED
         if options.shell_completion:
-            _hand_over(arguments)  # its words, such as install=bash, are no settings
+            _complete(arguments)  # its words, such as install=bash, are no settings
             return COMPLETED
         for flag in ("forecast", "cfg", "info"):
             if options.multirun and getattr(options, flag):
@@ -119,6 +122,15 @@ def _run_sweep(sweep: Sweep) -> int:
         finally:
             status = report(sweep)
     return status
+
+
+def _complete(arguments: Sequence[str]) -> None:
+    """Prints what Hydra proposes, without options that others build on, such as ``style=_base``."""
+    with redirect_stdout(io.StringIO()) as said:
+        _hand_over(arguments)
+    words = said.getvalue()
+    asked = any(argument.startswith("query=") for argument in arguments)
+    print(re.sub(r"\S*[.=]_\S*\s?", "", words) if asked else words, end="")
 
 
 def _hand_over(arguments: Sequence[str]) -> None:

@@ -40,7 +40,9 @@ MAPS = {  # settings that name pictures beside content and styles, in words
 FILM_BYTES = 6_000_000  # likewise for all snapshots in a report
 MOST_FRAMES = 600  # of all runs in a report; a run has at most 12 and, if it can, 3
 FRAME_PIXEL = 0.35  # bytes that a JPEG takes for a pixel, about
-MANY = 60  # runs from which the small pictures of a report are encoded less well
+SHEET_BYTES = 8_000_000  # for the two pictures of every run on the sheet
+FRONT_BYTES = 2_000_000  # for the chart of all runs
+QUALITIES = (88, 75, 60, 45, 30)  # of JPEG, the first that fits; noise takes many bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +115,7 @@ def _film(run: RunRecord, runs: int) -> dict[int, bytes]:
         except InputError:
             continue  # cut short by a kill; the others are there
         least = min(max(160, round(side)), 640, max(image.size))
-        film[step] = jpeg(fitted(image, (least, least)), quality=78)
+        film[step] = jpeg(fitted(image, (least, least)), FILM_BYTES // (runs * count))
     return film
 
 
@@ -138,16 +140,14 @@ def fitted(image: Image.Image, box: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def jpeg(image: Image.Image, quality: int = 88) -> bytes:
-    """Encodes at high quality, with colour at full resolution."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, subsampling=0)
+def jpeg(image: Image.Image, most_bytes: float = math.inf) -> bytes:
+    """Encodes as well as the bytes allow, with colour at full resolution."""
+    for quality in QUALITIES:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality, subsampling=0)
+        if file.tell() <= most_bytes:
+            break
     return file.getvalue()
-
-
-def quality_of(runs: int) -> int:
-    """Returns the quality of the small pictures in a report: 200 runs stay below 40 MB."""
-    return 88 if runs < MANY else 75
 
 
 def data_uri(data: bytes, kind: str = "jpeg") -> str:

@@ -19,7 +19,7 @@ from nst.compare.folders import is_run
 from nst.compare.layout import pages
 from nst.compare.report import page as report_page
 from nst.compare.table import csv_text
-from nst.compare.thumbnails import jpeg, quality_of
+from nst.compare.thumbnails import FRONT_BYTES, jpeg
 from nst.errors import InputError
 from nst.files.atomic import write_atomic
 
@@ -85,7 +85,7 @@ def write(comparison: Comparison, out: Path) -> Path:
         _remove_old_pages(out, len(laid_out))
         write_atomic(out / FRONT, _png(chart))
         write_atomic(out / TABLE, csv_text(comparison).encode("utf-8", "surrogateescape"))
-        front = jpeg(chart, quality_of(len(comparison.runs)))
+        front = jpeg(chart, FRONT_BYTES)
         html = report_page.build(comparison, laid_out, front, out)
         write_atomic(out / REPORT, html.encode())
     return out / REPORT

@@ -95,8 +95,10 @@ def _unknown_key(_: Any, found: re.Match[str]) -> str:
     having = [o for o in options(group) if key in _keys_of(group, o)]
     if having:
         return f"{key}: the chosen option of {group} has no such key; {group}={having[0]} has it"
-    valid = [*_keys(compose(hydra=True)), *groups()]
-    valid += [k for g in groups() for o in options(g) for k in _keys_of(g, o)]
+    others = {k: f"{g}={o}" for g in groups() for o in options(g) for k in _keys_of(g, o)}
+    if key in others:
+        return f"{key}: no chosen option has such a key; {others[key]} has it"
+    valid = [*_keys(compose(hydra=True)), *groups(), *others]
     hint = did_you_mean(key, valid)
     if not hint:  # perhaps only the last part is right, under another parent
         by_last = {full.rsplit(".", 1)[-1]: full for full in valid}

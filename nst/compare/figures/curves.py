@@ -32,6 +32,7 @@ PAGE_STYLE: dict[Any, Any] = {
     **dict.fromkeys(("xtick.color", "ytick.color"), FOREGROUND),
 }
 RAW = "raw."  # before the name of a term in a history
+LARGEST = 134  # px per inch of a figure: in a narrow one the text would grow with the page
 AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 
 
@@ -171,5 +172,6 @@ def svg(figure: Figure) -> str:
     svg = render(figure, format="svg", transparent=True, metadata=undated).decode()
     head, rest = svg[svg.index("<svg") :].split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
+    head += f' style="max-width: {figure.get_figwidth() * LARGEST:.0f}px"'
     svg = f"{head}>{rest}".replace(PALETTE[0], "var(--accent)")
     return svg.replace(FOREGROUND, "currentColor").replace("'DejaVu Sans'", "inherit")

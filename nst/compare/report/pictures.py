@@ -15,7 +15,7 @@ from nst.compare.report.film import film
 from nst.compare.report.markup import escape, image, link
 from nst.compare.report.viewer import facts_of
 from nst.compare.statistics import measured, number
-from nst.compare.thumbnails import Thumbnail, jpeg, quality_of
+from nst.compare.thumbnails import SHEET_BYTES, Thumbnail, jpeg
 from nst.config.names import stem
 from nst.metrics.table import EVERY
 
@@ -83,9 +83,9 @@ def _cell(cell: Cell | None, comparison: Comparison) -> str:
         return f'<td><div class="none">{alarm}<a href="{target}">{reason}</a></div>{words}</td>'
     thumbnail = comparison.gallery.results[example.folder]
     name = comparison.label(example)
-    quality = quality_of(len(comparison.runs))
-    crop = image(jpeg(thumbnail.crop, quality), f"centre of {name}", "crop")
-    pictures = image(jpeg(thumbnail.cell, quality), name) + crop
+    most = SHEET_BYTES // (2 * len(comparison.runs))
+    crop = image(jpeg(thumbnail.crop, most), f"centre of {name}", "crop")
+    pictures = image(jpeg(thumbnail.cell, most), name) + crop
     return f'<td><a href="#run-{comparison.number(example)}">{pictures}</a>{words}{alarm}</td>'
 
 
