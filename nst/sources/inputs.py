@@ -18,6 +18,7 @@ from nst.images import Picture
 from nst.sources.guidance import Guidance
 from nst.sources.loading import load_picture
 from nst.sources.styles import StyleSource, load_guidance, load_styles
+from nst.sources.weight_files import check_file, check_kernels
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def _network(config: Any) -> weights.Source:
     if network.application is not None:
         for name, term in config.loss.items():
             check_layers(network.application, f"loss.{name}.layers", term.get("layers") or ())
-    return weights.locate(
+    check_file("network.weights", network.weights)
+    source = weights.locate(
         network.name,
         network.weights,
         network.url,
@@ -114,13 +116,18 @@ def _network(config: Any) -> weights.Source:
         network.timeout,
         network.application,
     )
+    check_kernels(source)
+    return source
 
 
 def _judge(network: str, path: str | None) -> weights.Source | None:
     if network == "bundled":
         return None
+    check_file("evaluation.weights", path)
     try:
-        return weights.locate(network, path or str(weights.cached(network)), None, None, 0)
+        source = weights.locate(network, path or str(weights.cached(network)), None, None, 0)
+        check_kernels(source)
+        return source
     except InputError as error:
         raise InputError(
             f"evaluation.network={network} needs its ImageNet weights: name the file with "
