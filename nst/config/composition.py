@@ -5,21 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os.path import exists
 from pathlib import Path
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from nst.config import schema
 from nst.config.mixing import check_one, missing_mix, mixed, register
-from nst.config.names import label, stem
+from nst.config.names import label, listed, stem
 from nst.config.overrides import parse
 from nst.config.places import CONF_DIR
 from nst.errors import InputError
 
+# What Hydra raises at a file that is a list, includes itself, is a folder, and the like.
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError)
+UNFORESEEN += (RecursionError, TypeError, ValueError)
 SEVERAL = ("loss", "observer", "style", "experiment")  # groups that take several options
 
 schema.register()
@@ -40,7 +45,8 @@ def compose(overrides: Sequence[str] = (), *, hydra: bool = False) -> DictConfig
     Raises:
         HydraException: An override, a key or a type is wrong.
         YAMLError: A file of the user is not valid YAML.
-        InputError: A file of the user is not UTF-8, a group is given a value, or a mix no names.
+        InputError: A file of the user is not UTF-8 or no configuration, a group is given a value,
+            or a mix no names.
     """
     _check_groups(overrides)
     rewritten = mixed(overrides)
@@ -64,6 +70,11 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
             )
         except UnicodeDecodeError as error:
             raise InputError(_not_utf8(error, overrides)) from error
+        except (HydraException, OmegaConfBaseException, InputError):
+            raise
+        except UNFORESEEN as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{_own_files(overrides)} cannot be composed: {reason}") from error
         return config
 
 
@@ -111,11 +122,27 @@ def _own_hydra() -> Iterator[None]:
             GlobalHydra.set_instance(instance)
 
 
+def _own_files(overrides: Sequence[str]) -> str:
+    """Names the files of the user's own that overrides choose."""
+    files = [
+        str(path)
+        for folder in _search_path(overrides)
+        for override in parse(overrides)
+        for name in map(str, listed(override._value))
+        if exists(path := Path(folder, override.key_or_group, f"{name}.yaml"))
+    ]
+    return ", ".join(files) or "the configuration"
+
+
+def _search_path(overrides: Sequence[str]) -> list[str]:
+    paths = [o.value() for o in parse(overrides) if o.key_or_group == "hydra.searchpath"]
+    return [str(name).removeprefix("file://") for names in paths for name in listed(names)]
+
+
 def _not_utf8(error: UnicodeDecodeError, overrides: Sequence[str]) -> str:
     """Finds the file that Hydra could not decode: the error has its bytes, but not its name."""
-    folders = [o.value() for o in parse(overrides) if o.key_or_group == "hydra.searchpath"]
-    for folder in [str(name).removeprefix("file://") for names in folders for name in names]:
-        for path in sorted(Path(folder).rglob("*.yaml")):
+    for folder in _search_path(overrides):
+        for path in filter(Path.is_file, sorted(Path(folder).rglob("*.yaml"))):
             before, found, _ = path.read_bytes().partition(error.object)
             if found:
                 line = (before + error.object[: error.start]).count(b"\n") + 1
