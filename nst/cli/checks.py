@@ -16,7 +16,7 @@ from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
 from nst.runs.replay import effective
 from nst.sources import Inputs, PictureError, gather, resolved
-from nst.sweeps.plan import Sweep
+from nst.sweeps.plan import Job, Sweep
 from nst.sweeps.search import Search
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def check_sweep(sweep: Sweep) -> None:
     for job in sweep.jobs:
         _check_free(job.folder)
         try:
-            config, inputs, complete = _checked(job.config, job.overrides)
+            config, inputs, complete = _checked_job(job)
         except PictureError as error:
             if error.key not in sweep.listed:
                 raise
@@ -85,9 +85,15 @@ def check_search(search: Search) -> None:
     if search.folder.is_dir():
         with search.locked():
             pass  # not while a sweep has it
-    checked = [_checked(job.config, job.overrides)[-1] for job in search.jobs]
+    checked = [_checked_job(job)[-1] for job in search.jobs]
     check_study(search.folder, search.settings, search.fixed, search.space)
     _check_terms(checked)
+
+
+def _checked_job(job: Job) -> tuple[DictConfig, Inputs, DictConfig]:
+    if job.config.resume is not None:  # it would start over, in a folder of the sweep
+        raise InputError(f"resume={job.config.resume}: a run is continued by itself, without -m")
+    return _checked(job.config, job.overrides)
 
 
 def _checked(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from glob import has_magic
 from itertools import product
 from os.path import exists, expanduser, isdir
@@ -18,14 +20,19 @@ from nst.errors import InputError
 
 # Keys that take a path. Their value is a path, whatever characters it has.
 PATHS = (
-    *("content.image", "style.image", "init.image", "network.weights"),
+    *("content.image", "style.image", "init.image", "network.weights", "evaluation.weights"),
     *("content.regions", "style.regions", "content.weight_map"),
     *("resume", "replay", "hydra.run.dir", "hydra.sweep.dir"),
 )
 
+NEEDED = {  # where the current folder is seldom meant
+    "resume": "it takes the folder of a run",
+    "replay": "it takes the folder of a run, or its result.png",
+}
 LISTS = ("style.image", "style.regions")  # of them, those that take a list of paths
 LONGEST = 4096  # characters of a path, on Linux
 PICTURES = ("content.image", "style.image")  # in a sweep, a folder or pattern stands for many
+MOST_JOBS = 10_000  # of a sweep; each is checked before the first starts
 
 
 def parse(overrides: Iterable[str]) -> list[Override]:
@@ -83,7 +90,8 @@ def path_of(key: str, value: object) -> Path:
         InputError: It is empty, as of an unset variable, which must not mean the current folder.
     """
     if not str(value).strip():
-        raise InputError(f"{key}: the path is empty; {key}=. is the current folder")
+        meant = NEEDED.get(key, f"{key}=. is the current folder")
+        raise InputError(f"{key}: the path is empty; {meant}")
     return Path(expanduser(str(value)))
 
 
@@ -109,13 +117,19 @@ def drawn(overrides: Iterable[str]) -> list[str]:
 
 
 def multiplied(overrides: Sequence[str]) -> list[tuple[str, ...]]:
-    """Lists the overrides of each job of a sweep, as Hydra's own sweeper does."""
+    """Lists the overrides of each job of a sweep, as Hydra's own sweeper does.
+
+    Raises:
+        InputError: They are too many.
+    """
     several = [
         [f"{o.get_key_element()}={value}" for value in values_of(o)]
         if o.is_sweep_override()
         else [f"{o.get_key_element()}={o.get_value_element_as_str()}"]
         for o in parse(overrides)
     ]
+    if (jobs := math.prod(map(len, several))) > MOST_JOBS:
+        raise InputError(f"-m: {jobs} jobs are too many, a sweep has up to {MOST_JOBS}")
     return list(product(*several))
 
 
@@ -123,17 +137,47 @@ def values_of(override: Override) -> list[str]:
     """Lists the values of a sweep as overrides write them.
 
     Raises:
-        InputError: It is no list.
+        InputError: It is no list, or too long a range, or not a setting of a job.
     """
+    check_of_job(override)
     if not override.is_discrete_sweep() or isinstance(override.value(), Glob):
         hint = "; an interval is for a search, such as search=pareto"
         hint = hint if override.is_interval_sweep() else ""
         raise InputError(f"{override.input_line}: list the values, with commas between them{hint}")
+    if override.is_range_sweep() and len_of_range(override) > MOST_JOBS:
+        raise InputError(f"{override.input_line}: it has more than {MOST_JOBS} values")
     state = random.getstate()
     random.seed(override.input_line)  # Hydra shuffles with the process's global generator
     values = list(override.sweep_iterator())
     random.setstate(state)
     return [_bare(v) if isinstance(v, str) else Transformer.str(v) for v in values]
+
+
+def check_of_job(override: Override) -> None:
+    """Checks that jobs may have different values of a setting.
+
+    Raises:
+        InputError: It is one of Hydra's or of a search, of which a command has one.
+    """
+    if re.match("hydra|search", override.key_or_group):
+        raise InputError(f"{override.input_line}: all jobs of a command share it; give one value")
+
+
+def len_of_range(override: Override) -> int:
+    """Returns the number of values of ``range(…)``, without listing them.
+
+    Raises:
+        InputError: It has none.
+    """
+    sweep = override.value()
+    ends = sweep.start, sweep.stop, sweep.step
+    if not all(map(math.isfinite, ends)) or sweep.step == 0:
+        raise InputError(f"{override.input_line}: a range has finite ends and a step other than 0")
+    start, stop, step = map(Decimal, ends)
+    count = math.ceil((stop - start) / step)
+    if count < 1:
+        raise InputError(f"{override.input_line}: the range is empty")
+    return count
 
 
 def _paths(value: str) -> list[str]:

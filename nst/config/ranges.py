@@ -13,6 +13,7 @@ from nst.features.weights import CONVOLUTIONS
 from nst.images.recolour import METHODS, SPACES
 
 LONG_SIDE = (16, 16000)  # of the result, px
+MOST = 10**9  # of anything that is counted, such as steps
 COLOR_MODES = ("none", "luminance", "match", "match_after")
 
 Check = Callable[[Any], str | None]  # returns what a value must be, or None if it is valid
@@ -29,8 +30,14 @@ def above(low: float) -> Check:
 
 
 def at_least(low: float) -> Check:
-    """Returns a check for a finite number of at least low."""
-    return lambda x: None if low <= x < math.inf else f"a number of {low:g} or more"
+    """Returns a check for a finite number of at least low; a whole one counts something."""
+
+    def check(x: Any) -> str | None:
+        if isinstance(x, int) and x > MOST:
+            return f"a number from {low:g} to {MOST}"
+        return None if low <= x < math.inf else f"a number of {low:g} or more"
+
+    return check
 
 
 def each(test: Check) -> Check:
@@ -119,7 +126,7 @@ CHECKS: dict[str, Check] = {
     "output.bits": lambda x: None if x in (8, 16) else "8 or 16",
     "output.profile": one_of("srgb", "content"),
     "runtime.precision": one_of("auto", "float32", "bfloat16", "float16"),
-    "runtime.threads": at_least(1),
+    "runtime.threads": between(1, 1024),
     "runtime.gradient_every": at_least(1),
     "runtime.tile": lambda x: (
         None if x == "auto" or (isinstance(x, int) and x >= 64) else "auto, null, or 64 px or more"

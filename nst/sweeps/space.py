@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from omegaconf import DictConfig
 
-from nst.config.overrides import parse, values_of
+from nst.config.overrides import MOST_JOBS, check_of_job, len_of_range, parse, values_of
 from nst.errors import InputError
 
 STUDY = "study.db"  # in the folder of the sweep; SQLite survives a kill at any moment
@@ -110,16 +110,15 @@ def candidates(space: Sequence[Dimension]) -> list[list[str]]:
 
 
 def _dimension(override: Override) -> Dimension:
+    check_of_job(override)
     sweep, key = override.value(), override.get_key_element()
     log = "log" in _tags(override)
     if isinstance(sweep, IntervalSweep):
         return _range(override, key, sweep.start, sweep.end, None, log)
     if isinstance(sweep, RangeSweep):
-        numbers = sorted(sweep.range())
-        if not numbers:
-            raise InputError(f"{override.input_line}: the range is empty")
-        step = abs(sweep.step) if len(numbers) > 1 else None
-        return _range(override, key, numbers[0], numbers[-1], step, log)
+        further = len_of_range(override) - 1
+        low, high = sorted((sweep.start, sweep.start + further * sweep.step))
+        return _range(override, key, low, high, abs(sweep.step) if further else None, log)
     if log:
         raise InputError(f"{override.input_line}: log takes an interval, such as {EXAMPLE}")
     return Choice(key, tuple(dict.fromkeys(values_of(override))))
@@ -150,7 +149,7 @@ def grid_of(space: Sequence[Dimension]) -> dict[str, list[Any]]:
     """Lists the values of every setting.
 
     Raises:
-        InputError: One has a range without steps.
+        InputError: One has a range without steps, or too many.
     """
     return {dimension.key: _listed(dimension) for dimension in space}
 
@@ -160,7 +159,11 @@ def _listed(dimension: Dimension) -> list[Any]:
         case Choice(values=values):
             return list(values)
         case Range(low=low, high=high, step=float() | int() as step):
-            return [low + i * step for i in range(round((high - low) / step) + 1)]
+            if (count := round((high - low) / step) + 1) > MOST_JOBS:
+                raise InputError(
+                    f"search.sampler=grid: {dimension.key} has more than {MOST_JOBS} values"
+                )
+            return [low + i * step for i in range(count)]
     raise InputError(
         f"search.sampler=grid: {dimension.key} has no list of values; "
         f"write {dimension.key}=1,2,3 or {dimension.key}=range(1,4)"
