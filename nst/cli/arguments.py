@@ -46,7 +46,9 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
 def overrides_of(parsed: argparse.Namespace) -> list[str]:
     """Returns the overrides in Hydra's grammar, including the folder of ``--config-dir``."""
     overrides = [with_paths_quoted(override) for override in parsed.overrides]
-    if parsed.config_dir:
+    if parsed.config_dir is not None:
+        if not parsed.config_dir.strip():  # as of an unset variable
+            raise InputError("--config-dir is empty: give a folder")
         if not Path(parsed.config_dir).is_dir():
             raise InputError(f"--config-dir: there is no folder {parsed.config_dir}")
         folder = quoted(f"file://{Path(parsed.config_dir).absolute()}")

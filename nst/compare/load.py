@@ -20,7 +20,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.config.settings import Value, flat
 from nst.errors import InputError, printable
-from nst.runs.folder import CONFIG, HISTORY, METRICS, STATUS, RunFolder, is_own, result_name
+from nst.runs.folder import (
+    CONFIG,
+    HISTORY,
+    METRICS,
+    STATUS,
+    RunFolder,
+    is_own,
+    result_name,
+    small,
+)
 from nst.runs.provenance import parsed
 
 PLANNED = ".hydra/config.yaml"  # what a job was started with; CONFIG is what it resolved to
@@ -127,9 +136,7 @@ def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
 def _config(path: Path, resolved: bool) -> dict[str, Value]:
     if not path.is_file():
         return {}
-    recorded: Any = OmegaConf.to_container(
-        parsed(path.read_text("utf-8"), path, interpolations=True)
-    )
+    recorded: Any = OmegaConf.to_container(parsed(small(path).decode(), path, interpolations=True))
     config = _dereferenced({printable(key): _plain(value) for key, value in flat(recorded)})
     if not resolved:  # what was left open says nothing about how runs differ
         return {key: value for key, value in config.items() if value not in (None, "auto")}

@@ -70,6 +70,9 @@ def _unparsable(error: Any, _: re.Match[str]) -> str:
             f"{key}={value}: a range is written interval(low,high), int(interval(low,high)), "
             "tag(log,interval(low,high)) or range(start,stop,step), with numbers"
         )
+    if re.search(r"[−–]\d", value):
+        typed = re.sub("[−–]", "-", value)
+        return f"{key}={value}: the minus of a number is the hyphen: {key}={typed}"
     return (
         f"{key}={value}: a value with characters such as =, #, & or brackets needs its own "
         f"quotes inside the shell's: \"{key}='{value}'\""

@@ -73,6 +73,8 @@ def _short(name: str) -> str:
 
 
 def _missing(path: Path) -> str:
+    if path.is_symlink():
+        return f"{path} is a link to {os.readlink(path)}, which does not exist"
     folder = path.parent
     if not folder.is_dir():
         return f"{path} does not exist: there is no folder {folder.absolute()}"

@@ -23,6 +23,7 @@ from nst.runs.provenance import carried_config, parsed
 
 CONFIG, STATUS, METRICS, HISTORY = "config.yaml", "status.json", "metrics.json", "metrics.jsonl"
 TIMELAPSE = ("timelapse.webp", "timelapse.gif", "timelapse.mp4")
+LARGEST = 64_000_000  # bytes of any of them but the history; a foreign one may be of any size
 RESULT, ENVIRONMENT, CHECKPOINT = "result.png", "environment.json", "checkpoints/latest.npz"
 
 
@@ -81,7 +82,7 @@ class RunFolder:
             near = [p.name for p in parent.glob("*/") if (p / CONFIG).is_file()]
             hint = did_you_mean(self.path.name, near) or " Run folders are under outputs/."
             raise InputError(f"{self.path} is not a run folder: it has no {CONFIG}.{hint}")
-        return parsed(path.read_text("utf-8", "replace"), path)
+        return parsed(small(path).decode("utf-8", "replace"), path)
 
     def locked(self, patience: float = 0.0) -> AbstractContextManager[None]:
         """Locks the folder against other processes, see :func:`nst.runs.lock.locked`."""
@@ -165,7 +166,18 @@ class RunFolder:
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
-        return json_object(path.read_bytes(), str(path)) if path.is_file() else {}
+        return json_object(small(path), str(path)) if path.is_file() else {}
+
+
+def small(path: Path) -> bytes:
+    """Reads a file of a run folder that is never large.
+
+    Raises:
+        InputError: It is.
+    """
+    if (size := path.stat().st_size) > LARGEST:
+        raise InputError(f"{path} is damaged: it has {size / 1e6:.0f} MB")
+    return path.read_bytes()
 
 
 def is_own(folder: Path, path: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from nst.compare.blind.preferences import Strength, strengths
 from nst.compare.load import RunRecord
 from nst.errors import InputError
+from nst.files.atomic import read
 
 QUESTIONS = {  # asked in this order
     "style": "Which has more of the style?",
@@ -43,12 +44,10 @@ def read_votes(path: Path) -> list[Vote]:
         InputError: It is missing, or no file that the page of ``--blind`` saved.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"--votes: {path} is too large for a file of votes")
-        saved: Any = json.loads(path.read_text("utf-8"))
+        saved: Any = json.loads(read(path, LARGEST).decode())
         return [_vote(entry) for entry in saved["votes"]]
-    except OSError as error:
-        raise InputError(f"--votes: cannot read {path}: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"--votes: {error}") from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
             f"--votes: {path} is not what the page of --blind saves (votes.json)"
