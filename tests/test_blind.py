@@ -156,7 +156,7 @@ def test_votes_rank_runs_in_table_and_report(sweep: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (None, "cannot read"),
+        (None, "does not exist"),
         ("[1, 2", "is not what the page of --blind saves"),
         ('{"votes": [{"question": "taste"}]}', "is not what the page"),
         ('{"votes": 3}', "is not what the page"),

@@ -108,6 +108,7 @@ WRONG: dict[str, str] = {
     "optimizer.options.beta_1=high": "optimizer.options.beta_1: high is neither a number "
     "nor true or false",
     # ranges, nan and infinity
+    "alpha=1e−3": "alpha=1e−3: the minus of a number is the hyphen: alpha=1e-3",
     "alpha=-1": f"alpha=-1.0 {NOT_ALLOWED} a number of 0 or more",
     "alpha=nan": f"alpha=nan {NOT_ALLOWED} a number of 0 or more",
     "beta=inf": f"beta=inf {NOT_ALLOWED} a number of 0 or more",
@@ -119,6 +120,8 @@ WRONG: dict[str, str] = {
     "size=17000": f"size=17000 {NOT_ALLOWED} {SIZES}",
     "margin=257": f"margin=257 {NOT_ALLOWED} a number from 0 to 256",
     "steps=0": f"steps=0 {NOT_ALLOWED} a number of 1 or more",
+    "steps=99999999999999999999": f"steps=99999999999999999999 {NOT_ALLOWED} a number from 1 to "
+    "1000000000",
     "seed=-1": f"seed=-1 {NOT_ALLOWED} a number from 0 to 4294967295",
     "style.scale=0": f"style.scale=0 {NOT_ALLOWED} a number from 0.1 to 4",
     "init.noise=2": f"init.noise=2.0 {NOT_ALLOWED} a number from 0 to 1",
@@ -128,7 +131,7 @@ WRONG: dict[str, str] = {
     "Did you mean 'zeros'?",
     "runtime.precision=float61": f"runtime.precision=float61 {NOT_ALLOWED} one of auto, float32, "
     "bfloat16, float16. Did you mean 'float16'?",
-    "runtime.threads=0": f"runtime.threads=0 {NOT_ALLOWED} a number of 1 or more",
+    "runtime.threads=0": f"runtime.threads=0 {NOT_ALLOWED} a number from 1 to 1024",
     "optimizer.learning_rate=0": f"optimizer.learning_rate=0.0 {NOT_ALLOWED} a number above 0",
     "optimizer.average=1": f"optimizer.average=1.0 {NOT_ALLOWED} a number from 0 to below 1",
     "optimizer.levels=0": f"optimizer.levels=0 {NOT_ALLOWED} a number from 1 to 10",
@@ -155,10 +158,11 @@ WRONG: dict[str, str] = {
     **{
         f"{more}{key}=": f"{key}: the path is empty; {key}=. is the current folder"
         for more, key in [
-            *(("", key) for key in ("replay", "hydra.run.dir")),
+            ("", "hydra.run.dir"),
             ("-m alpha=1,2 ", "hydra.sweep.dir"),
         ]
     },
+    "replay=": "replay: the path is empty; it takes the folder of a run, or its result.png",
     **{
         f"{key}=": f"{key}= {NOT_ALLOWED} a path, or null"
         for key in ("style.image", "content.regions", "content.weight_map")
@@ -170,6 +174,9 @@ WRONG: dict[str, str] = {
     "network=vgg19 network.weights=mine.h5": "network.weights: no file mine.h5.",
     "network=vgg19 network.weights=photo.png": "network.weights: photo.png is not a Keras "
     "file (.weights.h5 or .h5)",
+    "network=vgg19 network.weights=text.h5": "text.h5 is damaged, or not an HDF5 file: ",
+    "evaluation.network=vgg19 evaluation.weights=folder": "evaluation.weights: folder is a folder: "
+    "give the path of a file",
     "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be created: "
     "{folder}/photo.png is not a writable folder",
     "loss=[content,mrf] loss.mrf.patch=2": f"loss.mrf.patch=2 {NOT_ALLOWED} an odd number of 1 "
@@ -188,6 +195,8 @@ WRONG: dict[str, str] = {
     # images
     "content.image=phto.png": "content.image: {folder}/phto.png does not exist. "
     "Did you mean 'photo.png'?",
+    "content.image=broken.png": "content.image: {folder}/broken.png is a link to nowhere.png, "
+    "which does not exist",
     "content.image=nowhere/photo.png": "content.image: {folder}/nowhere/photo.png does not exist: "
     "there is no folder {folder}/nowhere",
     "style.image=text.jpg": "style.image: {folder}/text.jpg is not an image "
@@ -219,6 +228,7 @@ WRONG: dict[str, str] = {
     "hydra/sweeper=optuna": "hydra/sweeper=optuna: neither Hydra nor an installed package has "
     "such an option",
     # files of one's own
+    "--config-dir=": "--config-dir is empty: give a folder",
     "--config-dir nowhere": "--config-dir: there is no folder nowhere",
     "--config-dir Pete's style=mine alpha=-1": f"alpha=-1.0 {NOT_ALLOWED} a number of 0 or more",
     **{
@@ -227,6 +237,7 @@ WRONG: dict[str, str] = {
         for more in ("", "--cfg job ")
         for name, (_, line, problem) in DAMAGED.items()
     },
+    "--config-dir Pete's style=listed": "{folder}/Pete's/style/listed.yaml cannot be composed: ",
     "--halp": "--halp: there is no such option. Did you mean '--help'?",
     "--cfg jop": "argument --cfg/-c: invalid choice: 'jop' "
     "(choose from 'job', 'hydra', 'all') (--help shows how)",
@@ -246,12 +257,19 @@ WRONG: dict[str, str] = {
     "-m alpha=tag(log,interval(1e2))": "alpha=tag(log,interval(1e2)): a range is written "
     "interval(low,high), int(interval(low,high)), tag(log,interval(low,high)) or "
     "range(start,stop,step), with numbers",
+    "-m seed=range(0,99999999)": "seed=range(0,99999999): it has more than 10000 values",
+    "-m seed=range(0,1000) alpha=range(1,1000)": "-m: 999000 jobs are too many, a sweep has up to "
+    "10000",
+    "-m seed=range(0,9,0)": "seed=range(0,9,0): a range has finite ends and a step other than 0",
+    "-m resume=a,b": "resume=a: a run is continued by itself, without -m",
+    "-m hydra.sweep.dir=a,b": "hydra.sweep.dir=a,b: all jobs of a command share it; give one value",
     "-m alpha=1e2,-3": f"alpha=-3.0 {NOT_ALLOWED} a number of 0 or more",
     "-m style=starry,stary": "style=stary: there is no such option. Did you mean 'starry'? ",
     "-m init.image=photo.png,phot.png init=file": "init.image: {folder}/phot.png does not exist. "
     "Did you mean 'photo.png'?",
 }
-WHOLE = {case for case, line in WRONG.items() if not line.endswith("? ")}  # not only how it begins
+# Not only how it begins.
+WHOLE = {case for case, line in WRONG.items() if not line.endswith(("? ", ": "))}
 
 # Gives each command line of the standard input to nst.run.run, and tells what came of it.
 ASK = """
@@ -283,13 +301,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         values = np.random.default_rng(seed).integers(0, 256, (16, 24, 3), dtype=np.uint8)
         Image.fromarray(values).save(folder / name)
     (folder / "text.jpg").write_text("no picture")
+    (folder / "text.h5").write_text("no weights")
     (folder / "empty.png").touch()
+    (folder / "broken.png").symlink_to("nowhere.png")
     (folder / "folder").mkdir()
     (folder / "odd").mkdir()
     (folder / "odd" / "a#b.png").touch()
     (folder / "Pete's" / "style").mkdir(parents=True)
     for name, (data, _, _) in DAMAGED.items():
         (folder / "Pete's" / "style" / f"{name}.yaml").write_bytes(data)
+    (folder / "Pete's" / "style" / "folder.yaml").mkdir()
+    (folder / "Pete's" / "style" / "listed.yaml").write_text("defaults: 3")
     (folder / "Pete's" / "style" / "mine.yaml").write_text("image: painting.png\nscale: 1\n")
     return folder
 

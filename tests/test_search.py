@@ -34,7 +34,7 @@ from nst.sweeps.findings import Findings, findings
 from nst.sweeps.objectives import METRICS, check_objectives
 from nst.sweeps.pruning import watching
 from nst.sweeps.search import plan_search
-from nst.sweeps.space import STUDY, Choice, Range, candidates, of_trials, split
+from nst.sweeps.space import STUDY, Choice, Range, candidates, grid_of, of_trials, split
 from nst.sweeps.study import Study, check_study
 
 PHOTOS = Path(nst.__file__).parent / "assets" / "content"
@@ -50,6 +50,8 @@ PHOTOS = Path(nst.__file__).parent / "assets" / "content"
         ("size=int(interval(32,64))", Range("size", 32, 64, None, False)),
         ("size=range(32,64,16)", Range("size", 32, 48, 16, False)),
         ("size=range(64,32,-16)", Range("size", 48, 64, 16, False)),
+        ("steps=range(1,1000000000)", Range("steps", 1, 999999999, 1, False)),
+        ("alpha=range(0,0.3,0.1)", Range("alpha", 0, 0.2, 0.1, False)),
         ("optimizer=adam,lbfgs", Choice("optimizer", ("adam", "lbfgs"))),
         ("alpha=interval(2,2)", Choice("alpha", ("2.0",))),
     ],
@@ -66,6 +68,8 @@ def test_hydras_grammar_gives_the_space(override: str, expected: Any) -> None:
         ("alpha=tag(lag,interval(1,2))", "there is no tag lag"),
         ("alpha=tag(log,choice(1,2))", "log takes an interval"),
         ("size=range(5,5)", "the range is empty"),
+        ("size=range(1,5,0)", "a step other than 0"),
+        ("hydra.sweep.dir=a,b", "all jobs of a command share it"),
         ("alpha=3", "nothing to search"),
     ],
 )
@@ -322,6 +326,11 @@ def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:
     assert (trials.ask(1), trials.best()) == ([], [0])
 
 
+def test_a_grid_without_end_is_refused() -> None:
+    with pytest.raises(InputError, match="seed has more than 10000 values"):
+        grid_of([Range("seed", 0, 10**9 - 1, 1, False)])
+
+
 def test_the_best_are_those_that_no_other_beats(tmp_path: Path) -> None:
     single = study(tmp_path, settings("search.directions=[maximize]", option="best"))
     done = worked(single, 4)
@@ -481,7 +490,7 @@ def test_a_killed_search_is_continued(tmp_path: Path, monkeypatch: pytest.Monkey
         *("search.metrics=[style_distance]", "search.pruner=median"),
         *("content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"),
         *("pyramid=single", "optimizer=adam", "steps=30", "observer=[metrics,checkpoints]"),
-        *("observer.checkpoints.every=5", "hydra.sweep.dir=sweep"),
+        *("observer.checkpoints.every=5", "hydra.sweep.dir=sweep", "hydra.job.chdir=true"),
     ]
     begun = command_line.begin(*command, cwd=tmp_path)
     try:
