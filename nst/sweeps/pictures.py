@@ -33,7 +33,7 @@ def expanded(overrides: Iterable[str]) -> tuple[list[str], frozenset[str]]:
     """
     changed, keys = [], set()
     for override in parse(overrides):
-        text, values = str(override.input_line), _paths(override)
+        text, values = str(override.input_line), paths_in(override)
         if any(is_several(value) for value in values):
             key = override.key_or_group
             pictures = [path for value in values for path in _pictures(key, value)]
@@ -43,7 +43,7 @@ def expanded(overrides: Iterable[str]) -> tuple[list[str], frozenset[str]]:
     return changed, frozenset(keys)
 
 
-def _paths(override: Override) -> Sequence[str]:
+def paths_in(override: Override) -> Sequence[str]:
     """Returns the paths that an override gives to the key of a picture; none if it gives others."""
     if override.key_or_group not in PICTURES or override.is_delete():
         return ()

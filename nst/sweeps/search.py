@@ -11,14 +11,14 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from nst.config import USER_ERRORS, explain
-from nst.config.overrides import path_of
+from nst.config.overrides import is_several, parse, path_of
 from nst.config.validation import check_search
 from nst.errors import InputError
 from nst.runs.folder import STATUS, RunFolder
 from nst.runs.lock import locked
 from nst.sweeps.claims import claims
 from nst.sweeps.objectives import check_objectives
-from nst.sweeps.pictures import expanded
+from nst.sweeps.pictures import paths_in
 from nst.sweeps.plan import Job, Sweep, forced, job
 from nst.sweeps.space import Dimension, candidates, of_trials, split, with_params
 
@@ -79,12 +79,13 @@ def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
         raise InputError("search= needs a package: pip install 'nst[search]'")
     check_search(composed)
     check_objectives(composed.search, composed.evaluation.network)
-    _, several = expanded(with_params(composed, overrides))
-    for key in sorted(several):
-        raise InputError(
-            f"{key}: folders and patterns are for sweeps; in a search name each picture, "
-            f"{key}=a.jpg,b.jpg"
-        )
+    for override in parse(with_params(composed, overrides)):
+        if any(map(is_several, paths_in(override))):
+            key = override.key_or_group
+            raise InputError(
+                f"{key}: folders and patterns are for sweeps; in a search name each picture, "
+                f"{key}=a.jpg,b.jpg"
+            )
     fixed, space = split(with_params(composed, overrides))
     constant = [o.partition("=")[0].lstrip("+~") for o in fixed]
     unnamed = ",".join(["search", *constant])  # in the names of folders
