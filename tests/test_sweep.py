@@ -400,6 +400,12 @@ def test_a_key_of_all_swept_options_may_be_set() -> None:
     assert [(config.optimizer.history, config.size) for _, config in jobs] == [(5, 99)] * 2
 
 
+def test_a_sweep_on_a_cluster_is_planned() -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    jobs = planned("runtime=slurm", "hydra.launcher.partition=long", "alpha=1,2")
+    assert [config.alpha for _, config in jobs] == [1, 2]
+
+
 def test_a_launcher_that_is_not_installed_says_what_to_install() -> None:
     from hydra.errors import MissingConfigException
 

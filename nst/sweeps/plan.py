@@ -151,7 +151,9 @@ def job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str
     config = compose([*overrides, f"hydra.job.num={number}"], hydra=True)
     path = folder / str(config.hydra.sweep.subdir)
     for node in ("launcher", "sweeper"):
-        if config.hydra[node] != composed.hydra[node]:
+        # As written: submitit's folder is in the sweep's, which is named after the present moment.
+        own, common = map(OmegaConf.to_container, (config.hydra[node], composed.hydra[node]))
+        if own != common:
             raise InputError(
                 f"{path.name} sets its own {node}, but a sweep has only one: "
                 f"set it for the whole command, not among the swept values"
