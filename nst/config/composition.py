@@ -23,8 +23,10 @@ from nst.config.places import CONF_DIR
 from nst.errors import InputError
 
 # What Hydra raises at a file that is a list, includes itself, is a folder, and the like.
-UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError)
-UNFORESEEN += (RecursionError, TypeError, ValueError)
+UNFORESEEN = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError),
+    *(RecursionError, TypeError, ValueError),
+)
 SEVERAL = ("loss", "observer", "style", "experiment")  # groups that take several options
 
 schema.register()

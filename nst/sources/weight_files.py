@@ -37,7 +37,7 @@ def check_kernels(source: Source) -> None:
     if source.application is not None:
         return
     channels = [3, *(n for name, n in layer_channels(source.network).items() if "conv" in name)]
-    wanted = Counter((3, 3, *ends) for ends in pairwise(channels))
+    wanted: Counter[tuple[int, ...]] = Counter((3, 3, *ends) for ends in pairwise(channels))
     if missing := wanted - found:
         raise InputError(
             f"{source.path} does not hold weights of Keras' {source.network}: it lacks a kernel of "
@@ -46,7 +46,7 @@ def check_kernels(source: Source) -> None:
 
 
 def _kernels(path: Path) -> Counter[tuple[int, ...]]:
-    import h5py  # takes a moment
+    import h5py  # type: ignore[import-untyped]  # takes a moment
 
     found: Counter[tuple[int, ...]] = Counter()
 
