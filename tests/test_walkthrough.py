@@ -20,7 +20,7 @@ NOTEBOOK = SOURCE.with_suffix(".ipynb")
 MOST_BYTES = 4_000_000
 CHEAPER = {  # of pictures whose size and steps no check depends on
     '"size=512", "steps=100"': '"size=128", "steps=20"',
-    '"size=256", "steps=90"': '"size=96", "steps=30"',
+    '"size=256", "steps=90"': '"size=96", "steps=90"',
     '"size=160",\n    "steps=40"': '"size=64",\n    "steps=4"',
     "ALL_STEPS = 120": "ALL_STEPS = 40",
     "evaluations=100": "evaluations=40",
