@@ -17,6 +17,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from nst import sources
 from nst.compare.blind.preferences import strengths
 from nst.compare.blind.votes import QUESTIONS, picture_id
 from nst.compare.cli import main
@@ -42,6 +43,7 @@ def sweep(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         run = RunFolder(folder)
         config = compose(["network=bundled", "optimizer=adam", f"alpha={index + 1}"])
+        config = sources.resolved(config, sources.gather(config))  # with the hashes of both
         run.write("config.yaml", OmegaConf.to_yaml(config, resolve=True).encode())
         distances = {"content_distance": content, "style_distance": style}
         run.write_json("metrics.json", distances | {"structure": structure})
