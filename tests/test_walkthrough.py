@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "scripts" / "walkthrough.py"
 NOTEBOOK = SOURCE.with_suffix(".ipynb")
 MOST_BYTES = 4_000_000
-CHEAPER = {  # of pictures whose size and steps no check depends on
+CHEAPER = {  # of pictures to look at: what cells check holds at fewer pixels and steps too
     '"size=512", "steps=100"': '"size=128", "steps=20"',
     '"size=256", "steps=90"': '"size=96", "steps=90"',
     '"size=160",\n    "steps=40"': '"size=64",\n    "steps=4"',
@@ -42,7 +42,7 @@ def solutions(markdown: str) -> list[str]:
 
 
 def cheaper(notebook: Any) -> Any:
-    """The notebook with fewer pixels and steps where they are only to look at."""
+    """The notebook with fewer pixels and steps in its costly cells."""
     notebook = copy.deepcopy(notebook)
     for costly, cheap in CHEAPER.items():
         (cell,) = (c for c in notebook.cells if c.cell_type == "code" and costly in c.source)
