@@ -8,15 +8,16 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from distillation.networks import Features, Filters, Scales, Student, max_pool, vgg
+from distillation.networks import FLOOR, Features, Student
 
 STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
 CONTENT = "block4_conv2"
-RATE, MEMORY = 0.04, 0.9  # of a step in pixel values, and of its momentum
+RATE, MEMORY = 0.04, 0.9  # of a first step in pixel values, and of the momentum of steps
 LIFE = 150  # steps until an iterate is replaced by a new pair
 WEIGHT = (-1.0, 2.5)  # powers of ten between which the weight of style against content is drawn
-WHITE = 1 / 3  # of the iterates start from noise
+WHITE = 1 / 4  # of the iterates start from noise
 COARSE = 4  # px: gradients are compared as means over squares of this side
+ALIKE = 0.05  # of a target's square: pairs that differ less do not count for more
 
 
 class Iterates(NamedTuple):
@@ -58,26 +59,30 @@ def renewed(iterates: Iterates, fresh: Iterates) -> Iterates:
     return jax.tree.map(chosen, fresh, iterates)
 
 
-def advanced(iterates: Iterates, student: Student, scales: Scales) -> Iterates:
-    """Makes one step of each style transfer, along the gradient of the student's own loss."""
+def advanced(iterates: Iterates, student: Student, spread: Features, means: Features) -> Iterates:
+    """Makes one step of each style transfer, along the gradient of the student's own loss.
+
+    Steps become small with age, so that the last iterates are as smooth as finished pictures.
+    """
 
     def loss(images: jax.Array) -> jax.Array:
-        style, content = distances(seen(images), wanted)
+        style, content = distances(seen(images), pair)
         return (content + iterates.weights * sum(style.values())).sum()
 
     def seen(images: jax.Array) -> Statistics:
-        return guessed(student, scales, student.features(images))
+        return guessed(student, spread, means, student.features(images))
 
-    wanted = targets(seen(_sources(iterates)))
+    pair = Pair(seen(iterates.content), seen(iterates.style))
     gradient = jax.grad(loss)(iterates.images)
     size = jnp.sqrt((gradient**2).mean((1, 2, 3), keepdims=True)) + 1e-12
     momentum = MEMORY * iterates.momentum + (1 - MEMORY) * jnp.clip(gradient / size, -3, 3)
-    images = jnp.clip(iterates.images - RATE * momentum, 0, 1)
+    rates = RATE * (1.05 - iterates.ages / LIFE)
+    images = jnp.clip(iterates.images - rates[:, None, None, None] * momentum, 0, 1)
     return iterates._replace(images=images, momentum=momentum, ages=iterates.ages + 1)
 
 
 class Statistics(NamedTuple):
-    """What losses compare, in units of the teacher's mean activations.
+    """What losses compare, channels in units of their mean activation over a pair of sources.
 
     Attributes:
         grams: ``[N, T, T]`` by style layer.
@@ -88,18 +93,39 @@ class Statistics(NamedTuple):
     content: jax.Array
 
 
-def guessed(student: Student, scales: Scales, maps: Features) -> Statistics:
+class Pair(NamedTuple):
+    """The statistics of both sources of ``N`` style transfers."""
+
+    content: Statistics
+    style: Statistics
+
+
+def mean_activations(content: Features, style: Features) -> Features:
+    """Returns the teacher's mean activations over both sources, with a floor, ``[N, T]`` by layer.
+
+    Gram matrices are compared with channels divided by them, as runs and judges do
+    (``network.normalize``).
+    """
+    means = {}
+    for k in (*STYLE, CONTENT):
+        mean = jnp.stack([content[k], style[k]]).astype(jnp.float32).mean((0, 2, 3))
+        means[k] = jnp.maximum(mean, FLOOR * mean.mean(1, keepdims=True) + 1e-12)
+    return means
+
+
+def guessed(student: Student, spread: Features, means: Features, maps: Features) -> Statistics:
     """Predicts the teacher's statistics from the student's feature maps."""
-    lifts = {k: lift * (scales.spread[k] / scales.means[k]) for k, lift in student.lifts.items()}
-    grams = {k: jnp.einsum("dt,nde,eu->ntu", lifts[k], gram(maps[k]), lifts[k]) for k in STYLE}
-    return Statistics(grams, maps[CONTENT].astype(jnp.float32) @ lifts[CONTENT])
+    lifts = {k: student.lifts[k] * (spread[k] / means[k])[:, None] for k in means}
+    grams = {k: jnp.einsum("ndt,nde,neu->ntu", lifts[k], gram(maps[k]), lifts[k]) for k in STYLE}
+    content = jnp.einsum("nhwd,ndt->nhwt", maps[CONTENT].astype(jnp.float32), lifts[CONTENT])
+    return Statistics(grams, content)
 
 
-def taught(scales: Scales, maps: Features) -> Statistics:
+def taught(means: Features, maps: Features) -> Statistics:
     """Returns the statistics of the teacher's feature maps."""
-    means = scales.means
-    grams = {k: gram(maps[k]) / means[k] / means[k][:, None] for k in STYLE}
-    return Statistics(grams, maps[CONTENT].astype(jnp.float32) / means[CONTENT])
+    grams = {k: gram(maps[k]) / (means[k][:, None] * means[k][:, :, None]) for k in STYLE}
+    content = maps[CONTENT].astype(jnp.float32) / means[CONTENT][:, None, None]
+    return Statistics(grams, content)
 
 
 def gram(maps: jax.Array) -> jax.Array:
@@ -108,29 +134,47 @@ def gram(maps: jax.Array) -> jax.Array:
     return product / (maps.shape[1] * maps.shape[2])
 
 
-def targets(sources: Statistics) -> Statistics:
-    """Takes content of the first half and Gram matrices of the second half of the sources."""
-    half = len(sources.content) // 2
-    return Statistics({k: g[half:] for k, g in sources.grams.items()}, sources.content[:half])
+def distances(seen: Statistics, pair: Pair) -> tuple[Features, jax.Array]:
+    """Returns style distances by layer and content distances, one per image ``[N]``.
+
+    A style distance is one where the Gram matrix is as far from the style's as the content's is.
+    """
+    style = {k: squares(seen.grams[k] - pair.style.grams[k]) / apart(pair, k) for k in STYLE}
+    content = squares(seen.content - pair.content.content) / squares(pair.content.content)
+    return style, content
 
 
-def distances(seen: Statistics, wanted: Statistics) -> tuple[Features, jax.Array]:
-    """Returns style distances by layer and content distances, relative, one per image ``[N]``."""
-    style = {k: relative(seen.grams[k], wanted.grams[k]) for k in STYLE}
-    return style, relative(seen.content, wanted.content)
+def apart(pair: Pair, layer: str) -> jax.Array:
+    """Returns the squared distance of both sources' Gram matrices, with a floor, ``[N]``."""
+    wanted = pair.style.grams[layer]
+    return squares(pair.content.grams[layer] - wanted) + ALIKE * squares(wanted)
 
 
-def relative(values: jax.Array, target: jax.Array) -> jax.Array:
-    """Returns the squared distance over the target's square, one per image ``[N]``."""
-    axes = tuple(range(1, values.ndim))
-    return ((values - target) ** 2).sum(axes) / ((target**2).sum(axes) + 1e-12)
+def squares(values: jax.Array) -> jax.Array:
+    """Returns the sum of squares, one per image ``[N]``, above zero."""
+    return (values**2).sum(tuple(range(1, values.ndim))) + 1e-12
+
+
+def misjudged(own: Statistics, own_pair: Pair, seen: Statistics, pair: Pair) -> jax.Array:
+    """Returns how wrong the student is about what still separates iterates from their style.
+
+    The squared error of the difference of Gram matrices, which is what a style distance and its
+    gradient are made of, in units of the distance of both sources; its logarithm, because some
+    pairs are nearly alike. Sum over layers, ``[N]``.
+    """
+    errors = []
+    for k in STYLE:
+        guess = own.grams[k] - own_pair.style.grams[k]
+        errors.append(squares(guess - (seen.grams[k] - pair.style.grams[k])) / apart(pair, k))
+    return jnp.log1p(jnp.stack(errors)).sum(0)
 
 
 def disagreement(
-    student: Student,
-    filters: dict[str, Filters],
-    scales: Scales,
-    iterates: Iterates,
+    student: Callable[[jax.Array], Statistics],
+    teacher: Callable[[jax.Array], Statistics],
+    own: Pair,
+    pair: Pair,
+    images: jax.Array,
     key: jax.Array,
 ) -> jax.Array:
     """Returns one minus the cosine between the student's and the teacher's gradient ``[N]``.
@@ -138,22 +182,18 @@ def disagreement(
     A gradient is what a picture is painted by. Each iterate is asked for the gradient of one
     distance, drawn at random: of Gram matrices at one layer, or of content.
     """
-    drawn = jax.random.randint(key, (len(iterates.images),), 0, len(STYLE) + 1)
+    drawn = jax.random.randint(key, (len(images),), 0, len(STYLE) + 1)
     asked = jax.nn.one_hot(drawn, len(STYLE) + 1)
-    needed = dict(list(filters.items())[: list(filters).index(STYLE[-1]) + 1])
 
-    def gradient(statistics: Callable[[jax.Array], Statistics]) -> jax.Array:
-        wanted = targets(statistics(_sources(iterates)))
-
+    def gradient(statistics: Callable[[jax.Array], Statistics], pair: Pair) -> jax.Array:
         def loss(images: jax.Array) -> jax.Array:
-            style, content = distances(statistics(images), wanted)
+            style, content = distances(statistics(images), pair)
             return (jnp.stack([*style.values(), content], 1) * asked).sum()
 
-        return coarse(jax.grad(loss)(iterates.images))
+        return coarse(jax.grad(loss)(images))
 
-    own = gradient(lambda images: guessed(student, scales, student.features(images)))
-    wanted = gradient(lambda images: taught(scales, vgg(images, needed, max_pool)))
-    return 1 - cosine(own, jax.lax.stop_gradient(wanted))
+    wanted = jax.lax.stop_gradient(gradient(teacher, pair))
+    return 1 - cosine(gradient(student, own), wanted)
 
 
 def coarse(gradient: jax.Array) -> jax.Array:
@@ -174,7 +214,3 @@ def cosine(a: jax.Array, b: jax.Array) -> jax.Array:
         return flat / jnp.sqrt((flat**2).sum(1, keepdims=True) + 1e-6)
 
     return (directed(a) * directed(b)).sum(1)
-
-
-def _sources(iterates: Iterates) -> jax.Array:
-    return jnp.concatenate([iterates.content, iterates.style])

@@ -105,28 +105,13 @@ def compared(maps: Features) -> Features:
     return {name: maps[name][:, :: strides[name], :: strides[name]] for name in maps}
 
 
-class Scales(NamedTuple):
-    """What the teacher's channels are measured in, ``[C]`` by layer.
+def deviations(maps: Features) -> Features:
+    """Returns the standard deviations of the teacher's channels ``[T]`` by layer, with a floor.
 
-    Attributes:
-        spread: Standard deviations: each channel is predicted in units of its own.
-        means: Mean activations: Gram matrices are compared with channels divided by them, as runs
-            and judges do (``network.normalize``).
+    Each channel is predicted in units of its own.
     """
-
-    spread: Features
-    means: Features
-
-
-def scales(maps: Features) -> Scales:
-    """Measures the teacher's channels, with floors."""
-    wide = {k: f.astype(jnp.float32) for k, f in maps.items()}
-    spread = {k: f.std((0, 1, 2)) for k, f in wide.items()}
-    means = {k: f.mean((0, 1, 2)) for k, f in wide.items()}
-    return Scales(
-        {k: jnp.maximum(s, FLOOR * jnp.sqrt((s**2).mean())) for k, s in spread.items()},
-        {k: jnp.maximum(m, FLOOR * m.mean()) for k, m in means.items()},
-    )
+    spread = {k: f.astype(jnp.float32).std((0, 1, 2)) for k, f in maps.items()}
+    return {k: jnp.maximum(s, FLOOR * jnp.sqrt((s**2).mean())) for k, s in spread.items()}
 
 
 def pruned(

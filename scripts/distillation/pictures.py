@@ -12,7 +12,8 @@ import numpy as np
 from distillation.packing import LONG_SIDE, decoded
 
 SMALLEST = 120  # side of a crop before it is resized, px
-BLENDED, NOISY = 1 / 4, 1 / 3  # of the crops
+BLENDED, NOISY, PRINTED = 1 / 4, 1 / 3, 1 / 8  # of the crops
+COARSE = 8  # px: details of a print are larger
 TURNED, PERMUTED = 0.3, 0.2  # of the crops: flipped or transposed; with channels in another order
 
 
@@ -48,7 +49,7 @@ def batch(pictures: Pictures, count: int, side: int, key: jax.Array) -> jax.Arra
     """
     keys = jax.random.split(key, 4)
     each = jax.random.split(keys[0], count)
-    crops = jax.vmap(lambda k: recoloured(crop(pictures, side, k), k))(each)
+    crops = jax.vmap(lambda k: printed(recoloured(crop(pictures, side, k), k), k))(each)
     blended = jax.random.bernoulli(keys[1], BLENDED, (count, 1, 1, 1))
     share = jax.random.uniform(keys[2], (count, 1, 1, 1), minval=0.3, maxval=0.7)
     crops = jnp.where(blended, share * crops + (1 - share) * jnp.roll(crops, 1, 0), crops)
@@ -83,6 +84,18 @@ def recoloured(pixels: jax.Array, key: jax.Array) -> jax.Array:
     pixels = pixels + jax.random.uniform(keys[3], (3,), minval=-0.15, maxval=0.15)
     permuted = pixels[..., jax.random.permutation(keys[4], 3)]
     return jnp.where(jax.random.bernoulli(keys[5], PERMUTED), permuted, pixels)
+
+
+def printed(pixels: jax.Array, key: jax.Array) -> jax.Array:
+    """Turns some pictures into flat prints: areas of few colours with sharp borders."""
+    keys = jax.random.split(jax.random.fold_in(key, 2), 3)
+    side = pixels.shape[0]
+    small = jax.image.resize(pixels, (side // COARSE, side // COARSE, 3), "linear")
+    smooth = jax.image.resize(small, pixels.shape, "cubic")
+    inks = jax.random.randint(keys[0], (3,), 2, 7)
+    shift = jax.random.uniform(keys[1], (3,), minval=-0.5, maxval=0.5)
+    flat = jnp.round(smooth * inks + shift) / inks
+    return jnp.where(jax.random.bernoulli(keys[2], PRINTED), flat, pixels)
 
 
 def noise(shape: tuple[int, ...], key: jax.Array) -> jax.Array:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -10,37 +12,28 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from distillation import iterates as painting
 from distillation import pictures
-from distillation.iterates import (
-    LIFE,
-    STYLE,
-    Iterates,
-    advanced,
-    begun,
-    disagreement,
-    guessed,
-    relative,
-    renewed,
-    taught,
-)
+from distillation.exporting import imported
+from distillation.iterates import Iterates, Pair
 from distillation.networks import (
     SCALE,
     Features,
     Filters,
-    Scales,
     Student,
     compared,
+    deviations,
     max_pool,
     pruned,
-    scales,
     vgg,
 )
 from distillation.pictures import Pictures
 
 WIDTHS = (16, 32, 80, 208, 288)  # of the student's blocks
-SIDE, BATCH, PAINTED = 224, 24, 8  # px of a crop, crops of a batch, iterates beside them
+SIDE, BATCH, PAINTED = 224, 16, 10  # px, crops, and style transfers: iterate, content and style
 AVERAGE = 0.999  # of the averaged weights, per step
-GRAMS = 0.2  # weight of the distance of Gram matrices beside that of feature maps
+COUNTED = {"block4_conv1": 2.0, "block4_conv2": 2.0, "block5_conv1": 2.0, "block5_conv3": 0.3}
+"""Weights of the layers whose maps do not count once: runs use some more than others."""
 
 
 class Training(NamedTuple):
@@ -57,7 +50,7 @@ class Teaching(NamedTuple):
     """What does not change while the student learns."""
 
     filters: dict[str, Filters]
-    scales: Scales
+    spread: Features
     pictures: Pictures
 
 
@@ -81,78 +74,88 @@ def step(
     Returns:
         The new state, and the distances.
     """
-    key, *keys = jax.random.split(training.key, 5)
+    key, *keys = jax.random.split(training.key, 4)
     crops = pictures.batch(teaching.pictures, BATCH + 2 * PAINTED, SIDE, keys[0])
     crops, content, style = jnp.split(crops, (BATCH, BATCH + PAINTED))
-    iterates = renewed(training.iterates, begun(content, style, keys[1]))
-    iterates = advanced(iterates, training.student, teaching.scales)
-    images = jnp.concatenate([crops, iterates.images])
+    iterates = painting.renewed(training.iterates, painting.begun(content, style, keys[1]))
+    images = jnp.concatenate([crops, iterates.images, iterates.content, iterates.style])
     lesson = vgg(images, teaching.filters, max_pool)
+    means = painting.mean_activations(*_painted(lesson)[1:])
+    taught = partial(painting.taught, means)
+    seen, *pair = map(taught, _painted(lesson))
+    upper = dict(list(teaching.filters.items())[: list(lesson).index(painting.STYLE[-1]) + 1])
 
     def loss(student: Student) -> tuple[jax.Array, dict[str, jax.Array]]:
+        guessed = partial(painting.guessed, student, teaching.spread, means)
         maps = student.features(images)
+        own, *own_pair = map(guessed, _painted(maps))
+
+        def disagreement(_: None) -> jax.Array:
+            return painting.disagreement(
+                lambda x: guessed(student.features(x)),
+                lambda x: taught(vgg(x, upper, max_pool)),
+                Pair(*own_pair),
+                Pair(*pair),
+                iterates.images,
+                keys[2],
+            ).mean()
+
+        wrong = errors(student, teaching.spread, maps, lesson)
         parts = {
-            "maps": sum(e.mean() for e in errors(student, teaching.scales, maps, lesson).values()),
-            "grams": gram_error(student, teaching.scales, maps, lesson),
-            "gradients": jax.lax.cond(
-                guided > 0,
-                lambda s: disagreement(
-                    s, teaching.filters, teaching.scales, iterates, keys[2]
-                ).mean(),
-                lambda _: jnp.float32(0),
-                student,
-            ),
+            "maps": sum(COUNTED.get(k, 1.0) * e.mean() for k, e in wrong.items()),
+            "grams": painting.misjudged(own, Pair(*own_pair), seen, Pair(*pair)).mean(),
+            "gradients": jax.lax.cond(guided > 0, disagreement, lambda _: jnp.float32(0), None),
         }
-        return parts["maps"] + GRAMS * parts["grams"] + guided * parts["gradients"], parts
+        return parts["maps"] + parts["grams"] + guided * parts["gradients"], parts
 
     gradient, parts = jax.grad(loss, has_aux=True)(training.student)
     updates, moments = optimizer.update(gradient, training.moments)
     student = jax.tree.map(lambda w, u: w - rate * u, training.student, updates)
     average = jax.tree.map(lambda a, w: AVERAGE * a + (1 - AVERAGE) * w, training.average, student)
+    iterates = painting.advanced(iterates, student, teaching.spread, means)
     return Training(student, average, moments, iterates, key), parts
 
 
-def errors(student: Student, scales: Scales, maps: Features, lesson: Features) -> Features:
+def errors(student: Student, spread: Features, maps: Features, lesson: Features) -> Features:
     """Returns the squared errors of the student's guesses, in units of the teacher's spread."""
     guesses = student.guesses(compared(maps))
     return {
-        k: (guesses[k] - wanted.astype(jnp.float32) / scales.spread[k]) ** 2
+        k: (guesses[k] - wanted.astype(jnp.float32) / spread[k]) ** 2
         for k, wanted in compared(lesson).items()
     }
-
-
-def gram_error(student: Student, scales: Scales, maps: Features, lesson: Features) -> jax.Array:
-    """Returns the relative squared error of Gram matrices, mean over images, summed over layers."""
-    own, wanted = guessed(student, scales, maps), taught(scales, lesson)
-    return sum(relative(own.grams[k], wanted.grams[k]).mean() for k in STYLE)
 
 
 @jax.jit
 def explained(student: Student, teaching: Teaching, images: jax.Array) -> Features:
     """Returns what share of the variance of its teacher's channels the student predicts."""
     lesson = vgg(images, teaching.filters, max_pool)
-    wrong = errors(student, teaching.scales, student.features(images), lesson)
+    wrong = errors(student, teaching.spread, student.features(images), lesson)
     shares = {}
     for k, wanted in compared(lesson).items():
-        units = wanted.astype(jnp.float32) / teaching.scales.spread[k]
+        units = wanted.astype(jnp.float32) / teaching.spread[k]
         shares[k] = 1 - wrong[k].mean() / ((units - units.mean((0, 1, 2))) ** 2).mean()
     return shares
 
 
-def started(arrays: dict[str, np.ndarray], seen: Pictures, seed: int) -> tuple[Teaching, Training]:
-    """Returns the teacher, and the student at its start."""
+def started(
+    arrays: dict[str, np.ndarray], seen: Pictures, seed: int, start: Path | None
+) -> tuple[Teaching, Training]:
+    """Returns the teacher, and the student at its start: as in a file, or pruned from the teacher.
+
+    The averaged weights, not the latest, are what a file holds; an optimizer begins anew.
+    """
     filters = teacher_filters(arrays)
     key = jax.random.key(seed)
     first = pictures.batch(seen, 4 * BATCH, SIDE, key)
-    units = scales(jax.jit(lambda images: compared(vgg(images, filters, max_pool)))(first))
+    spread = deviations(jax.jit(lambda images: compared(vgg(images, filters, max_pool)))(first))
     widths = {name: WIDTHS[int(name[5]) - 1] for name in filters}
-    student = pruned(first[:BATCH], filters, units.spread, widths)
+    learner = imported(start, spread) if start else pruned(first[:BATCH], filters, spread, widths)
     content, style = jnp.split(first[: 2 * PAINTED], 2)
-    iterates = begun(content, style, key)
-    iterates = iterates._replace(ages=jnp.arange(PAINTED) * LIFE // PAINTED)
-    average = jax.tree.map(jnp.copy, student)
-    training = Training(student, average, optimizer.init(student), iterates, key)
-    return Teaching(filters, units, seen), training
+    iterates = painting.begun(content, style, key)
+    iterates = iterates._replace(ages=jnp.arange(PAINTED) * painting.LIFE // PAINTED)
+    average = jax.tree.map(jnp.copy, learner)
+    training = Training(learner, average, optimizer.init(learner), iterates, key)
+    return Teaching(filters, spread, seen), training
 
 
 def teacher_filters(arrays: dict[str, np.ndarray]) -> dict[str, Filters]:
@@ -164,3 +167,9 @@ def teacher_filters(arrays: dict[str, np.ndarray]) -> dict[str, Filters]:
             jnp.asarray(kernel, jnp.bfloat16), jnp.asarray(arrays[f"{name}/bias"], jnp.bfloat16)
         )
     return filters
+
+
+def _painted(maps: Features) -> tuple[Features, ...]:
+    """Returns what belongs to iterates, their content and their style images."""
+    ends = [BATCH + k * PAINTED for k in range(4)]
+    return tuple({k: f[i:j] for k, f in maps.items()} for i, j in itertools.pairwise(ends))
