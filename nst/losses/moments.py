@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb
@@ -116,8 +117,7 @@ class CentralMoments(StatisticTerm):
 
     def statistics(self, features: tf.Tensor, weights: tf.Tensor | None) -> list[tf.Tensor]:
         """Sums each power of the squeezed activations, ``[C]``."""
-        squeezed = tf.sigmoid(features) - 0.5  # of the same central moments; keeps more digits
-        return [_summed(squeezed**k, weights) for k in range(1, self.orders + 1)]
+        return power_sums(features, self.orders, weights)
 
     def distance(self, means: Sequence[tf.Tensor], target: Sequence[tf.Tensor]) -> tf.Tensor:
         """Returns the sum of the distances of the moments."""
@@ -147,6 +147,40 @@ def gaussian(moments: Moments) -> Gaussian:
     values, vectors = tf.linalg.eigh(wide)
     root = (vectors * tf.sqrt(tf.maximum(values, TINY))) @ tf.transpose(vectors)
     return Gaussian(tf.cast(moments.first, tf.float64), wide, root, ridge)
+
+
+def power_sums(
+    features: tf.Tensor, orders: int, weights: tf.Tensor | None = None
+) -> list[tf.Tensor]:
+    """Sums the powers of activations squeezed by a sigmoid, less one half.
+
+    The half changes no central moment, and keeps more digits.
+
+    Args:
+        features: ``[1, h, w, C]``.
+        orders: The highest power, ``K``.
+        weights: Weights of the positions, ``[1, h, w, 1]``; None for 1 each.
+
+    Returns:
+        ``Σ w (σ(F) - 1/2)^k`` for k = 1 … K, ``[C]`` each.
+    """
+
+    @tf.custom_gradient
+    def sums(features: tf.Tensor) -> tuple[Any, Callable[..., tf.Tensor]]:
+        squeezed = tf.sigmoid(features) - 0.5
+        powers = list(itertools.accumulate([squeezed] * orders, tf.multiply))
+
+        def gradient(*upstream: tf.Tensor) -> tf.Tensor:
+            # One polynomial by Horner's rule, where the powers' own gradients take five times as
+            # long; then the slope of the sigmoid.
+            slope = orders * upstream[-1]
+            for k in range(orders - 1, 0, -1):
+                slope = slope * squeezed + k * upstream[k - 1]
+            return weighted(slope * (0.25 - tf.square(squeezed)), weights)
+
+        return [_summed(power, weights) for power in powers], gradient
+
+    return list(sums(features))
 
 
 def central_moments(powers: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -195,4 +229,6 @@ def _deviation(moments: Moments) -> tf.Tensor:
 
 
 def _summed(features: tf.Tensor, weights: tf.Tensor | None) -> Any:
-    return tf.reduce_sum(weighted(features, weights), (0, 1, 2))
+    rows = tf.reshape(features, [-1, features.shape[-1]])
+    shares = tf.ones_like(rows[:, :1]) if weights is None else tf.reshape(weights, [-1, 1])
+    return tf.matmul(tf.cast(shares, rows.dtype), rows, transpose_a=True)[0]

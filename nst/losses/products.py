@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,13 +44,11 @@ class Shifted(StatisticTerm):
         """Sums the products for each shift, across and down, each with its number of pairs."""
         found = []
         for shift in self.shifts:
-            for axis in (1, 2):
-                near, far = _pair(features, shift, axis)
-                near_weights = None if weights is None else _pair(weights, shift, axis)[0]
-                rows = [tf.reshape(x, [-1, features.shape[-1]]) for x in (near, far)]
-                rows[0] = tf.reshape(weighted(near, near_weights), tf.shape(rows[0]))
-                products = tf.matmul(rows[0], rows[1], transpose_a=True)
-                found.append((products, positions(near, near_weights)))
+            for axis, products in zip(
+                (1, 2), shifted_products(features, shift, weights), strict=True
+            ):
+                pairs = None if weights is None else _start(weights, shift, axis)
+                found.append((products, positions(_start(features, shift, axis), pairs)))
         return found
 
     def distance(self, means: Any, target: Any) -> tf.Tensor:
@@ -100,11 +98,55 @@ class CrossLayer(StatisticTerm):
         return gram_distance(means, target)
 
 
-def _pair(x: tf.Tensor, shift: int, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns a map without its end and without its beginning, along an axis."""
-    if axis == 1:
-        return x[:, :-shift], x[:, shift:]
-    return x[:, :, :-shift], x[:, :, shift:]
+def shifted_products(
+    features: tf.Tensor, shift: int, weights: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sums the products of features with those ``shift`` rows below and columns to the right.
+
+    Args:
+        features: ``F``, ``[1, h, w, C]``.
+        shift: ``δ``, in positions, >= 1.
+        weights: Weights ``w`` of the positions, ``[1, h, w, 1]``; None for 1 each.
+
+    Returns:
+        ``Σ w(x) F(x) F(x + δ)ᵀ``, down and across, ``[C, C]`` each.
+    """
+
+    @tf.custom_gradient
+    def products(features: tf.Tensor) -> tuple[Any, Callable[..., tf.Tensor]]:
+        # Zeros beyond the border stand for pairs that do not exist.
+        wide = tf.pad(features, [[0, 0], [0, shift], [0, shift], [0, 0]])
+        near = tf.pad(weighted(features, weights), [[0, 0], [0, shift], [0, shift], [0, 0]])
+        offsets = (shift * tf.shape(wide)[2], shift)
+        rows = [tf.reshape(x, [-1, x.shape[-1]]) for x in (near, wide)]
+        sums = [tf.matmul(rows[0][:-k], rows[1][k:], transpose_a=True) for k in offsets]
+
+        def gradient(down: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
+            # A convolution with two taps for each end of the pairs: a single pass over memory,
+            # where the gradients of slices and products take a dozen.
+            # Padding belongs to it: TensorFlow fuses a separate one wrongly with dilated taps.
+            def ends(x: tf.Tensor, taps: tf.Tensor, margins: list[int]) -> tf.Tensor:
+                padding = [[0, 0], margins, margins, [0, 0]]
+                return tf.nn.conv2d(x, taps, 1, padding, dilations=shift)
+
+            later = ends(features, _taps(tf.transpose(down), tf.transpose(across)), [0, shift])
+            taps = tf.reverse(_taps(down, across), [0, 1])
+            return weighted(later, weights) + ends(weighted(features, weights), taps, [shift, 0])
+
+        return sums, gradient
+
+    down, across = products(features)
+    return down, across
+
+
+def _taps(down: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
+    zero = tf.zeros_like(down)
+    return tf.stack([tf.stack([zero, across]), tf.stack([down, zero])])
+
+
+def _start(x: tf.Tensor, shift: int, axis: int) -> tf.Tensor:
+    """Returns a map without its end along an axis: where a pair can begin."""
+    return x[:, :-shift] if axis == 1 else x[:, :, :-shift]
 
 
 def _products(a: tf.Tensor, b: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
