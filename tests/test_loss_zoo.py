@@ -139,6 +139,28 @@ def test_small_images_and_flat_styles_give_finite_values_and_gradients(
 
 
 @pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("gains", [[0.0, 1.0], [0.0, 0.0]], ids=["a channel", "a layer"])
+def test_what_is_dead_in_the_picture_has_a_gradient_of_numbers(
+    name: str, gains: list[float]
+) -> None:
+    def partly(seen: View) -> View:
+        return seen._replace(
+            features={
+                k: f * tf.constant([gains[0]] + [gains[1]] * (f.shape[-1] - 1), f.dtype)
+                for k, f in seen.features.items()
+            }
+        )
+
+    seen, alive = partly(view(9, 8, 1, "float32")), view(7, 6, 2, "float32")
+    for style in (alive, partly(alive)):  # wide networks have channels that never fire
+        with tf.GradientTape() as tape:
+            tape.watch(seen.features)
+            value = distance(TERMS[name], seen, style)
+        gradients = tape.gradient(value, seen.features).values()
+        assert all(np.isfinite(g).all() for g in [value, *gradients])
+
+
+@pytest.mark.parametrize("name", TERMS)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_features_rounded_to_half_precision_change_little(name: str, dtype: str) -> None:
     term, style = TERMS[name], view(9, 7, 1, "float32")

@@ -93,6 +93,27 @@ def test_it_is_zero_at_equality(name: str) -> None:
     assert abs(float(total(term, same, target))) < 1e-5
 
 
+@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("alive", [1, 0], ids=["a channel", "a layer"])
+def test_what_is_dead_in_the_picture_has_a_gradient_of_numbers(name: str, alive: int) -> None:
+    def partly(seen: View) -> View:
+        return seen._replace(
+            features={
+                k: f * tf.constant([0] + [alive] * (f.shape[-1] - 1), f.dtype)
+                for k, f in seen.features.items()
+            }
+        )
+
+    seen, living = partly(view(9, 8, 1, "float32")), view(7, 6, 2, "float32")
+    for style in (living, partly(living)):  # wide networks have channels that never fire
+        inputs = {"image": seen.image, **seen.features}
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            value = total(TERMS[name], seen, bound(TERMS[name], seen, style))
+        gradients = [g for g in tape.gradient(value, inputs).values() if g is not None]
+        assert all(np.isfinite(g).all() for g in [value, *gradients])
+
+
 def test_values_by_hand() -> None:
     costs = tf.constant([[1.0, 2.0], [3.0, 0.0], [5.0, 4.0]])
     rows, target = tf.range(3)[:, None], tf.range(2)[:, None]

@@ -194,8 +194,10 @@ def central_moments(powers: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """
     raw = [tf.ones_like(powers[0]), *powers]
     mean = raw[1]
+    # Products, because the gradient of 0 ** 0 is not a number: the mean of a channel that is dead.
+    back = list(itertools.accumulate([raw[0], *[-mean] * len(powers)], tf.multiply))
     central = [
-        tf.add_n([comb(k, j) * raw[j] * (-mean) ** (k - j) for j in range(k + 1)])
+        tf.add_n([comb(k, j) * raw[j] * back[k - j] for j in range(k + 1)])
         for k in range(2, len(raw))
     ]
     return [mean, *central]
