@@ -9,9 +9,8 @@ from statistics import median
 from typing import NamedTuple
 
 import tensorflow as tf
-from hydra.utils import instantiate
 
-from nst import images
+from nst import images, parts
 from nst.canvas import batch
 from nst.features.encoder import Network
 from nst.memory import HALO, Plan
@@ -118,7 +117,7 @@ def _timed(studio: Studio, side: int) -> tuple[int, float]:
     shape = images.fit(content.shape[:2], side)
     objective = studio.objectives(*shape)
     start = studio.objectives.canvas.extend(batch(images.resize(content, shape)))
-    optimizer = instantiate(config.optimizer, _convert_="all")
+    optimizer = parts.optimizer(config.optimizer)
     optimizer.begin(0.5 * start + 0.25)  # not the content itself, where little would be left to do
     times = []
     for _ in range(STEPS):

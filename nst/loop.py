@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -122,8 +123,13 @@ class Loop:
         )
         self._zero = self._clock() - float(state["seconds"])
         self._begun = True
+        self._check_counters()
         prefix = "optimizer/"
         held = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        for name, values in held.items():
+            # The ends, not all values: an array of booleans would take a quarter of the memory.
+            if values.ndim >= 4 and values.size and not all(map(math.isfinite, _ends(values))):
+                raise ValueError(f"{name} is not finite")
         try:
             self.optimizer.restore(held)
             image = self._canvas.cut(self.optimizer.image)
@@ -131,9 +137,22 @@ class Loop:
             raise ValueError("an array has another type or shape") from error
         scale = self.scales[self.scale]
         wanted = (1, scale.height, scale.width, 3), tf.float32
-        if self.scale < 0 or (image.shape, image.dtype) != wanted:
+        if (image.shape, image.dtype) != wanted:
             found = f"the shape {image.shape} and the type {image.dtype.name}"
             raise ValueError(f"its image at scale {self.scale} has {found}")
+
+    def _check_counters(self) -> None:
+        """Checks that the counters are those of a moment of this run; a scale may end early."""
+        before = sum(scale.steps for scale in self.scales[: self.scale])
+        if not (
+            0 <= self.scale < len(self.scales)
+            and 0 <= self.scale_step <= self.scales[self.scale].steps
+            and self.scale_step <= self.step <= before + self.scale_step
+            and math.isfinite(self._zero)
+        ):
+            raise ValueError(
+                f"step {self.step}, step {self.scale_step} of scale {self.scale}: no such moment"
+            )
 
     def _refreshed(self, objective: AnyObjective) -> AnyObjective:
         """Renews random draws and matches of the terms for the next step."""
@@ -175,6 +194,10 @@ class Loop:
             gradient=gradient,
             finish=lambda: self._finish(self._canvas.cut(result)),
         )
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    return values.min(), values.max()
 
 
 def _read(scalars: Any) -> Any:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import tensorflow as tf
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from nst import images
+from nst import images, parts
 from nst.canvas import Canvas, batch
 from nst.colours import Colours
 from nst.config.validation import check_layers
@@ -149,7 +148,7 @@ def paint(studio: Studio) -> Loop:
         scales,
         studio.objectives.canvas,
         studio.objectives,
-        instantiate(config.optimizer, _convert_="all"),
+        parts.optimizer(config.optimizer),
         config.seed,
         config.runtime.gradient_every,
         time.perf_counter,
@@ -173,7 +172,7 @@ def terms_of(loss: DictConfig) -> tuple[dict[str, Term], dict[str, Weights]]:
         scale = node.pop("scale", None)
         weight = node.pop("weight") * (1.0 if scale is None else scale)
         given[name] = weight, node.pop("layer_weights", None)
-    terms: dict[str, Term] = instantiate(options, _convert_="all")
+    terms = parts.terms(options)
     weights = {name: weigh(term, *given[name]) for name, term in terms.items()}
     return terms, weights
 

@@ -85,8 +85,11 @@ def serve(
         InputError: There is nothing to show, the port is taken, or the host is not this machine.
     """
     folder = files.folder(folder)
-    if not any(folder.rglob("events.out.tfevents.*")):
+    found = [*folder.rglob("events.out.tfevents.*")]
+    if not found:
         raise InputError(f"{folder} holds no run that TensorBoard can show (no event file)")
+    if pipes := [path for path in found if path.is_fifo()]:
+        raise InputError(f"{pipes[0]} is a pipe, which would be read for ever; remove it")
     if links := [*_leading_out(folder)]:
         more = f" and {len(links) - 1} more" if len(links) > 1 else ""
         shown = printable(f"{links[0]}{more}")

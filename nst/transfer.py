@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from nst import images, runtime
+from nst import images, parts, runtime
 from nst.config.settings import hparams
 from nst.evaluation import evaluate
 from nst.forecast import forecast
@@ -148,7 +147,7 @@ def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
         "warning": inputs.network.warning,
         "grey": studio.objectives.loss.grey,
     }
-    observers = Observers(instantiate(config.observer, _convert_="all") or {})
+    observers = Observers(parts.observers(config.observer))
     output, profile = config.output, profile_of(studio)
 
     def result() -> tuple[str, bytes]:

@@ -38,7 +38,7 @@ from nst.compare.report.running import seconds_left
 from nst.compare.settings import shown
 from nst.compare.statistics import effects, number, seed_noise, spread
 from nst.compare.table import csv_text
-from nst.compare.thumbnails import jpeg, shrink
+from nst.compare.thumbnails import jpeg, load_gallery, shrink
 from nst.compare.write import compare
 from nst.config.composition import compose
 from nst.images import from_array, load
@@ -503,10 +503,21 @@ def test_the_table_has_a_row_a_run(report: Path) -> None:
     assert float(rows[4]["evaluations"]) == 5  # of an unfinished run, from its history
 
 
-def test_no_text_of_the_table_is_a_formula_and_numbers_stay_numbers(
+def test_a_result_narrower_than_what_a_run_takes_is_shown(
     tmp_path: Path, images: dict[str, Path]
 ) -> None:
-    formula = "=HYPERLINK(A1)"
+    folder = make_run(tmp_path / "run", images)
+    Image.new("RGB", (300, 8)).save(folder / "result.png")
+    gallery = load_gallery(gather([folder]).runs)
+    assert gallery.results[folder].size == (300, 8)
+    assert gallery.notes == {}
+
+
+@pytest.mark.parametrize("sign", ["=", "＝"])
+def test_no_text_of_the_table_is_a_formula_and_numbers_stay_numbers(
+    tmp_path: Path, images: dict[str, Path], sign: str
+) -> None:
+    formula = f"{sign}HYPERLINK(A1)"
     for index, beta in enumerate((-2.5, 1.0)):
         folder = make_run(tmp_path / f"{index}", images, {"beta": beta, "margin": f"@{index}"})
         RunFolder(folder).write_json("status.json", {"status": f"-{formula}", "reason": formula})

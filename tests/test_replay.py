@@ -586,6 +586,11 @@ def arrays(**named: Any) -> bytes:
     return file.getvalue()
 
 
+def changed(data: bytes, **named: Any) -> bytes:
+    held = dict(np.load(io.BytesIO(data)))
+    return arrays(**held | {key: value.astype(held[key].dtype) for key, value in named.items()})
+
+
 DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "cut": lambda data: data[: len(data) // 2],
@@ -600,7 +605,12 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
             for key, value in np.load(io.BytesIO(data)).items()
         }
     ),
-    "no scale": lambda data: arrays(**dict(np.load(io.BytesIO(data))) | {"scale": np.asarray(9)}),
+    "no scale": lambda data: changed(data, scale=np.asarray(9)),
+    "no step": lambda data: changed(data, step=np.asarray(-1), scale_step=np.asarray(-1)),
+    "too late": lambda data: changed(data, step=np.asarray(10**9)),
+    "not finite": lambda data: changed(
+        data, **{"optimizer/image": np.full((1, 40, 48, 3), np.nan)}
+    ),
 }
 
 

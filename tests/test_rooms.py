@@ -38,6 +38,7 @@ ORDER = (
         "colours",
         "distances",
         "evaluation",
+        "parts",
         "studio",
         "forecast",
         "transfer",

@@ -29,6 +29,7 @@ import nst.cli.app
 import nst.run
 from nst import images, sources
 from nst.cli.ending import say
+from nst.cli.job import store_from
 from nst.cli.signals import obeyed
 from nst.config.composition import compose
 from nst.errors import InputError
@@ -587,3 +588,19 @@ def test_the_jobs_of_a_sweep_are_named_by_what_differs(
 ) -> None:
     names: Sequence[str] = [path.name for path in odd[1].values()]
     assert names[:3] == ["0_content=tall", "1_content=wide", "2_content=small"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("sqlite:///runs.db", "sqlite:////here/runs.db"),
+        ("sqlite:////there/runs.db", "sqlite:////there/runs.db"),
+        ("file:runs", "file:/here/runs"),
+        ("file:///there", "file:///there"),
+        ("./runs", "/here/runs"),
+        ("http://server:5000", "http://server:5000"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_a_relative_store_starts_where_the_command_was_given(uri: str, found: str) -> None:
+    assert store_from(Path("/here"), uri) == found

@@ -193,6 +193,10 @@ def test_the_table_has_a_row_a_run_and_sorts(board: Board, outputs: Path) -> Non
     [
         (["outpust"], "outpust does not exist. Did you mean 'outputs'?"),
         (["empty"], "empty holds no run that TensorBoard can show"),
+        (
+            ["piped"],
+            "piped/events.out.tfevents.1 is a pipe, which would be read for ever",
+        ),
         (["file.txt"], "file.txt is a file"),
         (["outputs", "--port", "70000"], "--port=70000: a port is a number from 1 to 65535"),
         (["outputs", "--port", "x"], "argument --port: invalid int value: 'x'"),
@@ -211,6 +215,8 @@ def test_wrong_input_ends_in_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     (tmp_path / "empty").mkdir()
+    (tmp_path / "piped").mkdir()
+    os.mkfifo(tmp_path / "piped" / "events.out.tfevents.1")
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs" / "events.out.tfevents.0").write_bytes(b"")
     (tmp_path / "file.txt").write_text("x")

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from nst.cli.arguments import overrides_of, parse_options
 from nst.cli.checks import check_run, check_search, check_sweep, check_unused, created
 from nst.cli.ending import kept_if_refused, report, say
+from nst.cli.framework import check_framework
 from nst.cli.job import forecast, task
 from nst.cli.signals import commanding
 from nst.cli.watching import reported
@@ -81,6 +82,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run_jobs(overrides: list[str], multirun: bool) -> int:
     """Checks every job, images and weights included, before the first starts; then runs them."""
     composed = compose(of_all_jobs(overrides) if multirun else overrides, hydra=True)
+    check_framework(composed.hydra)
     if is_sweep(composed, multirun):
         return _run_sweep(_planned(composed, overrides))
     return _run_one(check_run(composed, overrides), overrides, composed.resume is not None)

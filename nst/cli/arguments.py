@@ -14,6 +14,7 @@ from nst.config.overrides import quoted, with_paths_quoted
 from nst.errors import InputError, did_you_mean
 
 OPTIONS = ("--help", "--forecast", "--multirun", "--cfg", "--package", "--resolve", "--config-dir")
+DEPTHS = ("*.yaml", "*/*.yaml", "*/*/*.yaml")  # hydra/launcher/mine.yaml is the deepest
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -51,6 +52,14 @@ def overrides_of(parsed: argparse.Namespace) -> list[str]:
             raise InputError("--config-dir is empty: give a folder")
         if not Path(parsed.config_dir).is_dir():
             raise InputError(f"--config-dir: there is no folder {parsed.config_dir}")
+        _check_files(Path(parsed.config_dir))
         folder = quoted(f"file://{Path(parsed.config_dir).absolute()}")
         overrides.append(f"hydra.searchpath=[{folder}]")
     return mixed(overrides)
+
+
+def _check_files(folder: Path) -> None:
+    """Finds what would be read for ever, such as a pipe."""
+    for path in (path for depth in DEPTHS for path in folder.glob(depth)):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(f"--config-dir: {path} is a device or pipe; remove it")

@@ -31,14 +31,14 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
     named = composed.copy()
     config, _, complete = _checked(without_hydra(composed), overrides)
     if composed.resume is not None:
-        _check_terms([complete])
+        _check_parts([complete])
         return RunFolder(path_of("resume", composed.resume).absolute())
     for key in ("content.image", "style.image"):  # a replay's folder too is named after its images
         OmegaConf.update(named, key, OmegaConf.select(config, key))
     folder = path_of("hydra.run.dir", named.hydra.run.dir)
     _check_folder("hydra.run.dir", folder)
     check_unused(RunFolder(folder))
-    _check_terms([complete])
+    _check_parts([complete])
     return RunFolder(folder)
 
 
@@ -74,7 +74,7 @@ def check_sweep(sweep: Sweep) -> None:
             continue
         if not completed_before(job.folder, config, inputs):
             checked.append(complete)
-    _check_terms(checked)
+    _check_parts(checked)
 
 
 def check_search(search: Search) -> None:
@@ -87,7 +87,7 @@ def check_search(search: Search) -> None:
             pass  # not while a sweep has it
     checked = [_checked_job(job)[-1] for job in search.jobs]
     check_study(search.folder, search.settings, search.fixed, search.space)
-    _check_terms(checked)
+    _check_parts(checked)
 
 
 def _checked_job(job: Job) -> tuple[DictConfig, Inputs, DictConfig]:
@@ -107,15 +107,17 @@ def _checked(
     return config, inputs, resolved(config, inputs)
 
 
-def _check_terms(configs: Sequence[DictConfig]) -> None:
-    """Builds the terms of jobs to check them: last, since it takes TensorFlow."""
+def _check_parts(configs: Sequence[DictConfig]) -> None:
+    """Builds what classes of the configuration make, to check it: last, it takes TensorFlow."""
     if not configs:
         return
     import_libraries()
+    from nst import parts
     from nst.studio import check_terms, terms_of
 
     for config in configs:
         check_terms(config, terms_of(config.loss)[0])
+        parts.optimizer(config.optimizer), parts.observers(config.observer)
 
 
 def _check_free(folder: RunFolder) -> None:

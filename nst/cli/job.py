@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -135,12 +136,21 @@ def _meant(config: DictConfig, here: Path) -> DictConfig:
         if value and Path.cwd() != here:
             names = [_from(here, name) for name in listed(value)]
             OmegaConf.update(config, key, names if OmegaConf.is_list(value) else names[0])
+    for node in (config.observer or {}).values():
+        if node.get("uri") and Path.cwd() != here:
+            node.uri = store_from(here, node.uri)
     return effective(config, HydraConfig.get().overrides.task)
 
 
 def _from(here: Path, name: Any) -> Any:
     """Finds a file where the command was started; names that are no such file stay."""
     return str(here / name) if isinstance(name, str) and (here / name).exists() else name
+
+
+def store_from(here: Path, uri: str) -> str:
+    """Returns the address of a store whose relative path starts where the command was started."""
+    found = re.fullmatch(r"(sqlite:///|file:|(?=\.))([^/].*)", uri)
+    return f"{found[1]}{here / found[2]}" if found else uri
 
 
 def _beside(folder: Path, here: Path) -> str:

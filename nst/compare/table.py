@@ -18,7 +18,7 @@ from nst.compare.statistics import measured, number
 from nst.metrics.table import EVERY, heading
 
 BRIEF = ("content_distance", "style_distance", "seconds", "evaluations")  # as a terminal is narrow
-FORMULA = ("=", "+", "-", "@")  # what spreadsheets evaluate begins so; OWASP, "CSV injection"
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # begins what spreadsheets evaluate: OWASP, "CSV injection"
 
 
 def csv_text(comparison: Comparison) -> str:

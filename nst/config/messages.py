@@ -138,12 +138,22 @@ LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], .
         lambda _, found: f"{found[2]}._target_: there is no {found[1]}",
     ),
     (
+        InstantiationException,
+        r"Expected a callable target.*full_key: ([\w.]+)",
+        lambda _, found: f"{found[1]}._target_: it is no class",
+    ),
+    (
         HydraException,
         r"Could not (?:override|append|delete).*?'([^'=]+).*not in",
         _unknown_key,
     ),
     (OmegaConfBaseException, "", _wrong_value),
     (ValueError, "", lambda error, _: str(error)),  # from a class named in the configuration
+    (
+        InstantiationException,
+        r"Error in call to target '([\w.]+)'.*full_key: ([\w.]+)",
+        lambda error, found: f"{found[2]}: {found[1]} cannot be built: {error.__cause__}",
+    ),
     (
         HydraException,
         r"Multiple values for (\w+)",
@@ -171,6 +181,9 @@ WORDS = {  # for the most common sentences of OmegaConf
     r"Value 'None' is incompatible with type hint .*": "it needs a value",
     r"Incompatible value 'None' for field of type '.*'": "it needs a value",
     r"Key '.*' not in '.*'": "there is no such key",
+    r"Invalid type assigned: dict is not a subclass of (Term|Observer)Conf.*": (
+        "there is no such option; a class of your own is named in a file of --config-dir"
+    ),
     r".* does not support deletion": "it cannot be left out",
     r"Invalid value assigned: \w+ is not a ListConfig.*": "it takes a list: [first,second]",
 }

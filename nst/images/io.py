@@ -17,7 +17,14 @@ from nst.images.arrays import from_array
 from nst.images.decode import to_srgb
 from nst.images.formats import FORMATS, explained, is_heic
 from nst.images.heic import open_heic
-from nst.images.picture import MOST_PIXELS, Picture, Pixels, check_size, composed
+from nst.images.picture import (
+    MOST_PIXELS,
+    SHORTEST_SIDE,
+    Picture,
+    Pixels,
+    check_size,
+    composed,
+)
 
 MOST_BYTES = 600_000_000  # 100 Mpx of three 16-bit channels, uncompressed
 FINER = 4  # how much larger than wanted a JPEG is decoded, at least
@@ -25,7 +32,7 @@ _Decoded = tuple[Pixels, Pixels | None, bytes | None]
 _MOST_PASSES = 20 * MOST_PIXELS  # of a JPEG: its scans times its pixels
 
 
-def load(path: str | Path, enough: int | None = None) -> Picture:
+def load(path: str | Path, enough: int | None = None, shortest: int = SHORTEST_SIDE) -> Picture:
     """Read an image file: jpg, png, webp, tiff, bmp, gif, avif, jp2, heic (the first frame).
 
     EXIF orientation and the colour profile are applied.
@@ -35,16 +42,17 @@ def load(path: str | Path, enough: int | None = None) -> Picture:
         enough: Long side that is wanted later, px. A JPEG at least eight times as large is decoded
             to a half, a quarter or an eighth of its size, not below four times the wanted one, if
             that is whole pixels: the memory and time of pixels that nobody sees are saved.
+        shortest: Side that is accepted, px. A result may be narrower than what a run takes.
 
     Returns:
         The picture, upright, in sRGB.
 
     Raises:
         InputError: There is no such file, it cannot be read, it is not an image or a damaged one,
-            smaller than 16 px a side or larger than 100 Mpx.
+            narrower than `shortest` or larger than 100 Mpx.
     """
     path = Path(os.path.expanduser(path))
-    return _from_bytes(read(path, MOST_BYTES), str(path), enough)
+    return _from_bytes(read(path, MOST_BYTES), str(path), enough, shortest)
 
 
 def from_memory(image: object) -> Picture:
@@ -71,13 +79,15 @@ def from_memory(image: object) -> Picture:
     )
 
 
-def _from_bytes(data: bytes, name: str, enough: int | None = None) -> Picture:
+def _from_bytes(
+    data: bytes, name: str, enough: int | None = None, shortest: int = SHORTEST_SIDE
+) -> Picture:
     with explained(name, data):
-        colour, alpha, profile = _decoded(data, name, enough)
+        colour, alpha, profile = _decoded(data, name, enough, shortest)
     return composed(colour, alpha, name, hashlib.sha256(data).hexdigest(), profile)
 
 
-def _decoded(data: bytes, name: str, enough: int | None) -> _Decoded:
+def _decoded(data: bytes, name: str, enough: int | None, shortest: int) -> _Decoded:
     """Returns colour, opacity and ICC profile."""
     if is_heic(data):
         return _with_profile(open_heic(data, name), name)
@@ -85,15 +95,16 @@ def _decoded(data: bytes, name: str, enough: int | None) -> _Decoded:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         if tiff.is_tiff(data):
-            return *tiff.decode(data, name), None
+            return *tiff.decode(data, name, shortest), None
         raise
     with image:
         # JPEG 2000 is decoded in 32 bits a sample.
         samples = len(image.getbands()) if image.format == "JPEG2000" else 1
-        check_size(image.size, name, MOST_PIXELS if samples == 1 else tiff.MOST_SAMPLES // samples)
+        most = MOST_PIXELS if samples == 1 else tiff.MOST_SAMPLES // samples
+        check_size(image.size, name, most, shortest)
         _check_passes(data, image, name)
         if tiff.misread(data, image):
-            return *tiff.decode(data, name), None
+            return *tiff.decode(data, name, shortest), None
         if enough is not None and image.format in ("JPEG", "MPO"):
             divisor = _divisor(image.size, FINER * enough)
             image.draft(None, (image.width // divisor, image.height // divisor))

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 Pixels = npt.NDArray[np.float32]
 
-SHORTEST_SIDE = 16  # px
+SHORTEST_SIDE = 16  # px, of what a run takes
 FAINTEST_CHROMA = 2 / 255  # what JPEG makes of grey stays at or below it
 MOST_PIXELS = 100_000_000  # 8,000 x 8,000 is well inside
 
@@ -42,22 +42,23 @@ class Picture:
     profile: bytes | None = None
 
 
-def check_size(size: tuple[int, int], name: str, most: int = MOST_PIXELS) -> None:
+def check_size(
+    size: tuple[int, int], name: str, most: int = MOST_PIXELS, shortest: int = SHORTEST_SIDE
+) -> None:
     """Check the size of an image before its pixels are decoded.
 
     Args:
         size: Width and height, px.
         name: Of the image, for the message.
         most: Pixels accepted.
+        shortest: Side accepted, px.
 
     Raises:
-        InputError: A side is shorter than 16 px, or there are too many pixels.
+        InputError: A side is shorter, or there are too many pixels.
     """
     width, height = size
-    if min(size) < SHORTEST_SIDE:
-        raise InputError(
-            f"{name} has {width}x{height} px: each side needs at least {SHORTEST_SIDE}"
-        )
+    if min(size) < shortest:
+        raise InputError(f"{name} has {width}x{height} px: each side needs at least {shortest}")
     if width * height > most:
         limit = f"{most / 1e6:.3g} million px"
         raise InputError(f"{name} has {width}x{height} px: the limit is {limit}, scale it down")

@@ -19,7 +19,7 @@ from PIL.ExifTags import Base as Tag
 from nst.errors import InputError
 from nst.images.decode import unit_scale
 from nst.images.formats import unreadable
-from nst.images.picture import Pixels, check_size
+from nst.images.picture import SHORTEST_SIDE, Pixels, check_size
 from nst.images.profiles import grey_to_rgb, srgb, through_profile
 
 MOST_SAMPLES = 75_000_000  # 25 million px of RGB; the file and its copy are in memory at once
@@ -41,12 +41,13 @@ def is_tiff(data: bytes) -> bool:
     return data[:4] in (b"II*\0", b"MM\0*")
 
 
-def decode(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
+def decode(data: bytes, name: str, shortest: int = SHORTEST_SIDE) -> tuple[Pixels, Pixels | None]:
     """Decode a TIFF's first image.
 
     Args:
         data: The file.
         name: Of the image, for messages.
+        shortest: Side that is accepted, px.
 
     Returns:
         Colour and opacity, as from `nst.images.decode.to_srgb`.
@@ -64,7 +65,7 @@ def decode(data: bytes, name: str) -> tuple[Pixels, Pixels | None]:
     if _one(tags, Tag.PlanarConfiguration, 1) != 1:
         raise InputError(f"{name} is a TIFF in separate planes: save it interleaved, or as PNG")
     size = _one(tags, Tag.ImageWidth, 0), _one(tags, Tag.ImageLength, 0)
-    check_size(size, name, MOST_SAMPLES // count)
+    check_size(size, name, MOST_SAMPLES // count, shortest)
     samples = _samples(data, tags, dtype, count, name)
     full = None if dtype.startswith("f") else float(np.iinfo(dtype).max)
     extra = (*tags.get(Tag.ExtraSamples, ()), 0)[0] if count > colours else 0

@@ -67,7 +67,8 @@ class RunFolder:
         whole = [line for line in lines if line.endswith(b"\n")]
         records = [json_object(line, f"{path}, line {n}") for n, line in enumerate(whole, 1)]
         for number, record in enumerate(records, 1):
-            if not isinstance(record.get("step"), int):
+            step = record.get("step")
+            if type(step) is not int or step < 0:
                 raise InputError(f"{path}, line {number} is damaged: it has no step")
         return records
 

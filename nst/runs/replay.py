@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from nst.config.overrides import parse, path_of
 from nst.config.settings import COMMAND, FEEDS
 from nst.config.validation import check_keys
 from nst.errors import InputError
-from nst.runs.folder import RunFolder, is_own, recorded_config
+from nst.runs.folder import (
+    CHECKPOINT,
+    HISTORY,
+    METRICS,
+    STATUS,
+    RunFolder,
+    is_own,
+    recorded_config,
+)
 from nst.runs.trust import GROUPS, check_classes
 from nst.scales import plan
 
@@ -97,6 +106,13 @@ def _resumable(path: Path) -> DictConfig:
                 f"resume: {file} is a link that leads out of the folder, and the run would write "
                 f"there; replace it by what it leads to"
             )
+    for name in (STATUS, METRICS, HISTORY, CHECKPOINT, "run.log", folder.result.name):
+        if lexists(path / name) and not (path / name).is_file():
+            raise InputError(
+                f"resume: {path / name} is no file; remove it, or put back what it was"
+            )
+    if lexists(parent := (path / CHECKPOINT).parent) and not parent.is_dir():
+        raise InputError(f"resume: {parent} is no folder; remove it, or put back what it was")
     folder.history(), folder.load_checkpoint()  # finds damage before anything is written
     return config
 

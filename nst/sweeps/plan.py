@@ -110,6 +110,7 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
     naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs, listed)}"
     folder = path_of("hydra.sweep.dir", composed.hydra.sweep.dir)
     planned = [job(composed, folder, n, [*each, naming]) for n, each in enumerate(jobs)]
+    _check_apart(planned)
     return Sweep(folder, planned, [*(forced(o, composed) for o in values), naming], listed)
 
 
@@ -131,6 +132,17 @@ def forced(override: str, composed: DictConfig) -> str:
     return f"++{override}"
 
 
+def _check_apart(jobs: Sequence[Job]) -> None:
+    paths: set[Path] = set()
+    for job in jobs:
+        if job.folder.path in paths:
+            raise InputError(
+                f"hydra.sweep.subdir: two jobs have the folder {job.folder.path.name}; "
+                f"'hydra.sweep.subdir=${{hydra.job.num}}' tells them apart"
+            )
+        paths.add(job.folder.path)
+
+
 def _constant_keys(jobs: Sequence[Sequence[str]], listed: frozenset[str]) -> list[str]:
     """Returns the keys that do not tell jobs apart; a picture of a folder always names its job."""
     values: dict[str, set[str]] = {}
@@ -146,10 +158,16 @@ def job(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str
 
     Raises:
         HydraException: It does not compose.
-        InputError: It sets its own launcher or sweeper.
+        InputError: It sets its own launcher or sweeper, or is to run outside of the sweep.
     """
     config = compose([*overrides, f"hydra.job.num={number}"], hydra=True)
-    path = folder / str(config.hydra.sweep.subdir)
+    below = Path(str(config.hydra.sweep.subdir))
+    if below.is_absolute() or ".." in below.parts or not below.parts:
+        raise InputError(
+            f"hydra.sweep.subdir={below}: each job has a folder of its own in that of the sweep; "
+            f"hydra.sweep.dir is where the sweep writes"
+        )
+    path = folder / below
     for node in ("launcher", "sweeper"):
         # As written: submitit's folder is in the sweep's, which is named after the present moment.
         own, common = map(OmegaConf.to_container, (config.hydra[node], composed.hydra[node]))

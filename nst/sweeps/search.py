@@ -95,6 +95,13 @@ def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
         _candidate(composed, folder, number, [*fixed, *values, naming])
         for number, values in enumerate(candidates(space))
     ]
+    for number, each in enumerate(jobs):
+        path = each.folder.path
+        if path.parent != folder or not path.name.startswith(f"{number}_"):
+            raise InputError(
+                "hydra.sweep.subdir: in a search each folder is named after its number and _: "
+                "'hydra.sweep.subdir=${hydra.job.num}_NAME'"
+            )
     asked = [*(forced(o, composed) for o in with_params(composed, overrides)), naming]
     return Search(folder, jobs, asked, frozenset(), composed.search, of_trials(fixed), space)
 
