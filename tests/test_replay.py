@@ -668,6 +668,7 @@ def test_a_checkpoint_does_not_fit_an_edited_configuration(
         ("status.json", b"[1]", "status.json is damaged: it is not a JSON object"),
         ("status.json", b"\xff\xfe", "status.json is damaged"),
         ("metrics.jsonl", b'{"step": 0}\nx\n{"step": 2}\n', "metrics.jsonl, line 2 is damaged"),
+        ("metrics.jsonl", b'{"step": -1}\n', "metrics.jsonl, line 1 is damaged: it has no step"),
         ("metrics.jsonl", b"{}\n", "metrics.jsonl, line 1 is damaged: it has no step"),
         ("config.yaml", b"\xff\x00", "config.yaml is damaged"),
         ("config.yaml", b"- 1\n", "config.yaml is damaged: it is a list, not a mapping"),
@@ -691,6 +692,15 @@ def test_a_damaged_file_is_named_and_left_as_it_was(
     assert line in said
     assert said.count("\n") == 1
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "run.log", "checkpoints/latest.npz"])
+def test_what_is_no_file_is_named(name: str, stopped: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).mkdir()
+    with pytest.raises(InputError, match=f"resume: {folder / name} is no file; remove it"):
+        effective(compose([f"resume={folder}"]), [f"resume={folder}"])
 
 
 # --- what cannot be written -------------------------------------------------------------------
