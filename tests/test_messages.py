@@ -266,8 +266,7 @@ WRONG: dict[str, str] = {
     "remove it",
     "hydra.output_subdir=../x": "hydra.output_subdir=../x: it is a folder in the run's own, such "
     "as .hydra; hydra.run.dir is where the run writes",
-    "hydra.job_logging.root.level=NOPE": "hydra.job_logging: Unable to configure root logger: "
-    "Unknown level: 'NOPE'",
+    "hydra.job_logging.root.level=NOPE": "hydra.job_logging: Unknown level: 'NOPE'",
     "-m seed=1,2 hydra.sweep.subdir=../x": "hydra.sweep.subdir=../x: each job has a folder of its "
     "own in that of the sweep; hydra.sweep.dir is where the sweep writes",
     "-m seed=1,2 hydra.sweep.subdir=x": "hydra.sweep.subdir: two jobs have the folder x; "

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import logging.config
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,7 @@ def check_framework(hydra: DictConfig) -> None:
 
 
 def _check_logging(key: str, node: DictConfig | None) -> None:
-    """Sets up logging as Hydra will, but for its files, and puts back what there was."""
+    """Builds what Hydra will log by, but for its files, without touching the logging of now."""
     if node is None or node.get("root") is None:
         return
     node = node.copy()
@@ -43,20 +41,27 @@ def _check_logging(key: str, node: DictConfig | None) -> None:
         if "filename" in handler:  # in the run folder, which is not there yet
             handler.filename = os.devnull
     plain: Any = OmegaConf.to_container(node, resolve=True)
-    with _restored():
-        try:
-            logging.config.dictConfig({**plain, "disable_existing_loggers": False})
-        except (AttributeError, ImportError, LookupError, OSError, TypeError, ValueError) as error:
-            reason = f"{error}: {error.__cause__}" if error.__cause__ else error
-            raise InputError(f"{key}: {reason}") from error
-
-
-@contextmanager
-def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
+        _build_logging(plain)
+    except (AttributeError, ImportError, LookupError, OSError, TypeError, ValueError) as error:
+        reason = f"{error}: {error.__cause__}" if error.__cause__ else error
+        raise InputError(f"{key}: {reason}") from error
+
+
+def _build_logging(plain: dict[str, Any]) -> None:
+    # Not by dictConfig, which closes the handlers that there are.
+    if plain.get("version") != 1:
+        raise ValueError(f"version: {plain.get('version')} is not 1")
+    configurator = logging.config.DictConfigurator(plain)
+    formatters = configurator.config.get("formatters", {})
+    for name in formatters:
+        formatters[name] = configurator.configure_formatter(formatters[name])
+    handlers = configurator.config.get("handlers", {})
+    built = {name: configurator.configure_handler(handlers[name]) for name in handlers}
+    for handler in built.values():
+        handler.close()
+    for name, logger in {"root": plain["root"], **plain.get("loggers", {})}.items():
+        logging.Logger(name).setLevel(logger.get("level") or logging.NOTSET)
+        for used in logger.get("handlers") or ():
+            if used not in built:
+                raise ValueError(f"{name}: no handler is named {used}")
