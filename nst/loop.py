@@ -128,7 +128,7 @@ class Loop:
         held = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         for name, values in held.items():
             # The ends, not all values: an array of booleans would take a quarter of the memory.
-            if values.ndim >= 4 and values.size and not all(map(math.isfinite, _ends(values))):
+            if values.ndim >= 4 and values.size and not np.isfinite(_ends(values)).all():
                 raise ValueError(f"{name} is not finite")
         try:
             self.optimizer.restore(held)

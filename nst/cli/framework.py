@@ -53,14 +53,13 @@ def _build_logging(plain: dict[str, Any]) -> None:
     if plain.get("version") != 1:
         raise ValueError(f"version: {plain.get('version')} is not 1")
     configurator = logging.config.DictConfigurator(plain)
-    formatters = configurator.config.get("formatters", {})
+    formatters, handlers = (configurator.config.get(k) or {} for k in ("formatters", "handlers"))
     for name in formatters:
         formatters[name] = configurator.configure_formatter(formatters[name])
-    handlers = configurator.config.get("handlers", {})
     built = {name: configurator.configure_handler(handlers[name]) for name in handlers}
     for handler in built.values():
         handler.close()
-    for name, logger in {"root": plain["root"], **plain.get("loggers", {})}.items():
+    for name, logger in {"root": plain["root"], **(plain.get("loggers") or {})}.items():
         logging.Logger(name).setLevel(logger.get("level") or logging.NOTSET)
         for used in logger.get("handlers") or ():
             if used not in built:
