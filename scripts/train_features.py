@@ -34,13 +34,13 @@ them. The learning rate follows the clock and falls to zero.
 
 The shipped file was made by this script as of commit 3c5ef64 on one NVIDIA H200: 11,420 steps, and
 some 4,500 more with gradients, 7.4 minutes in all. It compared the Gram matrices of every image
-instead, relative to their size, and knew no prints. Its 1,617 pictures, and 180
-kept out, are those of the Debian packages gnome-backgrounds, mate-backgrounds,
-plasma-workspace-wallpapers, lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, ukui-wallpapers,
-tuxpaint-stamps-default, gcompris-qt-data (pictures cut out of its .rcc files), krita-data,
-mypaint-data-extras and wesnoth-1.16-data, -httt, -nr and -utbs. Explained variance on crops of
-those kept out, at the start, after the first part and at the end; the second part gives some of it
-away, and its pictures are the better ones:
+instead, relative to their size, and knew no prints. Its 1,617 pictures, and 180 kept out, are those
+of the Debian packages gnome-backgrounds, mate-backgrounds, plasma-workspace-wallpapers,
+lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, ukui-wallpapers, tuxpaint-stamps-default,
+gcompris-qt-data (pictures cut out of its .rcc files), krita-data, mypaint-data-extras and
+wesnoth-1.16-data, -httt, -nr and -utbs. Explained variance on crops of those kept out, at the
+start, after the first part and at the end; the second part gives some of it away, and its pictures
+are the better ones:
 
     conv      1_1   1_2   2_1   2_2   3_1   3_2   3_3   4_1   4_2   4_3   5_1   5_2   5_3
     start    .957  .848  .698  .543  .526  .445  .359  .287  .150  .000 -.218 -.591 -1.98

@@ -9,7 +9,7 @@ import tensorflow as tf
 from conftest import references
 
 from nst.features.encoder import Encoder
-from nst.losses import Term, weigh
+from nst.losses import Term, View, weigh
 from nst.objective import Loss, Objective, compiled_step, used_layers
 
 
@@ -26,3 +26,13 @@ def compile_once(
         evaluation = objective.refreshed(content, (0, 1))(content)
         assert np.isfinite(evaluation.gradient).all()
     assert compiled_step(encoder, tuple(terms.items())).traces == 1
+
+
+def dying(seen: View, whole: bool) -> View:
+    """Returns a view whose first channel, or every channel, is dead, as some of wide networks."""
+    return seen._replace(
+        features={
+            layer: f * tf.constant([0] + [0 if whole else 1] * (f.shape[-1] - 1), f.dtype)
+            for layer, f in seen.features.items()
+        }
+    )

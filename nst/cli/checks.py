@@ -108,7 +108,7 @@ def _checked(
 
 
 def _check_parts(configs: Sequence[DictConfig]) -> None:
-    """Builds what classes of the configuration make, to check it: last, it takes TensorFlow."""
+    """Builds the parts of jobs to check them: last, since it takes TensorFlow."""
     if not configs:
         return
     import_libraries()
@@ -117,7 +117,8 @@ def _check_parts(configs: Sequence[DictConfig]) -> None:
 
     for config in configs:
         check_terms(config, terms_of(config.loss)[0])
-        parts.optimizer(config.optimizer), parts.observers(config.observer)
+        parts.optimizer(config.optimizer)
+        parts.observers(config.observer)
 
 
 def _check_free(folder: RunFolder) -> None:

@@ -115,11 +115,11 @@ def shifted_products(
     @tf.custom_gradient
     def products(features: tf.Tensor) -> tuple[Any, Callable[..., tf.Tensor]]:
         # Zeros beyond the border stand for pairs that do not exist.
-        wide = tf.pad(features, [[0, 0], [0, shift], [0, shift], [0, 0]])
-        near = tf.pad(weighted(features, weights), [[0, 0], [0, shift], [0, shift], [0, 0]])
-        offsets = (shift * tf.shape(wide)[2], shift)
-        rows = [tf.reshape(x, [-1, x.shape[-1]]) for x in (near, wide)]
-        sums = [tf.matmul(rows[0][:-k], rows[1][k:], transpose_a=True) for k in offsets]
+        margins = [[0, 0], [0, shift], [0, shift], [0, 0]]
+        near, far = (tf.pad(x, margins) for x in (weighted(features, weights), features))
+        offsets = (shift * tf.shape(far)[2], shift)
+        near, far = (tf.reshape(x, [-1, x.shape[-1]]) for x in (near, far))
+        sums = [tf.matmul(near[:-k], far[k:], transpose_a=True) for k in offsets]
 
         def gradient(down: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
             # A convolution with two taps for each end of the pairs: a single pass over memory,
