@@ -109,7 +109,7 @@ def judged(image: tf.Tensor, inputs: Inputs) -> dict[str, Any]:
 def _run_recorded(
     studio: Studio, loop: Loop, folder: RunFolder, watch: Callable[[Record], object]
 ) -> dict[str, Any]:
-    folder.check(studio.identity, studio.config)
+    folder.check(studio.identity)
     state = folder.load_checkpoint()
     if state is not None:
         checkpoint.restore(folder.path / CHECKPOINT, loop, state)

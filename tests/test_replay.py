@@ -614,6 +614,22 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+def test_a_stopped_run_is_continued_whatever_network_was_found(
+    base: Base, tmp_path: Path, command: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(base.here)
+    nowhere = ["network=auto", "network.url=https://127.0.0.1:9/x", "network.timeout=2"]
+    assert command(*OWN, *nowhere, f"hydra.run.dir={tmp_path}") == 0
+    folder = RunFolder(tmp_path)
+    assert folder.config().network.name == "bundled"
+    folder.write_status("interrupted")
+    folder.result.unlink()
+    assert command(f"resume={tmp_path}") == 0
+    again, ours = Image.open(folder.result), Image.open(base.folder / "result.png")
+    assert again.tobytes() == ours.tobytes()
+    assert folder.status["status"] == "completed"
+
+
 @pytest.mark.parametrize("case", DAMAGED)
 def test_a_damaged_checkpoint_is_named_and_the_run_left_as_it_was(
     case: str,
@@ -639,13 +655,17 @@ def test_a_damaged_checkpoint_is_named_and_the_run_left_as_it_was(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "more"),
-    [("size: 32", "size: 48", []), ("margin: 8", "margin: 4", ["steps=9"])],
+    ("old", "new", "more", "line"),
+    [
+        ("size: 32", "size: 48", [], "holds a run with another configuration"),
+        ("margin: 8", "margin: 4", ["steps=9"], "latest.npz is damaged or belongs to another"),
+    ],
 )
-def test_a_checkpoint_does_not_fit_an_edited_configuration(
+def test_an_edited_configuration_is_not_resumed(
     old: str,
     new: str,
     more: list[str],
+    line: str,
     stopped: Path,
     tmp_path: Path,
     command: Callable[..., int],
@@ -657,7 +677,7 @@ def test_a_checkpoint_does_not_fit_an_edited_configuration(
     config.write_text(config.read_text().replace(old, new))
     before = contents(folder)
     assert command(f"resume={folder}", *more) == 2
-    assert "latest.npz is damaged or belongs to another configuration" in capsys.readouterr().err
+    assert line in capsys.readouterr().err
     assert contents(folder) == before
 
 

@@ -301,10 +301,10 @@ def finished(here: Path, tmp_path: Path) -> tuple[Path, list[str]]:
 
 
 WRONG = {
-    "other": "{job} holds a run with another configuration or other images; nothing was changed: "
-    "choose another folder",
-    "version": "{job} holds a run with another configuration or other images (made by nst 0.0.1, "
-    "this is {version}); nothing was changed: choose another folder",
+    "other": "{job} holds a run with another configuration, images or weights; nothing was "
+    "changed: choose another folder",
+    "version": "{job} holds a run with another configuration, images or weights (made by nst "
+    "0.0.1, this is {version}); nothing was changed: choose another folder",
     "status": "{job}/status.json is damaged: ",
     "metrics": "{job}/metrics.json is damaged: ",
     "busy": "another process is using {job}",

@@ -91,8 +91,7 @@ def completed_before(folder: RunFolder, config: DictConfig, inputs: Inputs) -> d
     Raises:
         InputError: The folder holds another run, or a damaged one.
     """
-    config = resolved(config, inputs)
-    folder.check(identity(config, inputs), config)
+    folder.check(identity(resolved(config, inputs), inputs))
     return folder.metrics if folder.status.get("status") == "completed" else {}
 
 

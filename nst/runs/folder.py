@@ -99,23 +99,22 @@ class RunFolder:
         except InputError:
             return True
 
-    def check(self, identity: str, config: DictConfig) -> None:
+    def check(self, identity: str) -> None:
         """Checks that a run may write into the folder: it is new, or holds the same run.
 
         Args:
             identity: Identity of the run, see :func:`nst.runs.identity.identity`.
-            config: Its configuration; for a resumed run, exactly the recorded one.
 
         Raises:
             InputError: The folder holds a different run.
         """
         status = self.status
-        if status.get("identity", identity) != identity and config != self.config():
+        if status.get("identity", identity) != identity:
             made = status.get("nst", __version__)
             by = "" if made == __version__ else f" (made by nst {made}, this is {__version__})"
             raise InputError(
-                f"{self.path} holds a run with another configuration or other images{by}; nothing "
-                f"was changed: choose another folder"
+                f"{self.path} holds a run with another configuration, images or weights{by}; "
+                f"nothing was changed: choose another folder"
             )
 
     def write_status(self, status: str, **more: Any) -> None:
