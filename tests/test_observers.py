@@ -291,6 +291,14 @@ def test_the_checkpoint_is_that_of_the_last_multiple(recorded: Recorded) -> None
     assert {file.name for file in (recorded.folder / "checkpoints").iterdir()} == {"latest.npz"}
 
 
+def test_slow_steps_are_saved_by_time(tmp_path: Path) -> None:
+    """At 8,000 px the 25 steps between checkpoints take a quarter of an hour."""
+    record(tmp_path / "run", "observer.checkpoints.every=1000", "observer.checkpoints.seconds=1e-6")
+    state = RunFolder(tmp_path / "run").load_checkpoint()
+    assert state is not None
+    assert int(state["step"]) == STEPS
+
+
 def test_metrics_json_tells_the_end(recorded: Recorded) -> None:
     metrics, last = recorded.metrics, recorded.lines[-1]
     for key in ("total", "raw", "weighted", "evaluations"):

@@ -161,6 +161,13 @@ class EveryConf(ObserverConf):
 
 
 @dataclass
+class CheckpointsConf(EveryConf):
+    """Checkpoints, by steps and by time."""
+
+    seconds: float = MISSING
+
+
+@dataclass
 class TimelapseConf(ObserverConf):
     """The time-lapse of a run."""
 
@@ -209,6 +216,7 @@ NODES = (
     FirstOrderConf,
     LBFGSConf,
     EveryConf,
+    CheckpointsConf,
     MLflowConf,
     TensorBoardConf,
     TimelapseConf,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -88,18 +89,26 @@ class Snapshots(Observer):
 class Checkpoints(Observer):
     """Writes what ``resume=`` needs to ``checkpoints/latest.npz``.
 
+    A kill loses at most so many steps, and of a large picture, whose steps are slow, so much time.
+
     Args:
-        every: Number of steps between checkpoints, >= 1; a kill loses at most as many.
+        every: Most steps between checkpoints, >= 1.
+        seconds: Time after which one is due earlier, > 0.
     """
 
-    def __init__(self, every: int) -> None:
-        self._every = every
+    def __init__(self, every: int, seconds: float = math.inf) -> None:
+        self._every, self._seconds = every, seconds
+        self._saved: float | None = None
 
     def start(self, run: RunContext) -> None:
         """Remember the run."""
         self._run = run
 
     def step(self, record: Record) -> None:
-        """Save the state before every ``every``-th update."""
-        if (record.step + 1) % self._every == 0:
+        """Save the state if that is due."""
+        if self._saved is None:
+            self._saved = record.seconds
+        late = record.seconds - self._saved >= self._seconds
+        if late or (record.step + 1) % self._every == 0:
             self._run.folder.save_checkpoint(self._run.state())
+            self._saved = record.seconds
