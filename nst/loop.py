@@ -98,10 +98,8 @@ class Loop:
                 yield self._advance(objective)
             objective = self._refreshed(objective)
             final = self.optimizer.finish(objective)
-        measure = self.step % self._gradient_every == 0
-        record = self._record(
-            self.step, objective, self.optimizer.result, self.optimizer.result, final, measure
-        )
+        result = self.optimizer.result
+        record = self._record(self.step, objective, result, result, final)
         yield replace(record, last=True)
 
     def state(self) -> dict[str, npt.ArrayLike]:
@@ -163,11 +161,10 @@ class Loop:
 
     def _advance(self, objective: AnyObjective) -> Record:
         step, iterate, result = self.step, self.optimizer.image, self.optimizer.result
-        measure = self.scale_step == 0 or step % self._gradient_every == 0
         progress = self.scale_step / self.scales[self.scale].steps
         evaluation = self.optimizer.step(objective, progress)
         self.step, self.scale_step = step + 1, self.scale_step + 1
-        return self._record(step, objective, iterate, result, evaluation, measure)
+        return self._record(step, objective, iterate, result, evaluation)
 
     def _record(
         self,
@@ -176,12 +173,11 @@ class Loop:
         iterate: tf.Tensor,
         result: tf.Tensor,
         evaluation: Evaluation,
-        measure: bool,
     ) -> Record:
         total, parts = evaluation.total, evaluation.parts
         norm, total, parts = _read((tf.norm(evaluation.gradient), total, parts))
         gradient = {"total": norm}
-        if measure:
+        if step % self._gradient_every == 0:
             gradient |= objective.gradient_norms(iterate)
         return Record(
             step=step,
