@@ -99,6 +99,8 @@ class LBFGS:
 
     def finish(self, objective: Objective) -> Evaluation:
         """Evaluates the result, the lowest point found unless clipping raises it."""
+        if self._here is not None and self.result is self._image:  # known from the last search
+            return self._here
         return objective(self.result)
 
     def state(self) -> dict[str, npt.ArrayLike]:
