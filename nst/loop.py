@@ -85,22 +85,28 @@ class Loop:
         for index in range(self.scale, len(self.scales)):
             if index > self.scale:  # not earlier: keeps the final state
                 self.scale, self.scale_step = index, 0
-            scale = self.scales[index]
-            objective = self._objective(scale.height, scale.width)
-            if self.scale_step == 0:
-                picture = self._painted
-                if index > 0:
-                    picture = self._enlarge(picture, scale.height, scale.width)
-                self.optimizer.begin(self._canvas.extend(picture))
-                self._begun = True
-            while self.scale_step < scale.steps and self.optimizer.stopped is None:
-                objective = self._refreshed(objective)
-                yield self._advance(objective)
+            yield from self._paint(self.scales[index])
+
+    def _paint(self, scale: Scale) -> Iterator[Record]:
+        """Paints one scale; no tensor of its size but the iterate is left after it."""
+        objective = self._objective(scale.height, scale.width)
+        if self.scale_step == 0:
+            self._begin(scale)
+        while self.scale_step < scale.steps and self.optimizer.stopped is None:
             objective = self._refreshed(objective)
-            final = self.optimizer.finish(objective)
-        result = self.optimizer.result
-        record = self._record(self.step, objective, result, result, final)
-        yield replace(record, last=True)
+            yield self._advance(objective)
+        objective = self._refreshed(objective)
+        final = self.optimizer.finish(objective)
+        if scale is self.scales[-1]:
+            result = self.optimizer.result
+            yield replace(self._record(self.step, objective, result, result, final), last=True)
+
+    def _begin(self, scale: Scale) -> None:
+        picture = self._painted
+        if self.scale > 0:
+            picture = self._enlarge(picture, scale.height, scale.width)
+        self.optimizer.begin(self._canvas.extend(picture))
+        self._begun = True
 
     def state(self) -> dict[str, npt.ArrayLike]:
         """Returns all that :meth:`restore` needs to resume with the same bytes."""

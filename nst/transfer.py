@@ -93,10 +93,16 @@ def _run(studio: Studio, loop: Loop, watch: Callable[[Record], object]) -> dict[
     try:
         for record in loop.run():
             watch(record)
+            cost = _cost(record)
+            del record  # and with it an image, which the next step has no room for
     except tf.errors.ResourceExhaustedError as error:  # its text is a page about a graph
         scale = loop.scales[loop.scale]
         raise MemoryError(f"out of memory at {scale.width}x{scale.height} px") from error
-    return judged(loop.result, studio.inputs) | _cost(record, loop.optimizer.stopped)
+    metrics = judged(loop.result, studio.inputs) | cost
+    return metrics | {
+        "stopped": loop.optimizer.stopped,
+        "peak_memory_bytes": runtime.peak_memory(),
+    }
 
 
 def judged(image: tf.Tensor, inputs: Inputs) -> dict[str, Any]:
@@ -110,9 +116,7 @@ def _run_recorded(
     studio: Studio, loop: Loop, folder: RunFolder, watch: Callable[[Record], object]
 ) -> dict[str, Any]:
     folder.check(studio.identity)
-    state = folder.load_checkpoint()
-    if state is not None:
-        checkpoint.restore(folder.path / CHECKPOINT, loop, state)
+    _restore(loop, folder)
     with _recording(studio, loop, folder) as recording:
 
         def both(record: Record) -> None:
@@ -122,6 +126,12 @@ def _run_recorded(
         metrics = _run(studio, loop, both)
         recording.complete(metrics)
     return metrics
+
+
+def _restore(loop: Loop, folder: RunFolder) -> None:
+    state = folder.load_checkpoint()
+    if state is not None:
+        checkpoint.restore(folder.path / CHECKPOINT, loop, state)
 
 
 def _recording(studio: Studio, loop: Loop, folder: RunFolder) -> Recording:
@@ -171,14 +181,12 @@ def _alpha(studio: Studio, image: Pixels) -> Pixels | None:
     return None if alpha is None else images.resize(alpha, image.shape[:2])
 
 
-def _cost(record: Record, stopped: str | None) -> dict[str, Any]:
+def _cost(record: Record) -> dict[str, Any]:
     return {
         "seconds": round(record.seconds, 3),
         "evaluations": record.evaluations,
         "steps": record.step,
-        "stopped": stopped,
         "total": record.total,
         "raw": record.raw,
         "weighted": record.weighted,
-        "peak_memory_bytes": runtime.peak_memory(),
     }

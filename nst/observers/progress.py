@@ -30,7 +30,7 @@ class Progress(Observer):
     def start(self, run: RunContext) -> None:
         """Show the bar on a terminal, unless the workers of a sweep share it."""
         self._run, self._next_line = run, 0.0
-        self._first: Record | None = None
+        self._first: tuple[int, float] | None = None  # step and seconds
         alone = current_process().name == "MainProcess"
         self._who = "" if alone else f"{run.folder.path.name}: "
         console = Console(stderr=True)
@@ -71,8 +71,7 @@ class Progress(Observer):
     def _losses(self, record: Record) -> str:
         terms = "  ".join(f"{name} {value:.3g}" for name, value in record.raw.items())
         if self._first is None:
-            self._first = record
-        steps = record.step - self._first.step
-        seconds = record.seconds - self._first.seconds
+            self._first = record.step, record.seconds
+        steps, seconds = record.step - self._first[0], record.seconds - self._first[1]
         speed = f"  {steps / seconds:.1f} steps/s" if steps and seconds else ""
         return f"total {record.total:.4g}  {terms}{speed}"

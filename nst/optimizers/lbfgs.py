@@ -98,7 +98,11 @@ class LBFGS:
         self._here, self._counted = None, False
 
     def finish(self, objective: Objective) -> Evaluation:
-        """Evaluates the result, the lowest point found unless clipping raises it."""
+        """Evaluates the result, the lowest point found unless clipping raises it.
+
+        It forgets the curvature pairs: what follows, the next scale or the end, takes memory too.
+        """
+        self._history.clear()
         if self._here is not None and self.result is self._image:  # known from the last search
             return self._here
         return objective(self.result)
