@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.ingredients import PAIRS, Network, pictures
 from benchmarks.measuring import process
-from benchmarks.rivals import METHODS, Taken, torch_lbfgs
+from benchmarks.rivals import METHODS, OURS, PREDECESSOR, Taken, torch_lbfgs
 from benchmarks.table import Row
 from nst import images
 from nst.compare.figures.curves import panels
@@ -23,15 +24,17 @@ from nst.compare.figures.look import PALETTE, render
 from nst.features import weights
 from nst.runtime import import_tensorflow
 
-GOOD = (0.1, 0.05, 0.03)  # style distances
+GOOD = (0.5, 0.4, 0.3)  # style distances
+SHOWN = {"style": "style distance", "patches": "patch distance"}  # rows of the chart
 
 
 class Place(NamedTuple):
-    """Where a picture is: when it was taken, and both distances of the evaluation."""
+    """Where a picture is: when it was taken, and its distances."""
 
     seconds: float
     content: float
     style: float
+    patches: float
 
 
 def quality(rounds: int, options: argparse.Namespace) -> Iterator[Row]:
@@ -43,9 +46,9 @@ def quality(rounds: int, options: argparse.Namespace) -> Iterator[Row]:
                 yield Row(name, None, "not measured: pip install -e '.[benchmark]'")
                 continue
             found[name] = [places(method, pair, options, judge) for pair in PAIRS]
-            kept, matched = (median(run[-1][which] for run in found[name]) for which in (1, 2))
-            yield Row(f"{name}, content distance at the end", kept)
-            yield Row(f"{name}, style distance at the end", matched)
+            for what in ("content", "style", "patches"):
+                middle = median(getattr(run[-1], what) for run in found[name])
+                yield Row(f"{name}, distance at the end: {what}", middle)
     for style in GOOD:
         times = {
             name: [reached(run, style, options.content) for run in runs]
@@ -53,12 +56,14 @@ def quality(rounds: int, options: argparse.Namespace) -> Iterator[Row]:
         }
         for name, seconds in times.items():
             yield until(f"style {style:g}, {name}", seconds, options.seconds)
-        ours, predecessor, *others = map(median, times.values())
-        if ours < math.inf:
-            for what, other, target in (
-                ("predecessor's", predecessor, ">= 50"),
-                ("best of the others'", min(others), ">= 5"),
-            ):
+        middles = {name: median(seconds) for name, seconds in times.items()}
+        ours = min(middles.pop(name) for name in OURS)
+        predecessor = middles.pop(PREDECESSOR)
+        for what, other, target in (
+            ("predecessor's", predecessor, ">= 50"),
+            ("best of the others'", min(middles.values()), ">= 5"),
+        ):
+            if ours < math.inf:
                 unit = "or more" if other == math.inf else ""
                 ratio = min(other, options.seconds) / ours
                 yield Row(f"style {style:g}, {what} time / ours", ratio, unit, target)
@@ -102,7 +107,7 @@ def judged(
         whole = images.resize(np.float32(picture), content.shape[:2])
         metrics: Mapping[str, Any] = evaluate(whole, content, [(style, 1.0)], judge)
         place = (metrics[f"{what}_distance{suffix}"] for what in ("content", "style"))
-        found.append(Place(seconds, *place))
+        found.append(Place(seconds, *place, metrics["patch_distance"]))
     return found
 
 
@@ -113,24 +118,29 @@ def reached(places: Sequence[Place], style: float, content: float) -> float:
 
 
 def chart(found: Mapping[str, Sequence[Sequence[Place]]], content: float) -> bytes:
-    """Draws style distance over time, a panel per pair; faint where the content is lost.
+    """Draws distances over time, a panel per distance and pair; faint where the content is lost.
 
     Returns:
         PNG.
     """
-    figure, grid = panels(1, len(PAIRS), (3.6, 3.0), below=0.45)
-    for column, (axes, pair) in enumerate(zip(grid.flat, PAIRS, strict=True)):
-        for index, runs in enumerate(found.values()):
-            x, y, kept = zip(
-                *((p.seconds, p.style, p.content <= content) for p in runs[column]), strict=True
-            )
-            shown = np.where(kept, y, np.nan)
-            axes.plot(x, y, color=PALETTE[index], linewidth=1, alpha=0.25)
-            axes.plot(x, shown, color=PALETTE[index], linewidth=2)
-        axes.set(xscale="log", yscale="log", xlabel="seconds")
+    figure, grid = panels(len(SHOWN), len(PAIRS), (3.6, 2.7), below=0.45, beside=0.8)
+    for (what, label), row in zip(SHOWN.items(), grid, strict=True):
+        for column, axes in enumerate(row):
+            for index, runs in enumerate(found.values()):
+                x = [place.seconds for place in runs[column]]
+                y = [getattr(place, what) for place in runs[column]]
+                kept = [place.content <= content for place in runs[column]]
+                axes.plot(x, y, color=PALETTE[index], linewidth=1, alpha=0.25)
+                axes.plot(x, np.where(kept, y, np.nan), color=PALETTE[index], linewidth=2)
+            axes.set(xscale="log", yscale="log", xlabel="seconds")
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_locator(NullLocator())
+            axes.grid(alpha=0.25)
+        row[0].set_ylabel(label)
+    for axes, pair in zip(grid[0], PAIRS, strict=True):
         axes.set_title(" + ".join(pair), size=11)
-        axes.grid(alpha=0.25)
-    grid.flat[0].set_ylabel("style distance")
     lines = [Line2D([], [], color=PALETTE[index], linewidth=2) for index in range(len(found))]
     figure.legend(lines, found, loc="lower center", ncols=len(found), frameon=False)
     return render(figure, format="png", dpi=100)

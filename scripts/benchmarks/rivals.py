@@ -162,9 +162,12 @@ def torch_lbfgs(pair: tuple[str, str], size: int, limit: float, network: Network
     return watch.taken
 
 
+OURS = ("this project", "this project, one scale")
+PREDECESSOR = "predecessor (eager, Adam)"
 METHODS: Mapping[str, Callable[..., Taken]] = {
-    "this project": ours,
-    "predecessor (eager, Adam)": predecessor,
-    "TensorFlow tutorial": partial(ours, more=("experiment=tf_tutorial",)),
+    OURS[0]: ours,
+    OURS[1]: partial(ours, more=("pyramid=single",)),
+    PREDECESSOR: predecessor,
+    "TensorFlow's tutorial": partial(ours, more=("experiment=tf_tutorial",)),
     "PyTorch, L-BFGS": torch_lbfgs,
 }
