@@ -52,7 +52,7 @@ def evaluate(
         ``content_distance`` and ``style_distance``, means over layers, and each by layer; those
         of the second network with its name at the end; and every metric that nothing optimises.
     """
-    result = result.astype(np.float32)
+    result = np.asarray(result, np.float32)
     long_side = min(SIZE, max(result.shape[:2]))
     shape = fit(result.shape[:2], long_side)
     painted, kept = resize(result, shape), resize(content, shape)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from nst.errors import InputError
 from nst.features.weights import layer_channels
 
-BASE = 0.78e9  # Python, TensorFlow and the network, bytes
+BASE = 0.93e9  # Python, TensorFlow and the network, bytes
 IMAGE = 12  # bytes of a pixel: three channels of float32
 GRAPH = 2.4  # memory of an evaluation over that of the feature maps of one forward pass
 HALO = 64  # px, of the deepest of the usual layers
@@ -52,7 +52,7 @@ class Plan:
         pixels = self.height * self.width
         image = IMAGE * pixels
         kept = 5 if self.pairs is None else 2 * self.pairs + 2  # images between two steps
-        step = 4 * image + max(3 * image, self.evaluation)
+        step = 5 * image + max(3 * image, self.evaluation)
         return (
             BASE
             + IMAGE * self.sources

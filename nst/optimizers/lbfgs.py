@@ -100,11 +100,12 @@ class LBFGS:
     def finish(self, objective: Objective) -> Evaluation:
         """Evaluates the result, the lowest point found unless clipping raises it.
 
-        It forgets the curvature pairs: what follows, the next scale or the end, takes memory too.
+        Only the iterate is left in it: what follows, the next scale or the end, takes memory too.
         """
         self._history.clear()
-        if self._here is not None and self.result is self._image:  # known from the last search
-            return self._here
+        here, self._here = self._here, None
+        if here is not None and self.result is self._image:  # known from the last search
+            return here
         return objective(self.result)
 
     def state(self) -> dict[str, npt.ArrayLike]:
