@@ -52,7 +52,7 @@ class Plan:
         pixels = self.height * self.width
         image = IMAGE * pixels
         kept = 5 if self.pairs is None else 2 * self.pairs + 2  # images between two steps
-        step = 5 * image + max(3 * image, self.evaluation)
+        step = 7 * image + max(3 * image, self.evaluation)
         return (
             BASE
             + IMAGE * self.sources
