@@ -54,12 +54,12 @@ class Loop:
         finish: Callable[[tf.Tensor], tf.Tensor] = lambda painted: painted,
         enlarge: Callable[[tf.Tensor, int, int], tf.Tensor] = resample,
     ) -> None:
-        self.scales, self.optimizer, self._initial = tuple(scales), optimizer, image
+        self.scales, self.optimizer = tuple(scales), optimizer
+        self._initial: tf.Tensor | None = image  # until the optimizer has it: it may be large
         self._canvas, self._objective, self._seed = canvas, objective, seed
         self._gradient_every, self._clock, self._finish = gradient_every, clock, finish
         self._enlarge = enlarge
         self.step = self.scale = self.scale_step = 0
-        self._begun = False
         self._zero = clock()
 
     @property
@@ -74,7 +74,8 @@ class Loop:
 
     @property
     def _painted(self) -> tf.Tensor:
-        return self._canvas.cut(self.optimizer.result) if self._begun else self._initial
+        initial = self._initial
+        return self._canvas.cut(self.optimizer.result) if initial is None else initial
 
     def run(self) -> Iterator[Record]:
         """Yields a record of every iterate, right after its update, and one of the result.
@@ -106,7 +107,7 @@ class Loop:
         if self.scale > 0:
             picture = self._enlarge(picture, scale.height, scale.width)
         self.optimizer.begin(self._canvas.extend(picture))
-        self._begun = True
+        self._initial = None
 
     def state(self) -> dict[str, npt.ArrayLike]:
         """Returns all that :meth:`restore` needs to resume with the same bytes."""
@@ -126,7 +127,7 @@ class Loop:
             int(state[k]) for k in ("step", "scale", "scale_step")
         )
         self._zero = self._clock() - float(state["seconds"])
-        self._begun = True
+        self._initial = None
         self._check_counters()
         prefix = "optimizer/"
         held = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

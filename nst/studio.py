@@ -139,7 +139,9 @@ def paint(studio: Studio) -> Loop:
     scales = plan(shape, config.steps, **config.pyramid)
 
     def finish(painted: tf.Tensor) -> tf.Tensor:
-        return batch(studio.colours.after(painted.numpy()[0], inputs.content, inputs.guidance))
+        picture = painted.numpy()[0]
+        finished = studio.colours.after(picture, inputs.content, inputs.guidance)
+        return painted if finished is picture else batch(finished)
 
     start, grey = config.init, studio.objectives.loss.grey
     initial = Initial(studio.seen.base.rgb, start.noise, start.detail, config.seed, grey)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -84,7 +85,12 @@ def gradient_rms(evaluation: Evaluation) -> float:
     return size
 
 
+@partial(tf.function, autograph=False, reduce_retracing=True)  # with one image beside its own
 def rms(tensor: tf.Tensor) -> tf.Tensor:
-    """Returns the root mean square of all entries, a float64 scalar."""
-    # In float64 the squares neither overflow nor underflow, whatever the loss weights.
-    return tf.sqrt(tf.reduce_mean(tf.square(tf.cast(tensor, tf.float64))))
+    """Returns the root mean square of all entries ``[1, H, W, 3]``, a float64 scalar."""
+    # In units of the largest the squares neither overflow nor underflow, whatever the loss weights.
+    largest = tf.reduce_max(tf.abs(tensor))
+    squares = tf.square(tf.math.divide_no_nan(tensor, largest))
+    rows = tf.cast(tf.reduce_sum(squares, [-2, -1]), tf.float64)
+    count = tf.cast(tf.size(tensor, tf.int64), tf.float64)
+    return tf.cast(largest, tf.float64) * tf.sqrt(tf.reduce_sum(rows) / count)
