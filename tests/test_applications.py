@@ -11,6 +11,7 @@ from nst.config import USER_ERRORS, check, compose
 from nst.errors import InputError
 from nst.features.application import Application
 from nst.features.catalogue import _model
+from nst.features.normalisation import FLOOR
 from nst.sources import gather
 from nst.studio import paint, prepare, terms_of
 
@@ -43,7 +44,7 @@ def test_maps_are_normalised_by_means_or_root_mean_squares(plain: Application, p
     assert maps[POSITIVE].min() >= 0 > maps[SIGNED].min()
     for name, values in ((POSITIVE, maps[POSITIVE]), (SIGNED, maps[SIGNED] ** 2)):
         expected = values.mean((0, 1, 2)) ** (1 if name == POSITIVE else 0.5)
-        floor = 0.05 * expected.mean()
+        floor = FLOOR * expected.mean()
         np.testing.assert_allclose(norms[name], np.maximum(expected, floor), rtol=1e-4)
     assert float(plain.norms([], [SIGNED])[SIGNED]) == 1.0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-FLOOR = 0.05  # of a layer's mean activation; keeps filters that hardly fire from being blown up
+FLOOR = 0.3  # of a layer's mean activation; keeps filters that hardly fire from being blown up
 
 
 def normalised(features: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:

@@ -20,7 +20,7 @@ from benchmarks.ingredients import Network, files, ingredients, pictures, tensor
 from benchmarks.steps import CONTENT, STYLE
 from nst.runtime import import_tensorflow
 
-ALPHA, BETA = 1e3, 1.5e4  # as in conf/
+ALPHA, BETA = 1e3, 2e4  # as in conf/
 OFTEN = 1.15  # ratio of the times of neighbouring pictures
 
 Taken = list[tuple[float, np.ndarray]]  # seconds, and the picture [H, W, 3]

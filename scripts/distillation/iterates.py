@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from distillation.networks import FLOOR, Features, Student
+from distillation.networks import Features, Student
 
 STYLE = tuple(f"block{block}_conv1" for block in range(1, 6))
 CONTENT = "block4_conv2"
@@ -17,6 +17,7 @@ LIFE = 150  # steps until an iterate is replaced by a new pair
 WEIGHT = (-1.0, 2.5)  # powers of ten between which the weight of style against content is drawn
 WHITE = 1 / 4  # of the iterates start from noise
 COARSE = 4  # px: gradients are compared as means over squares of this side
+NORM_FLOOR = 0.3  # as in nst.features.normalisation, which needs TensorFlow
 ALIKE = 0.05  # of a target's square: pairs that differ less do not count for more
 
 
@@ -109,7 +110,7 @@ def mean_activations(content: Features, style: Features) -> Features:
     means = {}
     for k in (*STYLE, CONTENT):
         mean = jnp.stack([content[k], style[k]]).astype(jnp.float32).mean((0, 2, 3))
-        means[k] = jnp.maximum(mean, FLOOR * mean.mean(1, keepdims=True) + 1e-12)
+        means[k] = jnp.maximum(mean, NORM_FLOOR * mean.mean(1, keepdims=True) + 1e-12)
     return means
 
 
