@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import hypothesis
 import numpy as np
 import pytest
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has every child ignore it
 
 # The same examples at every run, however slow the machine is.
 hypothesis.settings.register_profile("nst", deadline=None, derandomize=True)
