@@ -31,7 +31,7 @@ def slope(
 ) -> tf.Tensor:
     """Returns the derivative along that path, a scalar: what is at a bound no longer moves."""
     moving = tf.where(_stuck(image, direction, bounds), 0.0, direction)
-    return dot(gradient / unit, moving)
+    return dot(gradient, moving) / tf.cast(unit, tf.float64)
 
 
 @_compiled
@@ -54,7 +54,7 @@ def free_direction(
 @_compiled
 def difference(there: tf.Tensor, here: tf.Tensor, unit: tf.Tensor) -> tf.Tensor:
     """Returns the change of the gradient in units."""
-    return there / unit - here / unit
+    return (there - here) / unit
 
 
 def _stuck(image: tf.Tensor, direction: tf.Tensor, bounds: Bounds) -> tf.Tensor:

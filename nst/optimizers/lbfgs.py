@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from nst.optimizers.base import Evaluation, Objective, State, gradient_rms
 from nst.optimizers.bounds import difference, free_direction, free_gradient, moved, slope
-from nst.optimizers.history import History, compiled_dot
+from nst.optimizers.history import History
 from nst.optimizers.line_search import Trial, weak_wolfe
 
 RESOLUTION = float(np.finfo(np.float32).eps) / 2
@@ -188,11 +188,11 @@ class LBFGS:
     def _direction(self, gradient: tf.Tensor) -> tuple[tf.Tensor, float]:
         """Returns a direction and the slope along it, which is negative unless converged."""
         unit = tf.constant(self._unit)
-        free = free_gradient(gradient, self._image, self._bounds, unit)
-        direction = free_direction(
-            self._history.direction(free), gradient, self._image, self._bounds
+        direction = self._history.direction(
+            free_gradient(gradient, self._image, self._bounds, unit)
         )
-        steepness = float(compiled_dot(free, direction))
+        direction = free_direction(direction, gradient, self._image, self._bounds)
+        steepness = float(slope(gradient, direction, self._image, self._bounds, unit))
         if not steepness < 0 and len(self._history) > 0:
             self._history.clear()
             return self._direction(gradient)
