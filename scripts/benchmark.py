@@ -14,7 +14,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from benchmarks import arithmetic, pytorch, quality, runs, sweeps, terms, where
+from benchmarks import arithmetic, large, pytorch, quality, runs, sweeps, terms, where
 
 SECTIONS = {
     "matmul": arithmetic.matmul,
@@ -27,11 +27,13 @@ SECTIONS = {
     "vgg19": runs.vgg19,
     "sweep": sweeps.sweep,
     "report": sweeps.report,
+    "tiles": large.tiles,
+    "forecast": large.forecast,
     "quality": quality.quality,
     "where": where.where,
     "help": runs.help_page,
 }
-SLOW = ("quality",)  # only where asked for
+SLOW = ("quality", "forecast")  # only where asked for
 
 
 def main() -> None:

@@ -36,8 +36,8 @@ class Piece(NamedTuple):
 class TiledObjective:
     """The objective J at one scale, tile by tile; called like :class:`nst.objective.Objective`.
 
-    What the content image is compared with is kept for all tiles, in less memory than the image
-    itself takes on the bundled network: computing it anew would double the time of an evaluation.
+    What the content image is compared with is kept for all tiles, on the bundled network in about
+    the memory of the image itself: computing it anew would double the time of an evaluation.
 
     Args:
         loss: As for the objective; all its terms are :class:`nst.losses.AdditiveTerm`.

@@ -85,12 +85,12 @@ def tensorflow_step(
     return lambda: float(objective(iterate).total)
 
 
-def loss_step(network: str, name: str, long_side: int) -> Work:
+def loss_step(network: str, name: str, long_side: int, tile: int | None = None) -> Work:
     """Returns a step with one style term beside the content's, as ``conf/loss`` has it."""
     tf = tensorflow()
     from nst.features.encoder import Encoder
     from nst.losses import References, Style, View
-    from nst.objective import Loss, Objective, used_layers
+    from nst.objective import Loss, Objective, TiledObjective, used_layers
     from nst.studio import terms_of
 
     terms, weights = terms_of(compose([f"loss=[content,{name}]"]).loss)
@@ -99,5 +99,6 @@ def loss_step(network: str, name: str, long_side: int) -> Work:
     iterate, content, style = map(tf.constant, pixels)
     norms = encoder.norms([content, style], used_layers(terms))
     references = References(View(content, {}), [Style(View(style, {}))])
-    objective = Objective(Loss(encoder, terms, weights, norms), references)
+    loss = Loss(encoder, terms, weights, norms)
+    objective = TiledObjective(loss, references, tile) if tile else Objective(loss, references)
     return lambda: float(objective.refreshed(iterate, (0, 1))(iterate).total)
