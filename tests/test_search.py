@@ -53,7 +53,6 @@ PHOTOS = Path(nst.__file__).parent / "assets" / "content"
         ("steps=range(1,1000000000)", Range("steps", 1, 999999999, 1, False)),
         ("alpha=range(0,0.3,0.1)", Range("alpha", 0, 0.2, 0.1, False)),
         ("optimizer=adam,lbfgs", Choice("optimizer", ("adam", "lbfgs"))),
-        ("alpha=interval(2,2)", Choice("alpha", ("2.0",))),
     ],
 )
 def test_hydras_grammar_gives_the_space(override: str, expected: Any) -> None:
@@ -71,6 +70,7 @@ def test_hydras_grammar_gives_the_space(override: str, expected: Any) -> None:
         ("size=range(1,5,0)", "a step other than 0"),
         ("hydra.sweep.dir=a,b", "all jobs of a command share it"),
         ("alpha=3", "nothing to search"),
+        ("alpha=interval(1,1)", "nothing to search"),
     ],
 )
 def test_a_space_that_makes_no_sense_is_refused(override: str, said: str) -> None:
@@ -95,6 +95,12 @@ def test_values_are_short_and_stay_inside_the_range() -> None:
     wide, narrow = Range("alpha", 1.0, 1e5, None, True), Range("alpha", 0.0, 0.99999, None, False)
     assert wide.text(1234.567) == "1235.0"
     assert narrow.text(0.999985) == "0.99999"
+
+
+def test_a_range_with_a_fraction_for_a_step_has_fractions() -> None:
+    _, [dimension] = split(["alpha=range(0,0.3,0.1)"])
+    assert dimension.extremes == ("0.0", "0.2")
+    assert dimension.text(0.1) == "0.1"
 
 
 def test_trials_are_ordinary_jobs() -> None:

@@ -81,7 +81,7 @@ def split(overrides: Iterable[str]) -> tuple[list[str], list[Dimension]]:
     last = {o.get_key_element(): o for o in parse(overrides)}.values()
     fixed = [str(o.input_line) for o in last if not o.is_sweep_override()]
     space = [_dimension(o) for o in last if o.is_sweep_override()]
-    if not space:
+    if all(len(dimension.extremes) == 1 for dimension in space):
         raise InputError(f"search: nothing to search; give a setting a range, such as {EXAMPLE}")
     return fixed, space
 
@@ -136,6 +136,8 @@ def _range(
 ) -> Dimension:
     if not (math.isfinite(low) and math.isfinite(high)) or low > high:
         raise InputError(f"{override.input_line}: a range runs from a smaller to a larger number")
+    if not all(isinstance(value, int) for value in (low, high, step or 0)):
+        low, high = float(low), float(high)  # range(0,1,0.1) begins with a whole number
     if low == high:
         return Choice(key, (str(low),))
     if log and low <= 0:
