@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from nst.features.encoder import Features, Network
 from nst.features.normalisation import normalised
-from nst.losses import Term, View, Weights
+from nst.losses import Evaluation, Term, View, Weights
 from nst.losses.base import Guide
 
 Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
+PartWeights = Mapping[str, Mapping[str, tf.Tensor]]  # of each part of each term
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Loss:
         """The layers that the terms use, each once."""
         return used_layers(self.terms)
 
-    def part_weights(self) -> dict[str, dict[str, tf.Tensor]]:
+    def part_weights(self) -> PartWeights:
         """Returns the effective weight of each part of each term."""
         return {
             name: {
@@ -85,3 +86,23 @@ def weighted(distances: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[s
         name: tf.add_n([weights[name][part] * value for part, value in parts.items()])
         for name, parts in distances.items()
     }
+
+
+def gradient_norms(
+    evaluate: Callable[[PartWeights], Evaluation], weights: PartWeights
+) -> dict[str, float]:
+    """Measures the norm of each weighted term's own gradient.
+
+    Args:
+        evaluate: Evaluates J with other weights. It is called once per term, which takes less
+            memory than one forward pass kept for all of them, and no computation of its own.
+        weights: Those of J.
+    """
+    norms = {}
+    for name in weights:
+        alone = {
+            term: {part: weight * float(term == name) for part, weight in parts.items()}
+            for term, parts in weights.items()
+        }
+        norms[name] = float(tf.norm(evaluate(alone).gradient))
+    return norms

@@ -11,7 +11,7 @@ import tensorflow as tf
 from nst.features.encoder import Features, Network
 from nst.losses import Evaluation, References, Style, Term, View
 from nst.losses.base import Guide
-from nst.objective.loss import Terms, total_in_units, used_layers, view_of, weighted
+from nst.objective.loss import PartWeights, Terms, total_in_units, used_layers, view_of
 
 
 class Bound(NamedTuple):
@@ -25,7 +25,7 @@ class Bound(NamedTuple):
     """
 
     targets: Mapping[str, Any]
-    weights: Mapping[str, Mapping[str, tf.Tensor]]
+    weights: PartWeights
     norms: Features
     guide: Guide
 
@@ -47,7 +47,6 @@ class Step:
         self.view = compiled(self._view)
         self.targets = compiled(self._targets)
         self.evaluate = compiled(self._evaluate)
-        self.gradient_norms = compiled(self._gradient_norms)
 
     def _view(self, image: tf.Tensor, norms: Features, guide: Guide) -> View:
         return view_of(image, self._encoder, self.layers, norms, guide)
@@ -71,12 +70,6 @@ class Step:
             distances = self._distances(image, bound)
             total, unit = total_in_units(distances, bound.weights)
         return Evaluation(unit * total, unit * tape.gradient(total, image), distances)
-
-    def _gradient_norms(self, image: tf.Tensor, bound: Bound) -> dict[str, tf.Tensor]:
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch(image)
-            values = weighted(self._distances(image, bound), bound.weights)
-        return {name: tf.norm(tape.gradient(value, image)) for name, value in values.items()}
 
 
 @lru_cache(maxsize=8)

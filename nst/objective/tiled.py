@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from nst.features.encoder import Features
 from nst.losses import Evaluation, References, View
-from nst.objective.loss import Loss
+from nst.objective.loss import Loss, PartWeights, gradient_norms
 from nst.objective.passes import added, compiled_passes
 from nst.objective.step import Bound
 from nst.objective.tiles import Tile, cut, tiles
@@ -71,20 +72,13 @@ class TiledObjective:
 
     def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
         """Measures the norm of each weighted term's own gradient: an evaluation per term."""
-        norms = {}
-        for name in self.weights:
-            alone = {
-                term: tf.nest.map_structure(lambda w, on=term == name: w * float(on), parts)
-                for term, parts in self._part_weights.items()
-            }
-            norms[name] = float(tf.norm(self._evaluate(image, alone).gradient))
-        return norms
+        return gradient_norms(partial(self._evaluate, image), self._part_weights)
 
     def refreshed(self, image: tf.Tensor, seed: tuple[int, int]) -> TiledObjective:
         """Returns this objective: no additive term draws or matches anew."""
         return self
 
-    def _evaluate(self, image: tf.Tensor, weights: Any) -> Evaluation:
+    def _evaluate(self, image: tf.Tensor, weights: PartWeights) -> Evaluation:
         *others, (tile, box, bound) = self._pieces
         sums = added(self._passes.sums(other.of(image), *where) for other, *where in others)
         # What is left of the chain at the last tile: it needs no second forward pass.

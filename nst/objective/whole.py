@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import tensorflow as tf
 
 from nst.features.encoder import Features
 from nst.losses import Evaluation, References, View
-from nst.objective.loss import Loss
+from nst.objective.loss import Loss, PartWeights, gradient_norms
 from nst.objective.step import Bound, compiled_step
 
 
@@ -67,16 +67,19 @@ class Objective:
         Args:
             image: The iterate, ``[1, H, W, 3]`` float32.
         """
-        evaluation: Evaluation = self._step.evaluate(image, self._bound)
+        return self._evaluate(image, self._bound.weights)
+
+    def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
+        """Measures the norm of each weighted term's own gradient: an evaluation per term."""
+        return gradient_norms(partial(self._evaluate, image), self._bound.weights)
+
+    def _evaluate(self, image: tf.Tensor, weights: PartWeights) -> Evaluation:
+        bound = self._bound._replace(weights=weights)
+        evaluation: Evaluation = self._step.evaluate(image, bound)
         if not self._grey:
             return evaluation
         gradient = tf.reduce_mean(evaluation.gradient, -1, keepdims=True)
         return evaluation._replace(gradient=tf.broadcast_to(gradient, image.shape))
-
-    def gradient_norms(self, image: tf.Tensor) -> dict[str, float]:
-        """Measures the norm of each weighted term's own gradient: one backward pass per term."""
-        norms = self._step.gradient_norms(image, self._bound)
-        return {name: float(norm) for name, norm in norms.items()}
 
     def _view(self, image: tf.Tensor) -> View:
         """Returns the view of an image, whose features are computed once one is read."""
