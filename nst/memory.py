@@ -2,20 +2,22 @@
 
 What fills the memory of a large run are images: the iterate, its gradient, what the optimizer keeps
 of earlier steps, and the feature maps of one evaluation. Their number is known in advance; the
-factors here were measured on a processor, with the bundled network.
+factors here were measured on a processor, with the bundled network and VGG16.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nst.errors import InputError
 from nst.features.weights import layer_channels
 
-BASE = 0.93e9  # Python, TensorFlow and the network, bytes
+BASE = 0.86e9  # Python and TensorFlow, bytes
+FILTER = 40  # bytes of a weight of a filter: in the file, and transformed for both directions
 IMAGE = 12  # bytes of a pixel: three channels of float32
-GRAPH = 2.4  # memory of an evaluation over that of the feature maps of one forward pass
+GRAPH = 1.9  # memory of an evaluation over that of the feature maps of one forward pass
 HALO = 64  # px, of the deepest of the usual layers
 SMALLEST, LARGEST = 256, 4096  # tiles that are chosen automatically, px
 SHARE = 0.9  # of the memory that is free which a run may take
@@ -55,6 +57,7 @@ class Plan:
         step = 7 * image + max(3 * image, self.evaluation)
         return (
             BASE
+            + FILTER * weights(self.network, self.layers)
             + IMAGE * self.sources
             + 4 * pixels * floats(self.network, self.content_layers)
             + kept * image
@@ -65,10 +68,12 @@ class Plan:
     def evaluation(self) -> float:
         """Memory of one evaluation beside its image and gradient, bytes."""
         depth = 4 * GRAPH * floats(self.network, up_to(self.network, self.layers))
-        if self.tile is None:
-            return depth * self.height * self.width
-        height, width = (min(side, self.tile + 2 * HALO) for side in (self.height, self.width))
-        return depth * height * width
+        return depth * self._extent(self.height) * self._extent(self.width)
+
+    def _extent(self, length: int) -> int:
+        """Returns how far the largest tile reaches with its halo, px, along a side of the image."""
+        count = 1 if self.tile is None else -(-length // self.tile)
+        return min(length, -(-length // count) + HALO * min(2, count - 1))
 
     def tiled(self, available: float) -> Plan:
         """Chooses no tiles if memory suffices, else the largest that fit, or the smallest."""
@@ -119,6 +124,13 @@ def up_to(network: str, layers: Iterable[str]) -> list[str]:
     """Returns all layers of a network up to the deepest of some."""
     names, wanted = list(layer_channels(network)), set(layers)
     return names[: max((i + 1 for i, name in enumerate(names) if name in wanted), default=0)]
+
+
+def weights(network: str, layers: Iterable[str]) -> int:
+    """Returns how many weights the filters have that some layers need."""
+    widths = layer_channels(network)
+    used = [widths[k] for k in up_to(network, layers) if not k.endswith("pool")]
+    return sum(9 * before * after for before, after in itertools.pairwise([3, *used]))
 
 
 def floats(network: str, layers: Iterable[str]) -> float:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -32,14 +33,7 @@ def run(rounds: int) -> Iterator[Row]:
 
 def vgg19(rounds: int) -> Iterator[Row]:
     """Measures the README's main command with VGG19, and a larger image with L-BFGS."""
-    url = compose(["network=vgg19"]).network.url
-    source, kind = weights.keras_home() / "models" / Path(url).name, "ImageNet"
-    with TemporaryDirectory() as folder:
-        if not source.is_file():
-            source, kind = Path(folder, "random.weights.h5"), "random"
-            with process() as keras:
-                keras.submit(save_vgg19, source).result()
-        network = ("network=vgg19", f"network.weights={source}")
+    with vgg19_weights() as (kind, network):
         whole = spent(*MAIN, *network)
         yield Row(f"{kind} weights, default size, in all", whole.seconds, "s", "<= 240")
         yield Row(f"{kind} weights, first image in the event file", whole.first_image, "s", "<= 15")
@@ -47,6 +41,19 @@ def vgg19(rounds: int) -> Iterator[Row]:
         large = ("size=960", "pyramid=single", "optimizer=lbfgs", "steps=22")  # fills the history
         whole = spent(*MAIN, *network, *large)
         yield Row("960 px, L-BFGS, peak memory", whole.memory, "GB", "<= 4")
+
+
+@contextmanager
+def vgg19_weights() -> Iterator[tuple[str, tuple[str, str]]]:
+    """Gives the kind of VGG19's weights, ImageNet's or random, and the overrides that name them."""
+    url = compose(["network=vgg19"]).network.url
+    source, kind = weights.keras_home() / "models" / Path(url).name, "ImageNet"
+    with TemporaryDirectory() as folder:
+        if not source.is_file():
+            source, kind = Path(folder, "random.weights.h5"), "random"
+            with process() as keras:
+                keras.submit(save_vgg19, source).result()
+        yield kind, ("network=vgg19", f"network.weights={source}")
 
 
 def help_page(rounds: int) -> Iterator[Row]:
