@@ -136,6 +136,7 @@ def test_a_run_has_tiles_where_they_are_asked_for() -> None:
     assert float(tiled(image).total) == pytest.approx(float(whole(image).total), rel=1e-6)
 
 
+STYLE_LAYERS = tuple(f"block{i}_conv1" for i in range(1, 6))
 PLAN = Plan(6016, 8016, "bundled", ("block5_conv1", "block4_conv2"), ("block4_conv2",), 2, 10**6)
 
 
@@ -147,6 +148,25 @@ def test_automatic_tiles_are_none_or_the_largest_that_fit() -> None:
     larger = replace(chosen, tile=chosen.tile + 256)
     assert larger.memory > 12e9 or chosen.tile + 256 > 4096
     assert PLAN.tiled(1e9).tile == 256, "nothing fits: check() says so"
+
+
+@pytest.mark.parametrize(
+    ("network", "width", "tile", "pairs", "measured"),  # peak of a run on a processor, GB
+    [
+        ("bundled", 512, None, 10, 1.13),
+        ("bundled", 2048, None, 10, 4.29),
+        ("bundled", 2048, 512, 10, 2.45),
+        ("bundled", 4096, 512, 2, 3.65),
+        ("vgg16", 1024, None, 4, 3.03),
+        ("vgg16", 1024, 256, 4, 1.78),
+        ("vgg19", 1024, None, 4, 3.48),
+        ("vgg19", 1024, 512, 4, 2.26),
+    ],
+)
+def test_the_forecast_of_memory_is_as_runs_were(network, width, tile, pairs, measured) -> None:
+    height, layers = 3 * width // 4, (*STYLE_LAYERS, "block4_conv2")
+    plan = Plan(height, width, network, layers, layers[-1:], pairs, 10**6, tile)
+    assert plan.memory / 1e9 == pytest.approx(measured, rel=0.2)
 
 
 def test_what_does_not_fit_names_the_largest_size_that_does() -> None:
