@@ -17,8 +17,9 @@ the file of the weights.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +29,7 @@ import nst
 from nst.canvas import batch
 from nst.features import weights
 from nst.features.encoder import Encoder
-from nst.features.normalisation import normalised
+from nst.features.normalisation import floored, mean_activations, normalised
 from nst.images import Pixels, fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
@@ -46,9 +47,10 @@ def main() -> None:
     options = parser.parse_args()
 
     source = weights.locate("bundled", None, None, None, 0)
+    student = weights.load(source)
     networks = [
-        Encoder(teacher(options.teacher, options.weights), "avg"),
-        _plain(weights.load(source)),
+        Predicting(Encoder(teacher(options.teacher, options.weights), "avg"), {}),
+        Predicting(Encoder(student, "avg"), {layer.name: layer.lift for layer in student}),
     ]
     _, files = unpacked(options.pack)
     kept_out = [decoded(file) for file in files[::HELD_OUT]]
@@ -63,7 +65,19 @@ def main() -> None:
         save({**arrays, **{f"{k}/gain": np.float16(v) for k, v in gains.items()}}, source.path)
 
 
-def _ratios(networks: Sequence[Encoder], content: Pixels, style: Pixels) -> np.ndarray:
+class Predicting(NamedTuple):
+    """A network, and by layer the lifts that predict its teacher's feature maps, if it has one."""
+
+    encoder: Encoder
+    lifts: Mapping[str, np.ndarray | None]
+
+    def __call__(self, image: tf.Tensor, layer: str) -> tf.Tensor:
+        """Returns the feature map, or the prediction."""
+        maps, lift = self.encoder(image, [layer])[layer], self.lifts.get(layer)
+        return maps if lift is None else maps @ lift
+
+
+def _ratios(networks: Sequence[Predicting], content: Pixels, style: Pixels) -> np.ndarray:
     """Returns the teacher's distances over the student's, ``[layers, 2]``: content and Gram."""
     picture = nst.stylize(
         content, style, overrides=["network=bundled", f"size={SIZE}", f"steps={STEPS}"]
@@ -73,19 +87,16 @@ def _ratios(networks: Sequence[Encoder], content: Pixels, style: Pixels) -> np.n
     return teacher / student
 
 
-def _distances(network: Encoder, *images: Pixels) -> np.ndarray:
-    content, style, painted = map(batch, images)
-    norms = network.norms([content, style], LAYERS)
+def _distances(network: Predicting, *images: Pixels) -> np.ndarray:
     rows = []
     for layer in LAYERS:
-        kept, wanted, maps = (
-            normalised(network(image, [layer])[layer], norms[layer])
-            for image in (content, style, painted)
-        )
-        grams = [gram_matrix(gram_sums(f)) for f in (kept, wanted, maps)]
+        maps = [network(batch(image), layer) for image in images]
+        norm = floored(mean_activations(maps[:2], (1.0, 1.0)))  # of content and style
+        kept, wanted, painted = (normalised(f, norm) for f in maps)
+        grams = [gram_matrix(gram_sums(f)) for f in (kept, wanted, painted)]
         # At the start and at the end of a run: the geometric mean of both.
         ends = [gram_distance(grams[i], grams[1]) for i in (0, 2)]
-        rows.append([content_distance(maps, kept), tf.sqrt(ends[0] * ends[1])])
+        rows.append([content_distance(painted, kept), tf.sqrt(ends[0] * ends[1])])
     return np.array(rows, np.float64)
 
 
@@ -98,11 +109,6 @@ def _gains(ratios: np.ndarray) -> dict[str, float]:
     for layer, (content, gram) in zip(LAYERS, ratios, strict=True):
         print(f"{layer}  content {content:6.2f}  Gram {gram:6.2f}  gain {gains[layer]:.3f}")
     return gains
-
-
-def _plain(layers: Sequence[weights.Layer]) -> Encoder:
-    """Returns the student without the gains that it has so far."""
-    return Encoder([layer._replace(gain=1.0) for layer in layers], "avg")
 
 
 def _size(picture: np.ndarray) -> tuple[int, int]:

@@ -145,8 +145,8 @@ class Encoder:
         For a trained network, the mean activation of every filter: dividing a feature map by it
         equals rescaling the filters so that each has a mean activation of 1, since ReLU and pooling
         commute with positive factors (Gatys et al., 2016, section 2). For a distilled network, the
-        matrix by which distances become those of its teacher's channels, as it predicts them, each
-        rescaled in this way, times the layer's gain.
+        readout of its teacher's channels, as it predicts them, each rescaled in this way (see
+        :func:`nst.features.normalisation.readout`), times the layer's gain.
         :func:`nst.features.normalisation.normalised` applies either.
 
         Args:

@@ -35,19 +35,24 @@ def floored(mean: tf.Tensor) -> tf.Tensor:
 
 
 def readout(lift: tf.Tensor) -> tf.Tensor:
-    """Computes the matrix ``R`` for which ``F R`` has the metric of ``F P``, with fewer channels.
+    """Computes the matrix by which a student's feature maps are compared.
 
-    ``R Rᵀ = P Pᵀ C / T``: inner products agree up to a factor, and with them the mean squared
-    distances of feature maps and of Gram matrices. The teacher's metric at the student's cost.
+    ``F P`` predicts the teacher's feature maps, and ``R = (P Pᵀ C / T)^½`` would have its metric
+    with fewer channels: inner products of ``F R`` and ``F P`` agree up to a factor. But a student
+    is wrong about much that this metric hardly weighs, and there an optimizer goes astray. ``I``
+    weighs all of its channels alike. The readout is half-way between: the root of ``R``, of the
+    same size. Judged by the teacher, style comes out closer, and so does content.
 
     Args:
         lift: ``P``, ``[C, T]``.
 
     Returns:
-        The symmetric root, ``[C, C]`` float32.
+        Symmetric, ``[C, C]`` float32.
     """
     channels, teachers = lift.shape
     lift = tf.cast(lift, tf.float64)
-    values, vectors = tf.linalg.eigh(lift @ tf.transpose(lift) * (channels / teachers))
-    root = vectors * tf.sqrt(tf.maximum(values, 0.0)) @ tf.transpose(vectors)
-    return tf.cast(root, tf.float32)
+    squares, vectors = tf.linalg.eigh(lift @ tf.transpose(lift) * (channels / teachers))
+    squares = tf.maximum(squares, 0.0)
+    roots = squares**0.25
+    roots *= tf.sqrt(tf.reduce_sum(squares) / (tf.reduce_sum(roots**2) + 1e-30))
+    return tf.cast(vectors * roots @ tf.transpose(vectors), tf.float32)
