@@ -605,23 +605,32 @@ axis.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# ### A small network with the metric of a large one
+# ### A small network, compared as a large one would
 #
 # The small network was trained as a student of VGG16: a matrix $L$, $C \times T$, predicts the $T$
 # channels of its teacher from its own $C$ (`layer.lift`). What we want are distances between the
 # *teacher's* feature maps, each channel rescaled to a mean of 1 as above. With these factors in $L$,
 # that is the distance of $F L$ and $F' L$, times a number: a prediction varies less than what it
-# predicts, and `layer.gain`, measured once for each layer, makes up for it. But $F L$ has up to four times the channels of $F$. A
-# square matrix gives the same distances without them. For any difference $d$ of two maps,
-# $\lVert d L \rVert^2 = d\, L L^\top d^\top$, so all that counts is $L L^\top$:
+# predicts, and `layer.gain`, measured once for each layer, makes up for it. But $F L$ has up to four
+# times the channels of $F$. A square matrix gives the same distances without them. For any difference
+# $d$ of two maps, $\lVert d L \rVert^2 = d\, L L^\top d^\top$, so all that counts is $L L^\top$:
 #
-# $$R R^\top = \frac{C}{T}\, L L^\top \quad\Longrightarrow\quad
-#   \text{mean}\big((F R - F' R)^2\big) = \text{mean}\big((F L - F' L)^2\big)$$
+# $$S S^\top = \frac{C}{T}\, L L^\top \quad\Longrightarrow\quad
+#   \text{mean}\big((F S - F' S)^2\big) = \text{mean}\big((F L - F' L)^2\big)$$
 #
 # (our own; $C / T$ is there because a mean over $C$ channels takes the place of one over $T$.) The
-# same holds for the Gram matrices of part 4. `Encoder.norms` returns $R$ for the small network, and
-# the mean activations for VGG19; `nst/features/normalisation.py` applies either. Below both are a
-# matrix: dividing by means is a matrix product, too, with $1 / m_j$ on the diagonal.
+# same holds for the Gram matrices of part 4. This is the teacher's metric, as far as its student can
+# tell. But some directions in $F$ hardly count in it, and there an optimizer goes astray: the student
+# does not mind, and the teacher, of which it has learnt only so much, does. With $I$ in the place of
+# $S$ all channels would count alike, and nothing of the teacher would be left. The small network
+# compares half-way between the two, by the root of $S$ times the number that keeps its size:
+#
+# $$R = c\, S^{1/2}, \qquad \lVert R \rVert = \lVert S \rVert$$
+#
+# Judged by VGG16 itself, pictures painted with it are closer to the style. `Encoder.norms` returns
+# $R$ for the small network, and the mean activations for VGG19; `nst/features/normalisation.py`
+# applies either. Below both are a matrix: dividing by means is a matrix product, too, with $1 / m_j$
+# on the diagonal.
 #
 # **Departure**: so the small network's channels are mixtures of filters, and may be negative.
 # Equations 2 and 6 below speak of maps right after the ReLU; $R$ is one more link in the chain rule.
@@ -644,22 +653,31 @@ def flat_gram(maps):
     return tf.transpose(rows) @ rows / rows.shape[0]
 
 
+def root(matrix):
+    """The symmetric root of a symmetric matrix without negative eigenvalues."""
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
+
+
 rows = []
 for layer in (layer for layer in layers if layer.name in [*BLOCKS, CONTENT]):
     if layer.lift is None:  # VGG19 is nobody's student
         continue
     mean = tf.add_n([tf.reduce_mean(maps[layer.name], (0, 1, 2)) for maps in seen]) / len(seen)
-    L = layer.gain * layer.lift / floored(mean[None] @ layer.lift)
+    L = np.float64(layer.gain * layer.lift / floored(mean[None] @ layer.lift))
+    S = root(L @ L.T * L.shape[0] / L.shape[1])
+    half_way = root(S) * np.linalg.norm(S) / np.linalg.norm(root(S))
+    np.testing.assert_allclose(half_way, R[layer.name], atol=1e-3 * half_way.max())
     pair = [encoder(image, [layer.name])[layer.name] for image in (content, blurred)]
-    by_L, by_R = ([tf.tensordot(maps, matrix, 1) for maps in pair] for matrix in (L, R[layer.name]))
-    distances = [mean_square(a - b) for a, b in (by_L, by_R)]
-    distances += [mean_square(flat_gram(a) - flat_gram(b)) for a, b in (by_L, by_R)]
-    np.testing.assert_allclose(distances[::2], distances[1::2], rtol=1e-2)
+    by_L, by_S, by_R = ([m @ matrix for m in map(np.float64, pair)] for matrix in (L, S, half_way))
+    distances = [mean_square(a - b) for a, b in (by_L, by_S, by_R)]
+    distances += [mean_square(flat_gram(a) - flat_gram(b)) for a, b in (by_L, by_S, by_R)]
+    np.testing.assert_allclose(distances[0::3], distances[1::3], rtol=1e-2)
     channels = " → ".join(map(str, L.shape))
     rows.append([short(layer.name), channels, *(f"{distance:.4f}" for distance in distances)])
 if rows:
-    header = ["content and its blur", "C → T", "maps, F L", "maps, F R", "Gram, F L", "Gram, F R"]
-    table(header, *rows)
+    kinds = [f"{what}, F {matrix}" for what in ("maps", "Gram") for matrix in "LSR"]
+    table(["content and its blur", "C → T", *kinds], *rows)
 
 # %% [markdown]
 # From now on, `features(image, names)` means normalised features.
@@ -2534,7 +2552,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # | content loss, eq. 1 | half the sum of squares | their mean: $\alpha_{here} = \alpha_{paper}\, N M / 2$ for $N$ filters and $M$ positions |
 # | Gram matrix, eq. 3 and 4 | a sum; divided later, and by 4 | a mean: $\beta_{here} = \beta_{paper} / 4$ |
 # | filters | as trained | mean activation 1; [G16] over ImageNet, we over the two images (`network.normalize`) |
-# | network | VGG19 | the same if its weights are available, else a small one with the layers of VGG16 and its metric (`network`) |
+# | network | VGG19 | the same if its weights are available, else a small one with the layers of VGG16, its student (`network`) |
 # | pooling | average | this notebook the same (`network.pooling`); odd sides keep their last row and column |
 # | border | zeros | the border is repeated (`network.padding`) |
 # | total variation | none | this notebook none, but in one cell; the package a little (`loss.tv.weight`) |
