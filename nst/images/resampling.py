@@ -7,6 +7,8 @@ from PIL import Image
 
 from nst.images.picture import Pixels
 
+_ROWS = 256  # that are copied at a time
+
 
 def resize(values: Pixels, size: tuple[int, int]) -> Pixels:
     """Resample with a Lanczos window that widens when shrinking, so that nothing aliases.
@@ -24,10 +26,16 @@ def resize(values: Pixels, size: tuple[int, int]) -> Pixels:
         return values
     if values.ndim == 3:
         return np.stack([resize(channel, size) for channel in np.moveaxis(values, 2, 0)], axis=2)
-    channel = Image.fromarray(np.ascontiguousarray(values, np.float32))
-    resampled = channel.resize(size[::-1], Image.Resampling.LANCZOS)
-    in_range: Pixels = np.clip(np.asarray(resampled), 0.0, 1.0)  # it overshoots at edges
+    # Rows first, some at a time, as Pillow itself would at once: it copies what it gets.
+    strips = (values[top : top + _ROWS] for top in range(0, len(values), _ROWS))
+    narrow = np.concatenate([_lanczos(strip, (len(strip), size[1])) for strip in strips])
+    in_range: Pixels = np.clip(_lanczos(narrow, size), 0.0, 1.0)  # it overshoots at edges
     return in_range
+
+
+def _lanczos(channel: Pixels, size: tuple[int, int]) -> Pixels:
+    image = Image.fromarray(np.ascontiguousarray(channel, np.float32))
+    return np.asarray(image.resize(size[::-1], Image.Resampling.LANCZOS))
 
 
 def resize_weights(values: Pixels, size: tuple[int, int]) -> Pixels:
