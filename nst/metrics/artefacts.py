@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nst.metrics.filters import BINOMIAL, Array, blur, luminance
+from nst.metrics.filters import BINOMIAL, Array, blur, luminance, strips
 
 FAINT = (0.25 / 255) ** 2  # mean square of what rounding to 8 bits hides, about
 END = 0.5 / 255  # of the range: what 8 bits show as black or white
@@ -43,12 +43,12 @@ def border(image: Array) -> float:
     depth = max(2, max(grey.shape) // DEPTH)
     shares = []
     for across in (grey, grey.T):
-        bends = np.diff(across, 2, axis=0)
-        if not bends.size:  # a side of one or two pixels has no frame
+        if len(across) < 3:  # too few pixels for a frame
             continue
-        energy = max(float(np.mean(bends**2)), FAINT)
-        for side in (bends[:depth], bends[-depth:]):
-            share = side.mean(axis=1) ** 2 / np.maximum((side**2).mean(axis=1), energy)
+        energy = max(_bending(across), FAINT)
+        for side in (across[: depth + 2], across[-depth - 2 :]):
+            bends = np.diff(side, 2, axis=0)
+            share = bends.mean(axis=1) ** 2 / np.maximum((bends**2).mean(axis=1), energy)
             shares.append(float(share.max()))
     return float(np.mean(shares)) if shares else 0.0
 
@@ -61,7 +61,16 @@ def clipping(image: Array) -> float:
     Args:
         image: ``[H, W, 3]`` in [0, 1].
     """
-    return float(((image < END) | (image > 1 - END)).any(axis=2).mean())
+    clipped = [((strip < END) | (strip > 1 - END)).any(axis=2).sum() for strip in strips(image)]
+    return float(sum(clipped) / (image.shape[0] * image.shape[1]))
+
+
+def _bending(image: Array) -> float:
+    """Returns the mean square of the second difference down an image ``[H, W]``."""
+    sums = [
+        np.square(np.diff(strip, 2, axis=0)).sum(dtype=np.float64) for strip in strips(image, 2)
+    ]
+    return float(sum(sums) / ((len(image) - 2) * image.shape[1]))
 
 
 def _octave(image: Array) -> float:
