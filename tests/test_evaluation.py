@@ -97,7 +97,7 @@ def test_thin_images() -> None:
 
 
 def test_styles_are_blended_as_for_the_loss() -> None:
-    other = paint(64, 64, 9)
+    other = 0.2 * paint(64, 64, 9)
     alone = distances(OTHER, CONTENT, STYLE)
 
     def blended(*styles: tuple[np.ndarray, float]) -> tuple[float, float]:
