@@ -37,11 +37,12 @@ def floored(mean: tf.Tensor) -> tf.Tensor:
 def readout(lift: tf.Tensor) -> tf.Tensor:
     """Computes the matrix by which a student's feature maps are compared.
 
-    ``F P`` predicts the teacher's feature maps, and ``R = (P Pᵀ C / T)^½`` would have its metric
-    with fewer channels: inner products of ``F R`` and ``F P`` agree up to a factor. But a student
-    is wrong about much that this metric hardly weighs, and there an optimizer goes astray. ``I``
-    weighs all of its channels alike. The readout is half-way between: the root of ``R``, of the
-    same size. Judged by the teacher, style comes out closer, and so does content.
+    ``F P`` predicts the teacher's feature maps, and ``S = (P Pᵀ C / T)^½`` has its metric with
+    fewer channels: inner products of ``F S`` and ``F P`` agree up to a factor. But a student is
+    wrong about much that this metric hardly weighs, and there an optimizer goes astray. ``I``
+    weighs all of its channels alike. The readout is half-way between: the root of ``S``, as large
+    as ``S``. Judged by the teacher, style comes out closer, at about the same distance from the
+    content.
 
     Args:
         lift: ``P``, ``[C, T]``.
@@ -54,5 +55,6 @@ def readout(lift: tf.Tensor) -> tf.Tensor:
     squares, vectors = tf.linalg.eigh(lift @ tf.transpose(lift) * (channels / teachers))
     squares = tf.maximum(squares, 0.0)
     roots = squares**0.25
+    # A lift of zeros stays zero: the tiny constant forbids 0 / 0.
     roots *= tf.sqrt(tf.reduce_sum(squares) / (tf.reduce_sum(roots**2) + 1e-30))
     return tf.cast(vectors * roots @ tf.transpose(vectors), tf.float32)
