@@ -136,8 +136,8 @@ def test_a_run_has_tiles_where_they_are_asked_for() -> None:
     assert float(tiled(image).total) == pytest.approx(float(whole(image).total), rel=1e-6)
 
 
-STYLE_LAYERS = tuple(f"block{i}_conv1" for i in range(1, 6))
-PLAN = Plan(6016, 8016, "bundled", ("block5_conv1", "block4_conv2"), ("block4_conv2",), 2, 10**6)
+LAYERS = *(f"block{i}_conv1" for i in range(1, 6)), "block4_conv2"
+PLAN = Plan(6016, 8016, "bundled", LAYERS, LAYERS[-1:], 2, 10**6)
 
 
 def test_automatic_tiles_are_none_or_the_largest_that_fit() -> None:
@@ -164,8 +164,7 @@ def test_automatic_tiles_are_none_or_the_largest_that_fit() -> None:
     ],
 )
 def test_the_forecast_of_memory_is_as_runs_were(network, width, tile, pairs, measured) -> None:
-    height, layers = 3 * width // 4, (*STYLE_LAYERS, "block4_conv2")
-    plan = Plan(height, width, network, layers, layers[-1:], pairs, 10**6, tile)
+    plan = Plan(3 * width // 4, width, network, LAYERS, LAYERS[-1:], pairs, 10**6, tile)
     assert plan.memory / 1e9 == pytest.approx(measured, rel=0.2)
 
 

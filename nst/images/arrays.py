@@ -12,8 +12,7 @@ from nst.errors import InputError
 from nst.images.decode import to_srgb
 from nst.images.formats import explained
 from nst.images.picture import Picture, Pixels, check_size, composed
-
-_ROWS = 256  # that are rounded at a time
+from nst.images.strips import strips
 
 
 def from_array(image: Image.Image | npt.ArrayLike) -> Picture:
@@ -62,12 +61,11 @@ def to_pil(rgb: Pixels, alpha: Pixels | None = None) -> Image.Image:
     Raises:
         ValueError: The shapes do not fit together, or a value is not finite.
     """
-    values = stacked(rgb, alpha)
-    rounded = np.empty(values.shape, np.uint8)
-    for top in range(0, len(values), _ROWS):  # not at once: three copies of a large picture
-        rows = values[top : top + _ROWS]
-        rounded[top : top + _ROWS] = np.clip(np.rint(rows * 255.0), 0, 255)
-    return Image.fromarray(rounded)
+    rounded = [
+        np.clip(np.rint(rows * 255.0), 0, 255).astype(np.uint8)
+        for rows in strips(stacked(rgb, alpha))
+    ]
+    return Image.fromarray(np.concatenate(rounded))
 
 
 def stacked(rgb: Pixels, alpha: Pixels | None = None) -> Pixels:

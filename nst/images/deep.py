@@ -19,8 +19,8 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from nst.images.picture import Pixels
+from nst.images.strips import ROWS, strips
 
-_ROWS = 256  # that are compressed at a time, and those of a TIFF's strip
 _DEFLATE, _DIFFERENCES, _INTERLEAVED, _RGB, _UNPREMULTIPLIED = 8, 2, 1, 2, 2  # of TIFF
 _BYTE_ORDER = b"II"  # the lowest first
 
@@ -52,8 +52,8 @@ def tiff(values: Pixels, tags: Mapping[int, str], profile: bytes) -> bytes:
         profile: ICC.
     """
     height, width, channels = values.shape
-    strips = [zlib.compress(_differences(rows).tobytes()) for rows in _rounded(values)]
-    sizes = [len(strip) for strip in strips]
+    compressed = [zlib.compress(_differences(rows).tobytes()) for rows in _rounded(values)]
+    sizes = [len(strip) for strip in compressed]
     entries: dict[int, Any] = {
         Tag.ImageWidth: width,
         Tag.ImageLength: height,
@@ -62,7 +62,7 @@ def tiff(values: Pixels, tags: Mapping[int, str], profile: bytes) -> bytes:
         Tag.PhotometricInterpretation: _RGB,
         Tag.StripOffsets: tuple(accumulate(sizes[:-1], initial=0)),  # from the directory's end
         Tag.SamplesPerPixel: channels,
-        Tag.RowsPerStrip: _ROWS,
+        Tag.RowsPerStrip: ROWS,
         Tag.StripByteCounts: tuple(sizes),
         Tag.PlanarConfiguration: _INTERLEAVED,
         Tag.Predictor: _DIFFERENCES,
@@ -74,13 +74,11 @@ def tiff(values: Pixels, tags: Mapping[int, str], profile: bytes) -> bytes:
     for tag, value in entries.items():
         directory[tag] = value
     header = _BYTE_ORDER + struct.pack("<HL", 42, 8)
-    return b"".join([header, directory.tobytes(len(header)), *strips])
+    return b"".join([header, directory.tobytes(len(header)), *compressed])
 
 
 def _rounded(values: Pixels) -> Iterator[npt.NDArray[np.uint16]]:
-    """Yields a few rows at a time: of a large picture, several copies would be much."""
-    for top in range(0, len(values), _ROWS):
-        rows = values[top : top + _ROWS]
+    for rows in strips(values):
         yield np.clip(np.rint(rows * 65535.0), 0, 65535).astype("<u2")
 
 

@@ -6,8 +6,7 @@ import numpy as np
 from PIL import Image
 
 from nst.images.picture import Pixels
-
-_ROWS = 256  # that are copied at a time
+from nst.images.strips import strips
 
 
 def resize(values: Pixels, size: tuple[int, int]) -> Pixels:
@@ -27,8 +26,7 @@ def resize(values: Pixels, size: tuple[int, int]) -> Pixels:
     if values.ndim == 3:
         return np.stack([resize(channel, size) for channel in np.moveaxis(values, 2, 0)], axis=2)
     # Rows first, some at a time, as Pillow itself would at once: it copies what it gets.
-    strips = (values[top : top + _ROWS] for top in range(0, len(values), _ROWS))
-    narrow = np.concatenate([_lanczos(strip, (len(strip), size[1])) for strip in strips])
+    narrow = np.concatenate([_lanczos(rows, (len(rows), size[1])) for rows in strips(values)])
     in_range: Pixels = np.clip(_lanczos(narrow, size), 0.0, 1.0)  # it overshoots at edges
     return in_range
 

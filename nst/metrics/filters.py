@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.floating[Any]]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of sRGB values, Rec. 709
-BINOMIAL: Array = np.array([1, 4, 6, 4, 1], np.float32) / np.float32(
-    16
-)  # Burt and Adelson (1983): one octave
-
-
-def strips(image: Array, beyond: int = 0, rows: int = 256) -> Iterator[Array]:
-    """Cuts an image into strips that overlap: what is computed of all at once fills memory.
-
-    Args:
-        image: ``[H, ...]``.
-        beyond: How many rows of the next one a strip has as well.
-        rows: Of a strip beside them.
-    """
-    for top in range(0, len(image) - beyond, rows):
-        yield image[top : top + rows + beyond]
+# Blurs by one octave: Burt and Adelson (1983).
+BINOMIAL: Array = np.array([1, 4, 6, 4, 1], np.float32) / np.float32(16)
 
 
 def luminance(image: npt.ArrayLike) -> Array:
