@@ -23,7 +23,9 @@ SIDE = 384  # long side of the larger of the two pictures whose steps are timed,
 STEPS, COMPILING = 5, 2  # of each; the first ones compile and are not counted
 EVERY_SCALE = 5  # evaluations beside its steps: targets, gradients of each term, start and end
 SECOND_PASS = 0.37  # share of an evaluation that is its forward pass, which tiles make twice
-SHORT = 2e7  # pixels times steps of a run that is over sooner than it is worth a forecast of time
+# A run that is over sooner is not worth a forecast of its time:
+SHORT = 2e7  # pixels times steps, on any network
+SOON = 45  # seconds, as the smaller of the pictures has them
 SAVING = 0.6e-6  # seconds per pixel of the result, for encoding it
 
 
@@ -32,14 +34,13 @@ def forecast(studio: Studio, always_time: bool = False) -> str:
 
     Args:
         studio: Of the run.
-        always_time: Whether steps are timed, which takes a second or two, even for a short run.
+        always_time: Whether the time is said, which takes a second or two, even of a short run.
     """
     config, inputs = studio.config, studio.inputs
     shape = images.fit(inputs.content.rgb.shape[:2], config.size)
     scales, planned_memory = plan(shape, config.steps, **config.pyramid), planned(config, inputs)
-    work = sum(scale.steps * scale.height * scale.width for scale in scales)
     seconds = ""
-    if always_time or work > SHORT:
+    if always_time or _long(studio, scales):
         seconds = ", " + _time(duration(scales, planned_memory, config.margin, _pace(studio)))
     first, last = scales[0], scales[-1]
     among = f"in {len(scales)} scales from {_size(first)}, " if len(scales) > 1 else ""
@@ -92,27 +93,47 @@ def _tiling(height: int, width: int, tile: int | None) -> float:
     return halo * (1 + SECOND_PASS * (1 - 1 / (rows * columns)))
 
 
+class Timing(NamedTuple):
+    """What a step of a small picture took: pixels of its canvas, median seconds."""
+
+    pixels: int
+    seconds: float
+
+
+def _long(studio: Studio, scales: Sequence[Scale]) -> bool:
+    """Tells whether a run takes so long that its time is worth a forecast."""
+    work = sum(scale.steps * scale.height * scale.width for scale in scales)
+    if work <= SHORT:
+        return False
+    small = _timed(studio, SIDE // 3)
+    return work * small.seconds / small.pixels > SOON
+
+
 def _pace(studio: Studio) -> Pace:
-    """Times steps at two sizes, after those that compile; once for jobs with the same steps."""
+    large_side = min(SIDE, studio.config.size)
+    small, large = (_timed(studio, side) for side in (large_side // 3, large_side))
+    pixel = max(0.0, large.seconds - small.seconds) / (large.pixels - small.pixels)
+    return Pace(max(0.0, small.seconds - pixel * small.pixels), pixel)
+
+
+def _timed(studio: Studio, side: int) -> Timing:
+    """Returns what a step takes, measured once for all jobs with the same steps."""
     config, loss = studio.config, studio.objectives.loss
-    large = min(SIDE, config.size)
-    known = _paces(loss.encoder, loss.named)
-    steps = str([large, config.optimizer, config.runtime, config.style.scale, config.regions])
-    if steps not in known:
-        (fewer, quick), (more, slow) = (_timed(studio, side) for side in (large // 3, large))
-        pixel = max(0.0, slow - quick) / (more - fewer)
-        known[steps] = Pace(max(0.0, quick - pixel * fewer), pixel)
-    return known[steps]
+    known = _timings(loss.encoder, loss.named)
+    key = str([side, config.optimizer, config.runtime, config.style.scale, config.regions])
+    if key not in known:
+        known[key] = _measured(studio, side)
+    return known[key]
 
 
 @lru_cache(maxsize=8)
-def _paces(encoder: Network, terms: Terms) -> dict[str, Pace]:
-    """Returns what this process has measured with a network and terms, by the rest of a step."""
+def _timings(encoder: Network, terms: Terms) -> dict[str, Timing]:
+    """Returns what this process has timed with a network and terms, by the rest of a step."""
     return {}
 
 
-def _timed(studio: Studio, side: int) -> tuple[int, float]:
-    """Returns the pixels of the canvas of a picture and the median time of a step, seconds."""
+def _measured(studio: Studio, side: int) -> Timing:
+    """Times steps, after those that compile."""
     content, config = studio.seen.content.rgb, studio.config
     shape = images.fit(content.shape[:2], side)
     objective = studio.objectives(*shape)
@@ -124,7 +145,7 @@ def _timed(studio: Studio, side: int) -> tuple[int, float]:
         begun, before = time.perf_counter(), optimizer.evaluations
         optimizer.step(objective)
         times.append((time.perf_counter() - begun) / max(1, optimizer.evaluations - before))
-    return int(tf.size(start)) // 3, median(times[COMPILING:])
+    return Timing(int(tf.size(start)) // 3, median(times[COMPILING:]))
 
 
 def _size(scale: Scale) -> str:

@@ -212,12 +212,26 @@ def test_a_forecast_says_what_is_coming_and_writes_nothing(tmp_path, monkeypatch
 
 
 def test_the_jobs_of_a_sweep_share_what_was_timed_for_a_forecast(monkeypatch) -> None:
-    timed, real = [], forecast._timed
-    monkeypatch.setattr(forecast, "_timed", lambda *what: timed.append(what) or real(*what))
+    timed, real = [], forecast._measured
+    monkeypatch.setattr(forecast, "_measured", lambda *what: timed.append(what) or real(*what))
     small = ["network=bundled", "size=48", "steps=8"]
     for more in (["alpha=5", "seed=1"], ["alpha=70"], ["optimizer.history=3"]):
         described(compose([*small, *more]))
     assert len(timed) == 4  # two sizes each
+
+
+@pytest.mark.parametrize(("pace", "said"), [(1e-6, ""), (1e-5, ", 5 min")])
+def test_a_run_says_how_long_it_takes_if_it_takes_long(pace, said, monkeypatch) -> None:
+    sides = []
+
+    def timed(_, side: int) -> forecast.Timing:
+        sides.append(side)
+        return forecast.Timing(side**2, pace * side**2)
+
+    monkeypatch.setattr(forecast, "_timed", timed)
+    line = forecast.forecast(prepare(compose(["network=bundled"])))
+    assert line.endswith(f"GB of memory{said}")
+    assert set(sides) == ({128, 384} if said else {128}), "the larger picture takes seconds"
 
 
 def test_the_forecast_counts_pixels_steps_and_tiles() -> None:
