@@ -61,11 +61,11 @@ def to_pil(rgb: Pixels, alpha: Pixels | None = None) -> Image.Image:
     Raises:
         ValueError: The shapes do not fit together, or a value is not finite.
     """
-    rounded = [
-        np.clip(np.rint(rows * 255.0), 0, 255).astype(np.uint8)
-        for rows in strips(stacked(rgb, alpha))
-    ]
-    return Image.fromarray(np.concatenate(rounded))
+    values = stacked(rgb, alpha)
+    rounded = np.empty(values.shape, np.uint8)
+    for rows, result in zip(strips(values), strips(rounded), strict=True):
+        result[:] = np.clip(np.rint(rows * 255.0), 0, 255)
+    return Image.fromarray(rounded)
 
 
 def stacked(rgb: Pixels, alpha: Pixels | None = None) -> Pixels:
