@@ -23,9 +23,8 @@ SIDE = 384  # long side of the larger of the two pictures whose steps are timed,
 STEPS, COMPILING = 5, 2  # of each; the first ones compile and are not counted
 EVERY_SCALE = 5  # evaluations beside its steps: targets, gradients of each term, start and end
 SECOND_PASS = 0.37  # share of an evaluation that is its forward pass, which tiles make twice
-# A run that is over sooner is not worth a forecast of its time:
-SHORT = 2e7  # pixels times steps, on any network
-SOON = 45  # seconds, as the smaller of the pictures has them
+SHORT = 2e7  # pixels times steps of a run that is over sooner than it is worth a forecast of time
+SOON = 45  # seconds, as the smaller picture has them: less than a minute, and not worth the larger
 SAVING = 0.6e-6  # seconds per pixel of the result, for encoding it
 
 
@@ -39,9 +38,12 @@ def forecast(studio: Studio, always_time: bool = False) -> str:
     config, inputs = studio.config, studio.inputs
     shape = images.fit(inputs.content.rgb.shape[:2], config.size)
     scales, planned_memory = plan(shape, config.steps, **config.pyramid), planned(config, inputs)
+    work = sum(scale.steps * scale.height * scale.width for scale in scales)
     seconds = ""
-    if always_time or _long(studio, scales):
+    if always_time or (work > SHORT and work * _timed(studio, SIDE // 3).per_pixel > SOON):
         seconds = ", " + _time(duration(scales, planned_memory, config.margin, _pace(studio)))
+    elif work > SHORT:
+        seconds = ", less than a minute"
     first, last = scales[0], scales[-1]
     among = f"in {len(scales)} scales from {_size(first)}, " if len(scales) > 1 else ""
     chosen = []
@@ -99,14 +101,10 @@ class Timing(NamedTuple):
     pixels: int
     seconds: float
 
-
-def _long(studio: Studio, scales: Sequence[Scale]) -> bool:
-    """Tells whether a run takes so long that its time is worth a forecast."""
-    work = sum(scale.steps * scale.height * scale.width for scale in scales)
-    if work <= SHORT:
-        return False
-    small = _timed(studio, SIDE // 3)
-    return work * small.seconds / small.pixels > SOON
+    @property
+    def per_pixel(self) -> float:
+        """Seconds of a pixel, more than in a larger picture."""
+        return self.seconds / self.pixels
 
 
 def _pace(studio: Studio) -> Pace:
