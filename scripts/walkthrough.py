@@ -178,8 +178,8 @@ def table(header, *rows):
 #
 # `network=auto` means: VGG19, the network of the paper, if its weights are on this machine or can be
 # fetched; else a small network that ships with this package. It has the layers of VGG16, a quarter
-# to three eighths of the channels, and was trained to predict VGG16's feature maps. The pictures in
-# this notebook were made with the small one. VGG19 does some seventeen times the work: write
+# of the channels or somewhat more, and was trained to predict VGG16's feature maps. The pictures in
+# this notebook were made with the small one. VGG19 does more than ten times the work: write
 # `network=bundled` below if you would rather not wait.
 
 # %%
@@ -1654,7 +1654,7 @@ assert code_lines(paint) == 25
 # package run with the same settings, into a run folder, and compare: $J$ at each step, and the
 # picture at the end.
 #
-# **Departure**: with `optimizer=adam` the package hands out the mean of the last iterates, which is
+# **Departure**: with `optimizer=adam` the package returns a running mean of the iterates, which is
 # calmer. `optimizer.average=0` turns that off: our 25 lines do not have it.
 
 # %%
@@ -1697,7 +1697,7 @@ assert pixels.mean() < 1 / 255
 # %% [markdown]
 # The same numbers, up to the rounding of 32-bit floats and of the picture's 8 bits. (Every step makes
 # a difference in rounding a little larger, so that after many steps the two would part.) What do the
-# other few thousand lines of the package do? They check what you type, load any image, find the
+# other twenty thousand lines of the package do? They check what you type, load any image, find the
 # weights, run any size and any sweep, record everything, resume what was interrupted, and tell you
 # what went wrong. The mathematics is what you see above.
 #
@@ -2059,7 +2059,7 @@ assert steepness[0] > 5 * steepness[1]
 # <details><summary>Solution</summary>
 #
 # Each pair is two images of 36 million floats of 4 bytes: 288 MB. Ten pairs: 2.9 GB. Hence
-# `optimizer.history`.
+# `optimizer.memory`: of large images the package keeps fewer, as many as fit into 1.25 GB.
 #
 # ```python
 # assert 10 * 2 * 4000 * 3000 * 3 * 4 == 2_880_000_000
@@ -2091,7 +2091,7 @@ assert steepness[0] > 5 * steepness[1]
 #
 # **Departure**: [G15] and [G16] use a single scale. Gatys, Ecker, Bethge, Hertzmann, Shechtman
 # (*Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017, section 6) go coarse to
-# fine; the package does by factors of $\sqrt 2$, from 180 px on.
+# fine; the package does so by factors of $\sqrt 2$, from 180 px on.
 #
 # Both ways get the same number of steps, which the scales share equally here (the package gives the
 # cheap ones more). First a texture from noise, as in part 4; then a picture from
@@ -2240,7 +2240,7 @@ assert ripples[1] < ripples[0]
 #
 # `stylize` is for other programs: two images in, one picture out, with overrides written as on the
 # command line. `python -m nst.run` does the same from a shell: `key=value` changes what stands in
-# `conf/`, and `--help` lists what can be changed. Both take the same way through the package, so
+# `conf/`, and `--cfg job` shows all that can be changed. Both take the same way through the package, so
 # both make the same picture.
 
 
@@ -2341,7 +2341,7 @@ show(snapshots)
 #   `content.weight_map=`.
 #
 # Colours are statistics as well: `color=match` gives the style image the mean and covariance of
-# the photograph's colours before the work, region by region where there are regions, and
+# the photograph's colours before painting, region by region where there are regions, and
 # `color=luminance` paints nothing but lightness.
 
 # %% [markdown]

@@ -24,7 +24,7 @@ OWN += ["optimizer=adam", "loss=[content,style,tv]", "size=16", "steps=1"]
 VALID = f"Valid: {', '.join(layer_channels('bundled'))}"
 NOT_ALLOWED = "is not valid: it must be"
 PICTURE = "For a picture of your own write style.image=PATH."
-HELP = "`python -m nst.run --help` shows them all"
+HELP = "`python -m nst.run --cfg job` shows them all"
 ONCE = "but a sweep has only one: set it for the whole command, not among the swept values"
 SIZES = "a whole number from 16 to 16000, content, or a percentage such as 50%"
 QUOTES = "needs its own quotes inside the shell's"

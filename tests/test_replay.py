@@ -190,7 +190,7 @@ WRONG = {
     "replay=another.png": "another.png carries no configuration: only a result.png of a run does",
     "replay=photo.jpg": "photo.jpg holds no text: only a result.png of a run carries its config",
     "replay=base alhpa=3": "alhpa: there is no such key. Did you mean 'alpha'? "
-    "`python -m nst.run --help` shows them all",
+    "`python -m nst.run --cfg job` shows them all",
     "replay=base ++alhpa=3": "alhpa: nothing reads this key. Did you mean 'alpha'?",
     "replay=base alpha=-1": "alpha=-1.0 is not valid: it must be a number of 0 or more",
     "replay=base experiment=gatys2015": "replay: an experiment would replace the whole "

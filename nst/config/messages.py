@@ -107,7 +107,7 @@ def _unknown_key(_: Any, found: re.Match[str]) -> str:
         by_last = {full.rsplit(".", 1)[-1]: full for full in valid}
         near = nearest(key.rsplit(".", 1)[-1], by_last)
         hint = f" Did you mean '{by_last[near]}'?" if near else ""
-    return f"{key}: there is no such key.{hint} `python -m nst.run --help` shows them all"
+    return f"{key}: there is no such key.{hint} `python -m nst.run --cfg job` shows them all"
 
 
 def _wrong_value(error: Any, _: re.Match[str]) -> str:
