@@ -61,7 +61,8 @@ def distances(
 
 @lru_cache(maxsize=2)
 def _network(source: Source) -> _Network:
-    return _Network(Encoder(networks.load(source)))
+    # With max pooling, whatever a run has: on the bundled network, not quite what it minimised.
+    return _Network(Encoder(networks.load(source), "max"))
 
 
 @remembered(2)
