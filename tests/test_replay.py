@@ -482,15 +482,20 @@ def test_an_interrupted_run_goes_on_in_its_own_folder(
     assert {path.name for path in tmp_path.iterdir()} == {"stopped run"}
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "steps"),
+    [("adam", 5), ("lbfgs", 1), ("lbfgs", 5)],  # a checkpoint is due after the third and the sixth
+)
 def test_a_completed_run_takes_more_steps_as_if_they_had_been_asked_for_at_first(
-    base: Base, tmp_path: Path, command: Callable[..., int]
+    optimizer: str, steps: int, base: Base, tmp_path: Path, command: Callable[..., int]
 ) -> None:
-    longer = tmp_path / "longer"
-    shutil.copytree(base.folder, longer)
+    again, longer = [f"replay='{base.folder}'", f"optimizer={optimizer}"], tmp_path / "longer"
+    assert command(*again, f"steps={steps}", f"hydra.run.dir='{longer}'") == 0
+    before = RunFolder(longer).result.read_bytes()
     assert command(f"resume='{longer}'", "steps=9") == 0
-    assert command(f"replay='{base.folder}'", "steps=9", f"hydra.run.dir='{tmp_path / 'new'}'") == 0
+    assert command(*again, "steps=9", f"hydra.run.dir='{tmp_path / 'new'}'") == 0
     found, asked = RunFolder(longer), RunFolder(tmp_path / "new")
-    assert found.result.read_bytes() == asked.result.read_bytes() != base.result
+    assert found.result.read_bytes() == asked.result.read_bytes() != before
     assert found.config() == asked.config()
     assert found.status["status"] == "completed"
     assert found.status["identity"] == asked.status["identity"]

@@ -90,6 +90,7 @@ class Checkpoints(Observer):
     """Writes what ``resume=`` needs to ``checkpoints/latest.npz``.
 
     A kill loses at most so many steps, and of a large picture, whose steps are slow, so much time.
+    The end of a run is not saved: its optimizer has let go of what more steps would need.
 
     Args:
         every: Most steps between checkpoints, >= 1.
@@ -106,6 +107,8 @@ class Checkpoints(Observer):
 
     def step(self, record: Record) -> None:
         """Save the state if that is due."""
+        if record.last:
+            return
         if self._saved is None:
             self._saved = record.seconds
         late = record.seconds - self._saved >= self._seconds
