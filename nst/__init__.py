@@ -55,7 +55,7 @@ def stylize(
             several in a list.
         weight_map: A grey picture: white where the content counts most, black where not at all.
         overrides: As on the command line, for example ``["alpha=1e3", "optimizer=lbfgs"]``.
-        folder: The run folder; None records nothing.
+        folder: The run folder; a run that was stopped in it goes on. None records nothing.
         progress: Called with a record of every step, from the initial image to the result:
             ``record.step``, ``record.total``, ``record.image`` and more. An exception raised in it
             ends the run. None shows a progress bar in Jupyter and nothing elsewhere.
@@ -148,7 +148,13 @@ def _configured(
 
     if isinstance(overrides, str):
         raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
-    config = effective(compose(overrides), overrides)
+    composed = compose(overrides)
+    if (run := composed.resume) is not None:
+        raise InputError(
+            f"resume={run}: a stopped run goes on with the command nst resume={run}, or here with "
+            f"overrides=['replay={run}'] and folder='{run}'"
+        )
+    config = effective(composed, overrides)
     for name, value in pictures.items():
         names = [
             f"memory:{given[key].source}" if key in given else _text(picture)

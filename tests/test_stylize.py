@@ -149,6 +149,24 @@ def test_an_exception_of_the_callback_ends_the_run_with_the_picture_so_far(
     assert Image.open(tmp_path / "run" / "result.png").size == (32, 24)
 
 
+def test_a_stopped_run_goes_on_in_its_folder(
+    files: tuple[Path, Path], by_path: bytes, tmp_path: Path
+) -> None:
+    def stop(record: Record) -> None:
+        if record.step == 2:
+            raise KeyboardInterrupt
+
+    run, seen = str(tmp_path / "run"), list[int]()
+    observers = ["observer=[checkpoints]", "observer.checkpoints.every=2"]
+    with pytest.raises(KeyboardInterrupt):
+        stylize(*files, overrides=[*FAST, *observers], folder=run, progress=stop)
+    with pytest.raises(InputError, match=r"resume=.*overrides=\['replay=.*'\] and folder='"):
+        stylize(overrides=[f"resume={run}"])
+    watch = {"progress": lambda record: seen.append(record.step)}
+    assert stylize(overrides=[f"replay={run}"], folder=run, **watch).tobytes() == by_path
+    assert seen == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
