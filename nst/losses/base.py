@@ -70,12 +70,10 @@ class References(NamedTuple):
     Attributes:
         content: The content image, of the iterate's size.
         styles: The style images, at least one.
-        previous: The previous frame, if any, of the iterate's size.
     """
 
     content: View
     styles: Sequence[Style]
-    previous: View | None = None
 
 
 class Evaluation(NamedTuple):
