@@ -25,6 +25,7 @@ from nst.optimizers import LBFGS
 from nst.runtime import memory_available, memory_limit
 from nst.runtime.memory import address_space
 from nst.scales import Scale
+from nst.sources import gather, planned
 from nst.studio import prepare
 from nst.transfer import described
 
@@ -166,6 +167,13 @@ def test_automatic_tiles_are_none_or_the_largest_that_fit() -> None:
 def test_the_forecast_of_memory_is_as_runs_were(network, width, tile, pairs, measured) -> None:
     plan = Plan(3 * width // 4, width, network, LAYERS, LAYERS[-1:], pairs, 10**6, tile)
     assert plan.memory / 1e9 == pytest.approx(measured, rel=0.2)
+
+
+@pytest.mark.parametrize("term", ["content", "self_similarity"])
+def test_the_forecast_of_memory_counts_what_the_content_term_keeps(term) -> None:
+    config = compose(["network=bundled", f"loss=[{term},style,tv]"])
+    plan = planned(config, gather(config))
+    assert plan.content_layers == tuple(config.loss[term].layers)
 
 
 def test_what_does_not_fit_names_the_largest_size_that_does() -> None:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst import images
 from nst.config.names import listed
+from nst.config.settings import FEEDS
 from nst.memory import IMAGE, SHARE, Plan, pairs_kept
 from nst.memory import check as check_memory
 from nst.runtime import machine_memory, memory_available, memory_limit, native_bfloat16
@@ -76,7 +77,7 @@ def planned(config: DictConfig, inputs: Inputs) -> Plan:
         width,
         network,
         tuple(layer for names in layers.values() for layer in names),
-        layers.get("content", ()),
+        tuple(k for name, used in layers.items() if FEEDS.get(name) == "alpha" for k in used),
         pairs,
         sum(picture.rgb.shape[0] * picture.rgb.shape[1] for picture in pictures),
         None if tile == "auto" else tile,
