@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
@@ -14,7 +15,9 @@ from nst import images, parts
 from nst.canvas import batch
 from nst.features.encoder import Network
 from nst.memory import HALO, Plan
+from nst.objective import AnyObjective
 from nst.objective.loss import Terms
+from nst.optimizers import Optimizer
 from nst.scales import Scale, plan
 from nst.sources import planned
 from nst.studio import Studio
@@ -96,7 +99,7 @@ def _tiling(height: int, width: int, tile: int | None) -> float:
 
 
 class Timing(NamedTuple):
-    """What a step of a small picture took: pixels of its canvas, median seconds."""
+    """What a usual step of a small picture takes: pixels of its canvas, seconds."""
 
     pixels: int
     seconds: float
@@ -131,19 +134,30 @@ def _timings(encoder: Network, terms: Terms) -> dict[str, Timing]:
 
 
 def _measured(studio: Studio, side: int) -> Timing:
-    """Times steps, after those that compile."""
-    content, config = studio.seen.content.rgb, studio.config
+    """Times steps, after those that compile; what tiles add to them is known."""
+    content, config, loss = studio.seen.content.rgb, studio.config, studio.objectives.loss
     shape = images.fit(content.shape[:2], side)
-    objective = studio.objectives(*shape)
+    objective = replace(studio.objectives, tile=None)(*shape)
     start = studio.objectives.canvas.extend(batch(images.resize(content, shape)))
     optimizer = parts.optimizer(config.optimizer)
     optimizer.begin(0.5 * start + 0.25)  # not the content itself, where little would be left to do
-    times = []
-    for _ in range(STEPS):
-        begun, before = time.perf_counter(), optimizer.evaluations
+    steps = list(_steps(objective, optimizer, config.seed))[COMPILING:]
+    evaluation = median(seconds / evaluations for seconds, evaluations in steps)
+    # A line search takes several only at first; each term's own gradient takes one when measured.
+    usual = min(evaluations for _, evaluations in steps)
+    usual += len(loss.terms) / config.runtime.gradient_every
+    return Timing(int(tf.size(start)) // 3, usual * evaluation)
+
+
+def _steps(objective: AnyObjective, optimizer: Optimizer, seed: int) -> Iterator[tuple[float, int]]:
+    """Yields the seconds and evaluations of steps, each with the draws and matches before it."""
+    for step in range(STEPS):
+        begun, before, known = time.perf_counter(), optimizer.evaluations, objective
+        objective = known.refreshed(optimizer.image, (seed, step))
+        if objective is not known:
+            optimizer.objective_changed()
         optimizer.step(objective)
-        times.append((time.perf_counter() - begun) / max(1, optimizer.evaluations - before))
-    return Timing(int(tf.size(start)) // 3, median(times[COMPILING:]))
+        yield time.perf_counter() - begun, max(1, optimizer.evaluations - before)
 
 
 def _size(scale: Scale) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -240,6 +241,23 @@ def test_a_short_run_times_little_to_say_how_long_it_takes(pace, said, monkeypat
     line = forecast.forecast(prepare(compose(["network=bundled"])))
     assert line.endswith(f"GB of memory, {said}")
     assert set(sides) == ({128} if pace == 1e-6 else {128, 384}), "the larger picture takes seconds"
+
+
+@pytest.mark.parametrize(
+    ("more", "evaluations"),
+    [
+        ("seed=1", 1 + 3 / 50),  # each of the three terms by itself, in every 50th step
+        ("runtime.gradient_every=2", 1 + 3 / 2),
+        ("loss=[self_similarity,style,tv]", 2 + 3 / 50),  # a new draw makes the last one void
+        ("runtime.tile=64", 1 + 3 / 50),  # of the whole image: what tiles cost is added later
+    ],
+)
+def test_a_usual_step_is_forecast_with_all_its_evaluations(more, evaluations, monkeypatch) -> None:
+    evaluated, real = [], Objective.__call__
+    monkeypatch.setattr(Objective, "__call__", lambda *of: evaluated.append(of) or real(*of))
+    monkeypatch.setattr(forecast, "time", SimpleNamespace(perf_counter=lambda: len(evaluated)))
+    found = forecast._measured(prepare(compose(["network=bundled", more])), 128)
+    assert found.seconds == pytest.approx(evaluations)
 
 
 def test_the_forecast_counts_pixels_steps_and_tiles() -> None:
