@@ -59,6 +59,7 @@ class Loop:
         self._canvas, self._objective, self._seed = canvas, objective, seed
         self._gradient_every, self._clock, self._finish = gradient_every, clock, finish
         self._enlarge = enlarge
+        self._last: Record | None = None  # its picture is made once: colours take time and memory
         self.step = self.scale = self.scale_step = 0
         self._zero = clock()
 
@@ -70,7 +71,7 @@ class Loop:
     @property
     def result(self) -> tf.Tensor:
         """The picture so far, as it would be saved, ``[1, H, W, 3]``."""
-        return self._finish(self._painted)
+        return self._finish(self._painted) if self._last is None else self._last.image
 
     @property
     def _painted(self) -> tf.Tensor:
@@ -100,7 +101,9 @@ class Loop:
         final = self.optimizer.finish(objective)
         if scale is self.scales[-1]:
             result = self.optimizer.result
-            yield replace(self._record(self.step, objective, result, result, final), last=True)
+            record = self._record(self.step, objective, result, result, final)
+            self._last = replace(record, last=True)
+            yield self._last
 
     def _begin(self, scale: Scale) -> None:
         picture = self._painted

@@ -186,6 +186,16 @@ def test_the_canvas_is_painted_and_the_picture_shown(name, make_loop) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_picture_is_finished_once_for_all_that_look_at_it(name, make_loop) -> None:
+    finished = []
+    loop = make_loop(OPTIMIZERS[name](), finish=lambda painted: finished.append(1) or 1 - painted)
+    *_, last = loop.run()
+    assert not finished, "nobody has looked"
+    assert last.image is loop.result is loop.result
+    assert len(finished) == 1
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_records_of_every_iterate_and_of_the_result(name, make_loop, picture) -> None:
     loop = make_loop(OPTIMIZERS[name]())
     np.testing.assert_array_equal(loop.result, picture(12, 16, seed=3))
