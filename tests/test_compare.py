@@ -513,6 +513,15 @@ def test_a_result_narrower_than_what_a_run_takes_is_shown(
     assert gallery.notes == {}
 
 
+def test_a_result_larger_than_what_a_run_takes_is_shown(
+    tmp_path: Path, images: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nst.images.io.MOST_PIXELS", 60 * 40)  # what the sources have
+    Image.new("RGB", (60, 41)).save(make_run(tmp_path / "run", images) / "result.png")
+    (run,) = gather([tmp_path / "run"]).runs
+    assert (run.state, run.reason) == ("completed", "all steps done")
+
+
 @pytest.mark.parametrize("sign", ["=", "＝"])
 def test_no_text_of_the_table_is_a_formula_and_numbers_stay_numbers(
     tmp_path: Path, images: dict[str, Path], sign: str

@@ -501,6 +501,18 @@ def test_largest_valid_side(tmp_path: Path) -> None:
     refused(tmp_path / "a.png", "cut off")
 
 
+def test_a_result_may_be_larger_than_what_a_run_takes(tmp_path: Path) -> None:
+    """16,000 x 16,000 px that are cut off: their size is refused in an input, not in a result."""
+    data = images.encode_png(np.zeros((16, 16, 3), np.float32), text=TEXT)
+    header = b"IHDR" + struct.pack(">2I5B", 16_000, 16_000, 1, 0, 0, 0, 0)
+    data = data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
+    (tmp_path / "a.png").write_bytes(data)
+    refused(tmp_path / "a.png", "the limit is 100 million px")
+    with pytest.raises(InputError, match="cut off"):
+        images.load(tmp_path / "a.png", result=True)
+    assert images.read_text(tmp_path / "a.png") == TEXT
+
+
 SAMPLES = {}
 for _suffix in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000"):
     _file = io.BytesIO()

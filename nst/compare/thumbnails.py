@@ -92,7 +92,7 @@ def load_gallery(runs: Sequence[RunRecord]) -> Gallery:
     for run in runs:
         if run.picture is not None:
             try:
-                results[run.folder] = shrink(load(run.picture, shortest=1), budget)
+                results[run.folder] = shrink(load(run.picture, result=True), budget)
             except InputError as error:
                 notes[run.folder] = str(error)
     contents, styles = (_sources(runs, role, budget) for role in ("content", "style"))
@@ -111,7 +111,7 @@ def _film(run: RunRecord, runs: int) -> dict[int, bytes]:
     film = {}
     for step, path in (found[place] for place in places):
         try:
-            image = to_pil(load(path, shortest=1).rgb)
+            image = to_pil(load(path, result=True).rgb)
         except InputError:
             continue  # cut short by a kill; the others are there
         least = min(max(160, round(side)), 640, max(image.size))

@@ -10,9 +10,10 @@ from typing import Any
 from nst.config.names import listed
 from nst.errors import did_you_mean
 from nst.features.weights import CONVOLUTIONS
+from nst.images.picture import LONGEST_SIDE, SHORTEST_SIDE
 from nst.images.recolour import METHODS, SPACES
 
-LONG_SIDE = (16, 16000)  # of the result, px
+LONG_SIDE = (SHORTEST_SIDE, LONGEST_SIDE)  # of the result, px
 MOST = 10**9  # of anything that is counted, such as steps
 COLOR_MODES = ("none", "luminance", "match", "match_after")
 

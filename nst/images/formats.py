@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from nst.errors import InputError
+from nst.images.picture import LONGEST_SIDE
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ def explained(name: str | Path, data: bytes = b"") -> Iterator[None]:
         name: Of the image.
         data: Of its file.
     """
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, LONGEST_SIDE**2 // 2  # errs at twice it
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have our own limit
@@ -119,5 +121,7 @@ def explained(name: str | Path, data: bytes = b"") -> Iterator[None]:
             raise unreadable(name, data) from error
         except BROKEN as error:
             raise InputError(f"{name} is damaged or cut off: {error}") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
     for note in noted:
         logger.warning("%s: %s", name, note.message)

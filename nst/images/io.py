@@ -18,6 +18,7 @@ from nst.images.decode import to_srgb
 from nst.images.formats import FORMATS, explained, is_heic
 from nst.images.heic import open_heic
 from nst.images.picture import (
+    LONGEST_SIDE,
     MOST_PIXELS,
     SHORTEST_SIDE,
     Picture,
@@ -26,13 +27,14 @@ from nst.images.picture import (
     composed,
 )
 
-MOST_BYTES = 600_000_000  # 100 Mpx of three 16-bit channels, uncompressed
+MOST_BYTES = 6 * MOST_PIXELS  # three channels of 16 bits, uncompressed
+MOST_RESULT_BYTES = 8 * LONGEST_SIDE**2  # four of them
 FINER = 4  # how much larger than wanted a JPEG is decoded, at least
 _Decoded = tuple[Pixels, Pixels | None, bytes | None]
 _MOST_PASSES = 20 * MOST_PIXELS  # of a JPEG: its scans times its pixels
 
 
-def load(path: str | Path, enough: int | None = None, shortest: int = SHORTEST_SIDE) -> Picture:
+def load(path: str | Path, enough: int | None = None, *, result: bool = False) -> Picture:
     """Read an image file: jpg, png, webp, tiff, bmp, gif, avif, jp2, heic (the first frame).
 
     EXIF orientation and the colour profile are applied.
@@ -42,17 +44,19 @@ def load(path: str | Path, enough: int | None = None, shortest: int = SHORTEST_S
         enough: Long side that is wanted later, px. A JPEG at least eight times as large is decoded
             to a half, a quarter or an eighth of its size, not below four times the wanted one, if
             that is whole pixels: the memory and time of pixels that nobody sees are saved.
-        shortest: Side that is accepted, px. A result may be narrower than what a run takes.
+        result: Whether it is what a run painted, which may be narrower and larger than what a run
+            takes.
 
     Returns:
         The picture, upright, in sRGB.
 
     Raises:
         InputError: There is no such file, it cannot be read, it is not an image or a damaged one,
-            narrower than `shortest` or larger than 100 Mpx.
+            narrower than 16 px or larger than 100 Mpx.
     """
     path = Path(os.path.expanduser(path))
-    return _from_bytes(read(path, MOST_BYTES), str(path), enough, shortest)
+    data = read(path, MOST_RESULT_BYTES if result else MOST_BYTES)
+    return _from_bytes(data, str(path), enough, result)
 
 
 def from_memory(image: object) -> Picture:
@@ -79,16 +83,15 @@ def from_memory(image: object) -> Picture:
     )
 
 
-def _from_bytes(
-    data: bytes, name: str, enough: int | None = None, shortest: int = SHORTEST_SIDE
-) -> Picture:
+def _from_bytes(data: bytes, name: str, enough: int | None = None, result: bool = False) -> Picture:
     with explained(name, data):
-        colour, alpha, profile = _decoded(data, name, enough, shortest)
+        colour, alpha, profile = _decoded(data, name, enough, result)
     return composed(colour, alpha, name, hashlib.sha256(data).hexdigest(), profile)
 
 
-def _decoded(data: bytes, name: str, enough: int | None, shortest: int) -> _Decoded:
+def _decoded(data: bytes, name: str, enough: int | None, result: bool) -> _Decoded:
     """Returns colour, opacity and ICC profile."""
+    shortest, most = (1, LONGEST_SIDE**2) if result else (SHORTEST_SIDE, MOST_PIXELS)
     if is_heic(data):
         return _with_profile(open_heic(data, name), name)
     try:
@@ -100,7 +103,7 @@ def _decoded(data: bytes, name: str, enough: int | None, shortest: int) -> _Deco
     with image:
         # JPEG 2000 is decoded in 32 bits a sample.
         samples = len(image.getbands()) if image.format == "JPEG2000" else 1
-        most = MOST_PIXELS if samples == 1 else tiff.MOST_SAMPLES // samples
+        most = most if samples == 1 else tiff.MOST_SAMPLES // samples
         check_size(image.size, name, most, shortest)
         _check_passes(data, image, name)
         if tiff.misread(data, image):

@@ -20,7 +20,8 @@ Pixels = npt.NDArray[np.float32]
 
 SHORTEST_SIDE = 16  # px, of what a run takes
 FAINTEST_CHROMA = 2 / 255  # what JPEG makes of grey stays at or below it
-MOST_PIXELS = 100_000_000  # 8,000 x 8,000 is well inside
+MOST_PIXELS = 100_000_000  # of what a run takes; 8,000 x 8,000 is well inside
+LONGEST_SIDE = 16_000  # px, of a result
 
 
 @dataclass(frozen=True, eq=False)

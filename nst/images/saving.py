@@ -19,7 +19,7 @@ from nst.files.atomic import read
 from nst.images import deep
 from nst.images.arrays import stacked, to_pil
 from nst.images.formats import explained
-from nst.images.io import MOST_BYTES
+from nst.images.io import MOST_RESULT_BYTES
 from nst.images.picture import Pixels
 from nst.images.profiles import from_srgb, srgb
 
@@ -124,11 +124,12 @@ def read_text(path: str | Path) -> dict[str, str]:
         InputError: The file cannot be read, is no such picture, or holds no text.
     """
     path = Path(os.path.expanduser(path))
-    data = read(path, MOST_BYTES)
+    data = read(path, MOST_RESULT_BYTES)
     with explained(path, data):
         image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "TIFF"))
-        if isinstance(image, PngImageFile):
-            text = {key: str(value) for key, value in image.text.items()}
+        if isinstance(image, PngImageFile) and image.png is not None:
+            # Not image.text, which decodes the pixels: there may be text behind them, but not ours.
+            text = {key: str(value) for key, value in image.png.im_text.items()}
         else:
             text = _from_json(image.getexif().get(Tag.ImageDescription))
     if not text:
