@@ -29,6 +29,7 @@ from PIL import Image
 from nst.cli.watching import reported
 from nst.compare.cli import main
 from nst.compare.comparison import Comparison, gather
+from nst.compare.correlation import correlation
 from nst.compare.figures.labels import around
 from nst.compare.figures.marks import fronts, marks, pareto
 from nst.compare.layout import pages
@@ -430,6 +431,21 @@ def test_each_style_has_a_front_of_its_own(tmp_path: Path, images: dict[str, Pat
         make_run(tmp_path / str(index), images, {"alpha": alpha}, style=style, distances=place)
     found = gather([tmp_path])
     assert fronts(marks(found.runs, found.keys, found.gallery, AXES), AXES) == [[0], [2]]
+
+
+def test_runs_of_other_weights_are_another_task(
+    tmp_path: Path, images: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The style distance is measured from the mix."""
+    for index, first in enumerate((1.0, 0.5, 0.0)):
+        folder = make_run(tmp_path / str(index), images, {"style.weights": [first, 1 - first]})
+        metrics = {"style_distance": 0.3 - 0.1 * index, "structure": 0.1 * index}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    found = gather([tmp_path], by="style_distance")
+    assert [run.name for run in found.ranked] == ["0", "1", "2"]
+    assert correlation(found.runs, "style_distance", "structure") is None
+    assert main([str(tmp_path), "--blind"]) == 2
+    assert "the same weights" in capsys.readouterr().err
 
 
 def test_any_two_metrics_make_a_front_in_their_own_directions(

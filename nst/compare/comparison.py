@@ -16,7 +16,7 @@ from nst.compare.blind.preferences import Strength
 from nst.compare.blind.votes import read_votes, scores
 from nst.compare.folders import find, names
 from nst.compare.load import RunRecord, read
-from nst.compare.settings import IMAGES, differing, label, ordered, with_settings
+from nst.compare.settings import differing, label, ordered, task, with_settings
 from nst.compare.statistics import Effect, effects, measured
 from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
@@ -64,12 +64,13 @@ class Comparison:
         """The runs from best to worst by :attr:`by`, each task by itself; without it, as given."""
         if self.by is None:
             return list(self.runs)
-        name, tasks = self.by, list(dict.fromkeys(map(task, self.runs)))
+        name = self.by
+        places = {each: n for n, each in enumerate(dict.fromkeys(map(task, self.runs)))}
 
         def place(run: RunRecord) -> tuple[int, float]:
             known = name in run.metrics
             bad = EVERY[name].badness(run.metrics[name]) if known else math.inf
-            return tasks.index(task(run)), bad
+            return places[task(run)], bad
 
         return sorted(self.runs, key=place)
 
@@ -106,11 +107,6 @@ class Comparison:
         jobs = [run.name.split("_")[0] for run in self.runs]
         named = all(map(str.isdecimal, jobs)) and len(set(map(int, jobs))) == len(jobs)
         return dict(zip(self.runs, map(int, jobs) if named else count(1), strict=False))
-
-
-def task(run: RunRecord) -> tuple[Value, ...]:
-    """Content and style of a run: only runs of the same task compare."""
-    return tuple(run.settings.get(role) for role in IMAGES)
 
 
 def gather(

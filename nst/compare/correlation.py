@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from nst.compare.load import RunRecord
-from nst.compare.settings import IMAGES
+from nst.compare.settings import task
 from nst.metrics.table import EVERY
 
-FEWEST = 3  # runs of the same images: two ranks always agree or disagree fully
+FEWEST = 3  # runs of a task: two ranks always agree or disagree fully
 
 
 def ranks(values: Sequence[float]) -> list[float]:
@@ -41,16 +41,15 @@ def spearman(groups: Sequence[Sequence[tuple[float, float]]]) -> float | None:
 
 
 def correlation(runs: Sequence[RunRecord], one: str, other: str) -> float | None:
-    """Correlates two metrics over completed runs, within each pair of content and style.
+    """Correlates two metrics over completed runs, within each task.
 
     Returns:
         1 where both order the runs alike from better to worse, -1 where opposite; None where too
-        few runs of the same images have both.
+        few runs of any task have both.
     """
     tasks: dict[object, list[tuple[float, float]]] = {}
     for run in runs:
         if run.state == "completed" and {one, other} <= run.metrics.keys():
             pair = tuple(EVERY[name].badness(run.metrics[name]) for name in (one, other))
-            task = tuple(run.settings.get(role) for role in IMAGES)
-            tasks.setdefault(task, []).append((pair[0], pair[1]))
+            tasks.setdefault(task(run), []).append((pair[0], pair[1]))
     return spearman([group for group in tasks.values() if len(group) >= FEWEST])

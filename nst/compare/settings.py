@@ -16,12 +16,7 @@ from nst.config.names import listed
 from nst.config.settings import FEEDS, Settings, Value, flat, settings_of
 
 IMAGES = ("content", "style")
-TASK = (
-    *IMAGES,
-    "style.weights",
-    "content.regions",
-    "style.regions",
-)  # distances compare only between runs that share these
+TASK = (*IMAGES, "style.weights", "content.regions", "style.regions")
 NAMED_BY_OPTION = ("init", "pyramid")  # groups in which only the whole option means something
 OPTION_GROUPS = ("optimizer", "network", "color")  # whose keys come with the option that is chosen
 
@@ -58,6 +53,11 @@ def all_differences(runs: Sequence[RunRecord]) -> list[str]:
     whole = [run for run in runs if run.resolved]
     keys = _keys(run.config for run in whole)
     return [key for key in keys if len({run.config.get(key) for run in whole}) > 1]
+
+
+def task(run: RunRecord) -> tuple[Value, ...]:
+    """What a run was to paint: metrics compare only between runs of the same task."""
+    return tuple(run.settings.get(key) for key in TASK)
 
 
 def ordered(values: Iterable[Value]) -> list[Value]:

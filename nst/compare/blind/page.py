@@ -12,9 +12,10 @@ from string import Template
 from typing import Any
 
 from nst.compare.blind.votes import QUESTIONS, picture_id
-from nst.compare.comparison import Comparison, task
+from nst.compare.comparison import Comparison
 from nst.compare.document import document
 from nst.compare.load import RunRecord
+from nst.compare.settings import task
 from nst.compare.thumbnails import Gallery, Thumbnail, data_uri
 from nst.errors import InputError
 
@@ -23,7 +24,7 @@ MOST_PAIRS = 20_000  # that a page lists; nobody answers more
 
 
 def build(comparison: Comparison) -> str:
-    """Writes the page: every pair of completed runs of the same content and style.
+    """Writes the page: every pair of completed runs of the same task.
 
     Raises:
         InputError: No two pictures can be compared.
@@ -46,7 +47,10 @@ def build(comparison: Comparison) -> str:
         }
         pairs += list(combinations(sorted(members), 2))
     if not pairs:
-        raise InputError("--blind: it needs two completed runs of the same content and style")
+        raise InputError(
+            "--blind: it needs two completed runs of the same content and style, with the same "
+            "weights and regions"
+        )
     data = {
         "questions": QUESTIONS,
         "sources": [data_uri(source.large) for source in sources],

@@ -12,7 +12,7 @@ from PIL import Image
 from nst.compare.captions import exemplar
 from nst.compare.figures.labels import Points
 from nst.compare.load import RunRecord
-from nst.compare.settings import TASK, label
+from nst.compare.settings import label, task
 from nst.compare.statistics import Combination, by_combination, without_seed
 from nst.compare.thumbnails import Gallery
 from nst.metrics.table import EVERY
@@ -33,7 +33,7 @@ class Mark:
 
     Attributes:
         places: Both metrics of each run, one per seed.
-        task: Content and style, where they differ: only distances to the same images compare.
+        task: See :func:`nst.compare.settings.task`.
         label: Lines of text.
         picture: Of one of the runs, if any has one.
     """
@@ -60,22 +60,16 @@ def marks(
 
 
 def fronts(marks: Sequence[Mark], metrics: Sequence[str]) -> list[list[int]]:
-    """Finds the front of each task: distances to different images do not compare."""
+    """Finds the front of each task."""
     across, up = (EVERY[name] for name in metrics)
 
     def badness(mark: Mark) -> tuple[float, float]:
         return across.badness(mark.mean[0]), up.badness(mark.mean[1])
 
-    found = []
-    for task in tasks(marks):
-        members = [index for index, mark in enumerate(marks) if mark.task == task]
-        found.append([members[i] for i in pareto([badness(marks[i]) for i in members])])
-    return found
-
-
-def tasks(marks: Sequence[Mark]) -> list[Combination]:
-    """Lists the tasks in the order of the runs, each once."""
-    return list(dict.fromkeys(mark.task for mark in marks))
+    members: dict[Combination, list[int]] = {}
+    for index, mark in enumerate(marks):
+        members.setdefault(mark.task, []).append(index)
+    return [[own[i] for i in pareto([badness(marks[i]) for i in own])] for own in members.values()]
 
 
 def _mark(
@@ -85,7 +79,7 @@ def _mark(
     words = _lines(label(runs[0], keys if len(runs) == 1 else without_seed(keys)))
     return Mark(
         places=np.array([_place(run, metrics) for run in runs]),
-        task=tuple(runs[0].settings.get(key) for key in TASK if key in keys),
+        task=task(runs[0]),
         label=[*words, f"{len(runs)} runs"] if len(runs) > 1 else words,
         picture=gallery.results[example.folder].cell if example else None,
     )

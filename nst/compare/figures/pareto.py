@@ -19,7 +19,7 @@ from PIL import Image
 from nst.compare.captions import INK, PALE
 from nst.compare.figures.labels import Points, along, around
 from nst.compare.figures.look import PALETTE, colour, render
-from nst.compare.figures.marks import Mark, fronts, marks, tasks
+from nst.compare.figures.marks import Mark, fronts, marks
 from nst.compare.load import RunRecord
 from nst.compare.thumbnails import Gallery, fitted
 from nst.metrics.table import EVERY
@@ -51,10 +51,11 @@ def draw(
     lines = max((len(mark.label) for mark in drawn), default=1)
     box = (THUMBNAIL[0] + 14, THUMBNAIL[1] + 10 + TEXT_LINE * lines)
     figure, axes = _canvas(len(drawn), box)
-    _dress(figure, axes, metrics, len(runs) - len(places), several=len(tasks(drawn)) > 1)
+    found = fronts(drawn, metrics)
+    _dress(figure, axes, metrics, len(runs) - len(places), several=len(found) > 1)
     _zoom(axes, places, box)
     if drawn:
-        _pin(figure, axes, drawn, fronts(drawn, metrics), box)
+        _pin(figure, axes, drawn, found, box)
     else:
         axes.text(0.5, 0.5, "no run has both metrics", transform=axes.transAxes, ha="center")
     return Image.open(io.BytesIO(render(figure, format="png"))).convert("RGB")
