@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -94,9 +95,16 @@ class Comparison:
 
     def label(self, run: RunRecord) -> str:
         """Names a run by its differing settings, and by its folder where others share them."""
-        words = label(run, self.keys)
-        sharing = sum(label(other, self.keys) == words for other in self.runs)
-        return words if sharing == 1 or words == run.name else f"{words} ({run.name})"
+        return self._labels[run]
+
+    @cached_property
+    def _labels(self) -> Mapping[RunRecord, str]:
+        words = {run: label(run, self.keys) for run in self.runs}
+        runs = Counter(words.values())
+        return {
+            run: own if runs[own] == 1 or own == run.name else f"{own} ({run.name})"
+            for run, own in words.items()
+        }
 
     def number(self, run: RunRecord) -> int:
         """Number of a run: its job's within one sweep, which no later job changes; else from 1."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
 from nst.compare.load import RunRecord
 from nst.compare.settings import label, ordered, short, shown
-from nst.compare.statistics import without_seed
+from nst.compare.statistics import Combination, without_seed
 from nst.config.settings import Value
 
 MOST_COLUMNS = 8  # of a grid; a key with more values goes into the rows
@@ -50,7 +50,7 @@ def pages(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Page]:
     cells = math.prod(len(ordered(run.settings[key] for run in placed)) for key in axes)
     if len(axes) < 2 or 2 * len(filled) < cells:
         return _list("", runs, axes)
-    others = [run for run in runs if run not in placed]
+    others = [run for run in runs if any(key not in run.settings for key in axes)]
     return _grids(placed, axes) + (_list("Outside the grid", others, keys) if others else [])
 
 
@@ -66,26 +66,26 @@ def _grids(runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Page]:
     across, down, *further = axes
     if len(values[across]) > MOST_COLUMNS:
         across, down = down, across
+    cells: dict[Combination, list[RunRecord]] = {}
+    for run in runs:
+        place = tuple(run.settings[key] for key in (*further, down, across))
+        cells.setdefault(place, []).append(run)
 
-    def cell(chosen: dict[str, Value]) -> Cell:
-        here = (run for run in runs if all(run.settings[k] == v for k, v in chosen.items()))
-        return Cell("", tuple(here))
+    def row(*place: Value) -> tuple[Cell, ...]:
+        return tuple(Cell("", tuple(cells.get((*place, value), ()))) for value in values[across])
 
     grids = []
-    for combination in product(*(values[key] for key in further)):
-        page = dict(zip(further, combination, strict=True))
-        rows = tuple(
-            (_title(down, row), tuple(cell({**page, down: row, across: v}) for v in values[across]))
-            for row in values[down]
-        )
-        title = ", ".join(_title(key, value) for key, value in page.items())
+    for page in product(*(values[key] for key in further)):
+        rows = tuple((_title(down, value), row(*page, value)) for value in values[down])
+        title = ", ".join(map(_title, further, page))
         grids.append(Page(title, tuple(_title(across, v) for v in values[across]), rows))
     return grids
 
 
 def _list(title: str, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Page]:
     groups: dict[str, list[RunRecord]] = {}
-    for run in sorted(runs, key=lambda run: _rank(run, runs, axes)):
+    places = {key: _places(run.settings.get(key) for run in runs) for key in axes}
+    for run in sorted(runs, key=lambda run: [places[key][run.settings.get(key)] for key in axes]):
         groups.setdefault(label(run, axes), []).append(run)
     cells = iter([Cell(caption, tuple(group)) for caption, group in groups.items()])
     width = max(1, min(5, math.ceil(math.sqrt(1.3 * len(groups)))))
@@ -100,8 +100,8 @@ def _list(title: str, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[Pa
     return lists
 
 
-def _rank(run: RunRecord, runs: Sequence[RunRecord], axes: Sequence[str]) -> list[int]:
-    return [ordered(r.settings.get(key) for r in runs).index(run.settings.get(key)) for key in axes]
+def _places(values: Iterable[Value]) -> dict[Value, int]:
+    return {value: place for place, value in enumerate(ordered(values))}
 
 
 def _title(key: str, value: Value) -> str:
