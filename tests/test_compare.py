@@ -30,6 +30,7 @@ from nst.cli.watching import reported
 from nst.compare.cli import main
 from nst.compare.comparison import Comparison, gather
 from nst.compare.correlation import correlation
+from nst.compare.figures import pareto as pareto_chart
 from nst.compare.figures.labels import around
 from nst.compare.figures.marks import fronts, marks, pareto
 from nst.compare.layout import pages
@@ -475,6 +476,20 @@ def test_the_seeds_of_a_setting_are_one_mark(tmp_path: Path, images: dict[str, P
     assert (first.mean, second.mean) == ((1.0, 1.0), (2.0, 1.0))
     assert first.label == ["alpha=1", "3 runs"]
     assert fronts([first, second], AXES) == [[0]]
+
+
+def test_of_more_marks_than_there_is_room_for_those_on_a_front_have_pictures(
+    tmp_path: Path, images: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index, style in enumerate((0.5, 0.9, 0.1)):
+        changes, distances = {"alpha": float(index)}, (0.1 + 0.1 * index, style)
+        make_run(tmp_path / str(index), images, changes, distances=distances)
+    found, labels, card = gather([tmp_path]), [], pareto_chart._card
+    monkeypatch.setattr(pareto_chart, "_card", lambda *of: labels.append(of[1]) or card(*of))
+    for most in (3, 2):
+        monkeypatch.setattr(pareto_chart, "MOST_CARDS", most)
+        pareto_chart.draw(found.runs, found.keys, found.gallery, AXES)
+    assert labels == [["alpha=0"], ["alpha=1"], ["alpha=2"], ["alpha=0"], ["alpha=2"]]
 
 
 unit = st.floats(0, 1, allow_subnormal=False)

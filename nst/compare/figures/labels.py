@@ -92,8 +92,8 @@ def _crossing_cost(leaders: Points, size: Points, centres: Points, others: Point
 
 def _near(places: Points, others: Points, reach: Points) -> Points:
     """Counts the others within ``reach`` of each place in both directions, ``[P]``."""
-    near = (np.abs(places[:, None] - others[None]) < reach).all(axis=2)
-    return np.asarray(near.sum(axis=1), float)
+    across, up = (np.abs(np.subtract.outer(places[:, k], others[:, k])) < reach[k] for k in (0, 1))
+    return np.asarray((across & up).sum(axis=1), float)
 
 
 def along(front: Points) -> Points:

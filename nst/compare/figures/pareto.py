@@ -1,4 +1,4 @@
-"""One metric against another: a labelled thumbnail per mark, and the Pareto front."""
+"""One metric against another: labelled thumbnails of the marks, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from nst.metrics.table import EVERY
 DPI = 100
 THUMBNAIL = (136, 136)  # bounding box of a picture, px
 TEXT_LINE = 17  # height of a line of a label, px
+MOST_CARDS = 200  # of more marks, there is room for those on a front only
 CROWDING = 0.3  # share of the axes that thumbnails may cover
 SIDES = (11.0, 60.0)  # minimum and maximum width of the chart, inches
 LOG_FROM = 20.0  # ratio of largest to smallest distance above which an axis is logarithmic
@@ -50,7 +51,7 @@ def draw(
     places = [place for mark in drawn for place in mark.places.tolist()]
     lines = max((len(mark.label) for mark in drawn), default=1)
     box = (THUMBNAIL[0] + 14, THUMBNAIL[1] + 10 + TEXT_LINE * lines)
-    figure, axes = _canvas(len(drawn), box)
+    figure, axes = _canvas(min(len(drawn), MOST_CARDS), box)
     found = fronts(drawn, metrics)
     _dress(figure, axes, metrics, len(runs) - len(places), several=len(found) > 1)
     _zoom(axes, places, box)
@@ -76,7 +77,7 @@ def _pin(
     found: Sequence[Sequence[int]],
     box: tuple[float, float],
 ) -> None:
-    """Draws the fronts, and for each mark a card, a leader line and a dot."""
+    """Draws the fronts, and for each mark a dot, a card and a leader line, where there is room."""
     colours = {i: colour(n, len(found)) for n, front in enumerate(found) for i in front}
     for front in found:
         x, y = zip(*(marks[i].mean for i in front), strict=True)
@@ -86,17 +87,25 @@ def _pin(
     (left, bottom), (right, top) = axes.get_window_extent().get_points()
     seeds = axes.transData.transform(np.concatenate([mark.places for mark in marks]))
     lines = np.concatenate([along(anchors[front]) for front in found])
-    centres = around(anchors, box, (left, bottom, right, top), lines, seeds)
-    for index, (mark, centre) in enumerate(zip(marks, centres, strict=True)):
+    shown = list(range(len(marks)) if len(marks) <= MOST_CARDS else colours)[:MOST_CARDS]
+    centres = around(anchors[shown], box, (left, bottom, right, top), lines, seeds)
+    for index, centre in zip(shown, centres, strict=True):
         look = colours.get(index, OTHER)
         leader = np.array([anchors[index], centre]).T
         axes.add_artist(Line2D(*leader, color=look, linewidth=1, transform=IdentityTransform()))
-        axes.add_artist(_pinned(_card(mark.picture, mark.label), centre, look))
-        if len(mark.places) > 1:
-            axes.plot(*mark.places.T, "o", color=look, ms=4, alpha=0.6, zorder=8)
-            x_error, y_error = mark.places.std(axis=0, ddof=1)
-            axes.errorbar(*mark.mean, y_error, x_error, color=look, linewidth=1.5, zorder=8)
-        axes.plot(*mark.mean, "o", color=look, mec="white", ms=9, zorder=9)
+        card = _card(marks[index].picture, marks[index].label)
+        axes.add_artist(_pinned(card, centre, look))
+    for index, mark in enumerate(marks):
+        _dot(axes, mark, colours.get(index, OTHER))
+
+
+def _dot(axes: Axes, mark: Mark, look: str) -> None:
+    """Draws the mean of a mark, and its seeds around it."""
+    if len(mark.places) > 1:
+        axes.plot(*mark.places.T, "o", color=look, ms=4, alpha=0.6, zorder=8)
+        x_error, y_error = mark.places.std(axis=0, ddof=1)
+        axes.errorbar(*mark.mean, y_error, x_error, color=look, linewidth=1.5, zorder=8)
+    axes.plot(*mark.mean, "o", color=look, mec="white", ms=9, zorder=9)
 
 
 def _dress(
