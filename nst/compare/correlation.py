@@ -15,10 +15,9 @@ FEWEST = 3  # runs of a task: two ranks always agree or disagree fully
 
 def ranks(values: Sequence[float]) -> list[float]:
     """Ranks values from 1, the least first; equal ones share the mean of their ranks."""
-    array = np.array(values, float)
-    below = (array[:, None] > array).sum(axis=1)
-    equal = (array[:, None] == array).sum(axis=1)
-    return [float(rank) for rank in below + (equal + 1) / 2]
+    inorder = np.sort(values)
+    below, upto = (np.searchsorted(inorder, values, side) for side in ("left", "right"))
+    return [float(rank) for rank in (below + upto + 1) / 2]
 
 
 def spearman(groups: Sequence[Sequence[tuple[float, float]]]) -> float | None:
@@ -35,7 +34,8 @@ def spearman(groups: Sequence[Sequence[tuple[float, float]]]) -> float | None:
     for group in groups:
         for pooled, values in zip((first, second), zip(*group, strict=True), strict=True):
             ranked = ranks(values)
-            pooled += [rank - sum(ranked) / len(ranked) for rank in ranked]
+            mean = (len(ranked) + 1) / 2
+            pooled += [rank - mean for rank in ranked]
     scale = float(np.linalg.norm(first) * np.linalg.norm(second))
     return float(np.dot(first, second)) / scale if scale else None
 

@@ -17,6 +17,7 @@ from nst.compare.statistics import (
     without_seed,
 )
 from nst.compare.thumbnails import fitted, jpeg
+from nst.config.settings import Value
 from nst.metrics.table import EVERY, heading
 
 THUMBNAIL = (88, 88)  # in the table, px
@@ -137,12 +138,14 @@ def differences(comparison: Comparison) -> str:
     """Lists every key of the resolved configurations that differs, and in which runs."""
     rows = []
     for key in all_differences(comparison.runs):
-        values = ordered(run.config.get(key) for run in comparison.runs if run.resolved)
+        runs: dict[Value, list[RunRecord]] = {}
+        for run in comparison.runs:
+            if run.resolved:
+                runs.setdefault(run.config.get(key), []).append(run)
         width = 12 if key.endswith(".sha256") else None
         places = []
-        for value in values:
-            taken = [r for r in comparison.runs if r.resolved and r.config.get(key) == value]
-            links = [f'<a href="#run-{n}">{n}</a>' for n in map(comparison.number, taken)]
+        for value in ordered(runs):
+            links = [f'<a href="#run-{n}">{n}</a>' for n in map(comparison.number, runs[value])]
             code = f"<code>{escape(shown(value)[:width])}</code>"
             places.append(f"<div>{code} <span class='pale'>in</span> {' '.join(links)}</div>")
         rows.append([td(escape(key)), td("".join(places))])
