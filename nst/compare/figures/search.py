@@ -54,7 +54,7 @@ def progress(found: Findings) -> str:
     left.legend(frameon=False, fontsize=8)
     _name(left, names[0], names[1], "front; bright points are later trials")
     worst = lower.max(axis=0)
-    volumes = [hypervolume([(x, y) for x, y in lower[: i + 1]], worst) for i in range(len(lower))]
+    volumes = _volumes([(x, y) for x, y in lower], worst)
     right.plot(numbers, volumes, color=PALETTE[0], drawstyle="steps-post")
     _name(right, "trial", "hypervolume", "area between the front and the worst values")
     return svg(figure)
@@ -68,6 +68,16 @@ def hypervolume(places: Places, worst: Sequence[float] | npt.NDArray[Any]) -> fl
         area += max(0.0, float(worst[0]) - x) * max(0.0, height - y)
         height = min(height, y)
     return area
+
+
+def _volumes(places: Places, worst: npt.NDArray[Any]) -> list[float]:
+    """Measures the hypervolume after each trial."""
+    front, volumes = Places(), []
+    for place in places:
+        front.append(place)
+        front = [front[i] for i in pareto(front)]
+        volumes.append(hypervolume(front, worst))
+    return volumes
 
 
 @style.context(["default", PAGE_STYLE])
