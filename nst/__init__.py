@@ -161,7 +161,9 @@ def _configured(
             for key, picture in _each(name, value)
         ]
         group, key = name.split(".")
-        config[group][key] = names[0] if len(names) == 1 else names
+        # Several colours of one style stay a list of their own: they must not look like styles.
+        alone = len(names) == 1 and not isinstance(names[0], list)
+        config[group][key] = names[0] if alone else names
         if name == "init.image":
             config.init.base = "file"
         elif key == "image":

@@ -110,6 +110,13 @@ def test_regions_weights_and_a_weight_map_in_memory_are_like_their_files(
     assert alone.tobytes() == listed.tobytes() != stylize(*files, overrides=FAST).tobytes()
 
 
+def test_one_style_takes_several_regions(files: tuple[Path, Path], maps: dict[str, Path]) -> None:
+    regions: dict[str, Any] = {"content_regions": maps["regions"], "overrides": FAST}
+    both = stylize(*files, style_regions=[["blue", "red"]], **regions)
+    assert both.tobytes() == stylize(*files, overrides=FAST).tobytes()  # there are no others
+    assert both.tobytes() != stylize(*files, style_regions=[["blue"]], **regions).tobytes()
+
+
 def test_a_record_names_what_was_in_memory_by_its_hash(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
