@@ -23,7 +23,7 @@ from nst.memory import Plan, check, pairs_kept
 from nst.objective import Loss, Objective, TiledObjective, not_additive, used_layers
 from nst.objective.tiles import tiles
 from nst.optimizers import LBFGS
-from nst.runtime import memory_available, memory_limit
+from nst.runtime import machine_memory, memory, memory_available, memory_limit
 from nst.runtime.memory import address_space
 from nst.scales import Scale
 from nst.sources import gather, planned
@@ -200,6 +200,32 @@ def test_a_limit_on_the_address_space_is_one_on_memory() -> None:
             check_run(compose(["network=bundled", "size=16000"], hydra=True), [])
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").is_file(), reason="control groups are Linux's")
+@pytest.mark.parametrize(("controllers", "version"), [("", ""), ("cpu,memory", "memory")])
+def test_the_limits_of_all_control_groups_around_it_count(
+    controllers, version, tmp_path, monkeypatch
+) -> None:
+    _, *files, _ = memory.CONTROL_GROUPS[version]
+    limits = {"": "max", "job": 10**8, "job/step": 2 * 10**8, "job/step/task": "max"}
+    for path, limit in limits.items():
+        (tmp_path / path).mkdir(exist_ok=True)
+        (tmp_path / path / "memory.stat").touch()
+        for file, value in zip(files, (limit, 3 * 10**7), strict=True):
+            (tmp_path / path / file).write_text(f"{value}\n")
+    groups = {version: (str(tmp_path), *memory.CONTROL_GROUPS[version][1:])}
+    monkeypatch.setattr(memory, "CONTROL_GROUPS", groups)
+    monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
+
+    def limit_in(path: str) -> float:
+        memory.MEMBERSHIP.write_text(f"3:pids:/job\n0:{controllers}:{path}\n")
+        return machine_memory()
+
+    assert limit_in("/") == limit_in("/of the host/job") > 10**9
+    assert limit_in("/job/step/task") == 10**8
+    own = memory._entry(memory.STATUS, "VmRSS")
+    assert memory_available() == pytest.approx(own + 7 * 10**7, abs=5e7)
 
 
 def test_large_images_keep_fewer_curvature_pairs_but_two() -> None:

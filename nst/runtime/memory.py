@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")  # of Linux
+MEMBERSHIP = Path("/proc/self/cgroup")  # of Linux: a line "N:controllers:/path" per hierarchy
 # Addresses without memory: TensorFlow's code, and stacks and arenas of threads per core, bytes.
 RESERVED, PER_CORE = 1.25e9, 0.16e9
-CONTROL_GROUPS = (  # of Linux, version 2 and 1: folder, limit, use, and what of it is mere cache
-    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-    (
+CONTROL_GROUPS = {  # version 2 and 1 by controller: root, limit, use, and what of it is mere cache
+    "": ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    "memory": (
         "/sys/fs/cgroup/memory",
         "memory.limit_in_bytes",
         "memory.usage_in_bytes",
         "total_inactive_file",
     ),
-)
+}
 
 
 def peak_memory() -> int | None:
@@ -86,13 +87,27 @@ def _total(key: str) -> float:
 
 def _containers() -> Iterator[tuple[float, float]]:
     """Yields limit and use of each control group of Linux that limits this process's memory."""
-    for folder, limit, use, cache in CONTROL_GROUPS:
+    for folder, limit, use, cache in _control_groups():
         try:
-            most, used = ((Path(folder) / name).read_text().strip() for name in (limit, use))
-            stat = dict(
-                line.split() for line in (Path(folder) / "memory.stat").read_text().splitlines()
-            )
+            most, used = ((folder / name).read_text().strip() for name in (limit, use))
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
         except (OSError, ValueError):
             continue
         if most.isdigit():
             yield float(most), float(used) - float(stat.get(cache, 0))
+
+
+def _control_groups() -> Iterator[tuple[Path, str, str, str]]:
+    """Yields the control groups of this process and those around them, and their files."""
+    lines = MEMBERSHIP.read_text().splitlines() if MEMBERSHIP.is_file() else []
+    groups = {
+        controller: path
+        for _, controllers, path in (line.split(":", 2) for line in lines)
+        for controller in controllers.split(",")
+    }
+    for controller, (root, limit, use, cache) in CONTROL_GROUPS.items():
+        own = Path(root + groups.get(controller, ""))
+        # In a container the path may be that of the host, which has only the root in common.
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(root):
+                yield folder, limit, use, cache
