@@ -156,6 +156,32 @@ def test_a_picture_is_exchanged_with_its_hash(base: Base) -> None:
     assert meant(base, "style=starry").style.image == "asset:style/starry.jpg"
 
 
+@pytest.mark.parametrize(
+    ("keys", "change"),
+    [
+        ("content.weight_map=halves.png", "content=stilllife"),
+        (
+            "style.image=[painting.png,other.png] content.regions=halves.png "
+            "style.regions=[red,white]",
+            "style.weights=[0,1]",
+        ),
+    ],
+)
+def test_regions_and_weight_map_are_exchanged_with_their_hash(
+    keys: str, change: str, base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(base.here)
+    halves = Image.new("RGB", (32, 24), "white")
+    halves.paste("red", (16, 0, 32, 24))
+    halves.save("halves.png")
+    config = meant(base, *keys.split())
+    config.regions.sha256 = gather(config).guidance.sha256
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    again = Base(base.here, tmp_path)
+    assert meant(again).regions.sha256 is not None
+    assert meant(again, change).regions.sha256 is None
+
+
 def test_a_group_is_exchanged_as_a_whole(base: Base) -> None:
     assert "learning_rate" not in meant(base, "optimizer=lbfgs").optimizer
     assert list(meant(base, "loss=[content]").loss) == ["content"]

@@ -27,6 +27,12 @@ from nst.runs.folder import (
 from nst.runs.trust import GROUPS, check_classes
 from nst.scales import plan
 
+# What the hash of the region pictures and the weight map depends on. A group replaces all of it.
+GUIDING = (
+    *("content", "content.regions", "content.weight_map"),
+    *("style", "style.regions", "style.weights"),
+)
+
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """Returns the configuration that a command line asks for.
@@ -174,7 +180,7 @@ def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str])
             OmegaConf.update(recorded, key, OmegaConf.select(composed, key), merge=False)
         if last == "image" and "sha256" in recorded[parent]:  # the recorded hash is the old image's
             recorded[parent].sha256 = composed[parent].sha256
-        if last in ("regions", "weight_map"):
+        if key in GUIDING:
             recorded.regions.sha256 = composed.regions.sha256
     return recorded
 
