@@ -50,11 +50,13 @@ def test_maps_are_normalised_by_means_or_root_mean_squares(plain: Application, p
 
 
 def test_a_picture_is_painted_with_it_and_smoothing_is_a_softmax_of_mean_1(
-    weights: Path, plain: Application, picture
+    weights: Path, plain: Application, picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = [*NAMED, f"network.weights={weights}", "network.smooth=true", "pyramid=single"]
+    monkeypatch.chdir(weights.parent)
+    settings = [*NAMED, f"network.weights={weights.name}", "network.smooth=true", "pyramid=single"]
     settings += ["size=40", "steps=1", "margin=0", "optimizer=sgd"]
     studio = prepare(compose(settings))
+    assert studio.config.network.weights == str(weights)  # it is found from elsewhere as well
     assert "Wang et al. 2021" in str(studio.inputs.network.warning)
     first, last = paint(studio).run()
     assert last.total != first.total > 0

@@ -173,7 +173,7 @@ WRONG: dict[str, str] = {
     "network=vgg19 network.weights=mine.h5": "network.weights: no file mine.h5.",
     "network=vgg19 network.weights=photo.png": "network.weights: photo.png is not a Keras "
     "file (.weights.h5 or .h5)",
-    "network=vgg19 network.weights=text.h5": "text.h5 is damaged, or not an HDF5 file: ",
+    "network=vgg19 network.weights=text.h5": "{folder}/text.h5 is damaged, or not an HDF5 file: ",
     "evaluation.network=vgg19 evaluation.weights=folder": "evaluation.weights: folder is a folder: "
     "give the path of a file",
     "hydra.run.dir=photo.png/run": "hydra.run.dir: photo.png/run cannot be created: "

@@ -188,7 +188,8 @@ def test_a_file_of_the_users_needs_no_route(
 ) -> None:
     (tmp_path / "my.weights.h5").write_bytes(BODY)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for path in (str(tmp_path / "my.weights.h5"), "~/my.weights.h5"):
+    monkeypatch.chdir(tmp_path)
+    for path in (str(tmp_path / "my.weights.h5"), "~/my.weights.h5", "my.weights.h5"):
         source = locate(name, path, f"{closed_port}/vgg.h5", MD5, 5.0)
         assert source == Source(network, tmp_path / "my.weights.h5", SHA256)
 

@@ -201,6 +201,7 @@ def _user_file(name: str, path: Path) -> Source:
 
 
 def _source(network: str, path: Path) -> Source:
+    path = path.absolute()  # as a run records it
     with path.open("rb") as file:
         return Source(network, path, hashlib.file_digest(file, "sha256").hexdigest())
 
