@@ -76,12 +76,10 @@ def closed_port() -> str:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home of Keras', and a memory that is as empty."""
+    """An empty home of Keras'."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    locate.cache_clear()
-    yield tmp_path / "keras" / "models"
-    locate.cache_clear()
+    return tmp_path / "keras" / "models"
 
 
 def files(folder: Path) -> list[str]:
@@ -97,7 +95,6 @@ def test_a_good_file_is_fetched_once_and_its_hash_recorded(name, network, server
     assert source == Source(network, home / "good.h5", SHA256)
     assert source.warning is None
     assert source.path.read_bytes() == BODY
-    locate.cache_clear()
     assert locate(name, None, f"{server}/good.h5", MD5, 5.0) == source
     assert Handler.hits["/good.h5"] == 1
     assert files(home) == ["good.h5"]
@@ -144,9 +141,27 @@ def test_a_damaged_file_in_the_cache_is_replaced_or_passed_over(server, closed_p
     source = locate("auto", None, f"{closed_port}/good.h5", MD5, 5.0)
     assert source.network == "bundled"
     assert "good.h5" in source.warning
-    locate.cache_clear()
     assert locate("auto", None, f"{server}/good.h5", MD5, 5.0).sha256 == SHA256
     assert files(home) == ["good.h5"]
+
+
+def test_a_failed_download_is_remembered_until_the_file_is_there(server, home) -> None:
+    Handler.hits.clear()
+    url = f"{server}/missing.h5"
+    assert [locate("auto", None, url, MD5, 5.0).network for _ in range(3)] == ["bundled"] * 3
+    assert Handler.hits["/missing.h5"] == 1
+    (home / "missing.h5").write_bytes(BODY)  # as the warning says
+    source = locate("auto", None, url, MD5, 5.0)
+    assert (source.network, source.sha256, source.warning) == ("vgg19", SHA256, None)
+
+
+def test_a_file_that_is_replaced_is_another_source(tmp_path) -> None:
+    path = tmp_path / "my.weights.h5"
+    path.write_bytes(BODY[1:])
+    before = locate("vgg19", str(path), None, None, 5.0)
+    assert locate("vgg19", str(path), None, None, 5.0) == before
+    path.write_bytes(BODY)
+    assert locate("vgg19", str(path), None, None, 5.0).sha256 == SHA256 != before.sha256
 
 
 def test_two_processes_at_once_without_tensorflow(server, home) -> None:

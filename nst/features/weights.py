@@ -16,6 +16,7 @@ import numpy as np
 
 from nst.errors import InputError, did_you_mean
 from nst.features.catalogue import imagenet_weights
+from nst.files.atomic import state
 from nst.files.fetch import FetchError, fetch
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
@@ -78,7 +79,6 @@ def layer_channels(network: str) -> dict[str, int]:
     return channels
 
 
-@lru_cache
 def locate(
     name: str,
     weights: str | None,
@@ -116,22 +116,7 @@ def locate(
             f"network.weights=PATH, or use network=bundled"
         )
     target = keras_home() / "models" / url.rsplit("/", 1)[-1]
-    try:
-        digest = f"md5:{md5}" if md5 else None
-        path = fetch(url, target, digest=digest, timeout=timeout)
-    except FetchError as error:
-        if name != "auto":
-            raise InputError(
-                f"the ImageNet weights of {name} are not available: {error}. Put the file at "
-                f"{target}, name one with network.weights=PATH, or use network=bundled"
-            ) from error
-        warning = (
-            f"VGG19's ImageNet weights are not available ({error}): using the bundled features. "
-            f"For VGG19 put the file at {target} or name one with network.weights=PATH; "
-            f"network=bundled silences this warning."
-        )
-        return replace(_source("bundled", ASSETS / "bundled.npz"), warning=warning)
-    return _source("vgg19" if name == "auto" else name, path)
+    return _fetched(name, url, md5, timeout, target, state(target))
 
 
 def keras_home() -> Path:
@@ -191,6 +176,32 @@ def _of_application(application: str, weights: str | None, timeout: float) -> So
     return replace(source, application=application, warning=LOOK.format(application))
 
 
+@lru_cache
+def _fetched(
+    name: str, url: str, md5: str | None, timeout: float, target: Path, before: tuple[int, int]
+) -> Source:
+    """Fetches ImageNet weights unless they are there; tried once for each state of the file.
+
+    So the jobs of a sweep do not all wait for an address that does not answer, and a file that the
+    user puts there is found.
+    """
+    try:
+        fetch(url, target, digest=f"md5:{md5}" if md5 else None, timeout=timeout)
+    except FetchError as error:
+        if name != "auto":
+            raise InputError(
+                f"the ImageNet weights of {name} are not available: {error}. Put the file at "
+                f"{target}, name one with network.weights=PATH, or use network=bundled"
+            ) from error
+        warning = (
+            f"VGG19's ImageNet weights are not available ({error}): using the bundled features. "
+            f"For VGG19 put the file at {target} or name one with network.weights=PATH; "
+            f"network=bundled silences this warning."
+        )
+        return replace(_source("bundled", ASSETS / "bundled.npz"), warning=warning)
+    return _source("vgg19" if name == "auto" else name, target)
+
+
 def _user_file(name: str, path: Path) -> Source:
     if not path.is_file():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -202,8 +213,13 @@ def _user_file(name: str, path: Path) -> Source:
 
 def _source(network: str, path: Path) -> Source:
     path = path.absolute()  # as a run records it
+    return Source(network, path, _sha256(path, state(path)))
+
+
+@lru_cache
+def _sha256(path: Path, state: tuple[int, int]) -> str:
     with path.open("rb") as file:
-        return Source(network, path, hashlib.file_digest(file, "sha256").hexdigest())
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _layers(network: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Layer]:

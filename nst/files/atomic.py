@@ -48,6 +48,19 @@ def read(path: Path, most: int) -> bytes:
     return data
 
 
+def state(path: Path) -> tuple[int, int]:
+    """Tell the versions of a file apart: what is remembered of one does not hold for the next.
+
+    Returns:
+        When it was changed, and its size; zeros where there is none.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # missing, or an impossible name: reading it says which
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
 def folder(path: Path) -> Path:
     """Check a folder of the user's.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from nst import images
 from nst.config.overrides import PICTURES, is_several
 from nst.errors import InputError
+from nst.files.atomic import state
 from nst.images import Picture
 from nst.sources.locations import MEMORY, is_path, locate_image
 
@@ -50,7 +51,7 @@ def load_picture(
         return given[key]
     try:
         path = locate_image(name)
-        picture = _load(path, _changed(path), enough)
+        picture = _load(path, state(path), enough)
     except InputError as error:
         raise PictureError(key, _meant_as_several(key, name) or error) from error
     if sha256 is not None and picture.sha256 != str(sha256).lower():
@@ -60,15 +61,8 @@ def load_picture(
 
 # Those of a run with two styles: the next job of a sweep usually shares most.
 @lru_cache(maxsize=3)
-def _load(path: Path, changed: int, enough: int | None) -> Picture:
+def _load(path: Path, state: tuple[int, int], enough: int | None) -> Picture:
     return images.load(path, enough)
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except (OSError, ValueError):  # missing, or an impossible name: load() reports which
-        return 0
 
 
 def _meant_as_several(key: str, name: str) -> str | None:
