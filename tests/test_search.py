@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -36,6 +37,7 @@ from nst.sweeps.pruning import watching
 from nst.sweeps.search import plan_search
 from nst.sweeps.space import STUDY, Choice, Range, candidates, grid_of, of_trials, split
 from nst.sweeps.study import Study, check_study
+from nst.sweeps.sweeper import _workers
 
 PHOTOS = Path(nst.__file__).parent / "assets" / "content"
 
@@ -397,6 +399,13 @@ def test_a_study_from_a_stranger_is_reported_and_left_as_it_is(
         findings(tmp_path)
     assert (tmp_path / STUDY).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [STUDY]
+
+
+def test_a_parallel_search_has_a_trial_per_core_at_once_on_macos_too(monkeypatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert [_workers(DictConfig({"n_jobs": n})) for n in (-1, 3)] == [5, 3]
+    assert _workers(DictConfig({})) == 1
 
 
 # --- what is shown ----------------------------------------------------------------------------

@@ -37,6 +37,13 @@ def versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
+def cores() -> int:
+    """Returns how many cores this process may use; on macOS and Windows, how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def native_bfloat16() -> bool:
     """Returns whether the CPU multiplies bfloat16 natively: Xeons since 2020, Epycs since 2022."""
     flags = CPUINFO.read_text().split() if CPUINFO.is_file() else []

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from nst.runtime.environment import cores
+
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")  # of Linux
 MEMBERSHIP = Path("/proc/self/cgroup")  # of Linux: a line "N:controllers:/path" per hierarchy
 # Addresses without memory: TensorFlow's code, and stacks and arenas of threads per core, bytes.
@@ -68,7 +70,7 @@ def address_space() -> float:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return float("inf")
-    return max(0.0, limit - RESERVED - PER_CORE * len(os.sched_getaffinity(0)))
+    return max(0.0, limit - RESERVED - PER_CORE * cores())
 
 
 def _entry(path: Path, key: str) -> int:

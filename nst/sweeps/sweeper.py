@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from nst.runs.folder import RunFolder
+from nst.runtime import cores
 from nst.sweeps.space import of_trials, split, with_params
 from nst.sweeps.study import Study, Trial
 
@@ -86,7 +86,7 @@ class Searcher(Sweeper):  # type: ignore[misc]  # Hydra has no types
 def _workers(launcher: DictConfig) -> int:
     """Returns how many jobs a launcher runs at once, as far as its configuration says."""
     count = launcher.get("n_jobs") or 1
-    return len(os.sched_getaffinity(0)) if count < 0 else count
+    return cores() if count < 0 else count
 
 
 def register() -> None:
