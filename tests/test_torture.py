@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 900  # s, on a machine that is busy with other things
@@ -50,3 +52,29 @@ def test_a_loss_is_shown_and_is_exit_status_1(
     first, *losses = capsys.readouterr().out.splitlines()
     assert first.split() == ["a", "way", "3", "3"]
     assert losses == [f"  a way {n}: no picture" for n in (1, 2, 3)]
+
+
+def test_a_run_that_completes_before_the_kill_is_not_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    from faults import kills
+    from faults.field import Command, Ended, Field
+
+    class Quick(Command):
+        def send(self, number: int) -> None:
+            pass
+
+        def wait(self) -> Ended:
+            return Ended(0, "")
+
+    class QuickField(Field):
+        def begin(self, *arguments: str, **_: object) -> Command:
+            folder = self.here / arguments[-1].removeprefix("hydra.run.dir=")
+            folder.mkdir()
+            (folder / "status.json").write_text('{"status": "completed"}')
+            Image.new("RGB", (16, 16)).save(folder / "result.png")
+            return Quick(0, 0)
+
+    tally = kills.single_runs(QuickField(tmp_path, random.Random(0), float("inf"), 20))
+    assert tally.tried == 20

@@ -30,7 +30,7 @@ def single_runs(field: Field) -> Tally:
             command.wait()
             _check(tally, folder)
             arguments = _onwards(folder, start)
-            if field.chance.random() > AGAIN:
+            if not arguments or field.chance.random() > AGAIN:
                 break
         if arguments:
             ended = field.run(*arguments)
