@@ -191,6 +191,8 @@ WRONG: dict[str, str] = {
     "-m alpha=1,2 --cfg job": "--cfg is of a single run: leave out -m and name one value each",
     "--forecast -m alpha=1,2": "--forecast is of a single run: leave out -m and name one value "
     "each",
+    "--forecast experiment=sweep_layers": "--forecast is of a single run, and this is a sweep, "
+    "also without -m: add hydra.mode=RUN, and a value for each setting that it sweeps",
     # images
     "content.image=phto.png": "content.image: {folder}/phto.png does not exist. "
     "Did you mean 'photo.png'?",

@@ -18,15 +18,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst.cli.ending import say
 from nst.cli.signals import in_worker, working
-from nst.config import CONF_DIR, check, compose
+from nst.config import CONF_DIR, check, compose, without_hydra
 from nst.config.names import listed
 from nst.config.overrides import PATHS
-from nst.errors import Pruned
+from nst.errors import InputError, Pruned
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
 from nst.runs.status import reporting
 from nst.sources import Inputs, gather, resolved
+from nst.sweeps.plan import is_sweep
 from nst.sweeps.space import STUDY
 
 if TYPE_CHECKING:
@@ -75,8 +76,18 @@ def task(config: DictConfig) -> float:
 
 
 def forecast(overrides: Sequence[str]) -> str:
-    """Says what a run would take, without running it."""
-    config = effective(compose(overrides), overrides)
+    """Says what a run would take, without running it.
+
+    Raises:
+        InputError: It is a sweep, or wrong.
+    """
+    composed = compose(overrides, hydra=True)
+    if is_sweep(composed, multirun=False):
+        raise InputError(
+            "--forecast is of a single run, and this is a sweep, also without -m: add "
+            "hydra.mode=RUN, and a value for each setting that it sweeps"
+        )
+    config = effective(without_hydra(composed), overrides)
     check(config)
     with working():
         import_libraries()
