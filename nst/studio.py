@@ -41,7 +41,7 @@ class Studio:
 
     Attributes:
         config: The configuration with all automatic choices filled in.
-        identity: Hash of all that the picture depends on.
+        identity: Hash of all that the picture and its file depend on.
         inputs: The images and the source of the network's weights.
         seen: The same with the images as the loss sees them.
         colours: What is done to colours before the work and after.

@@ -23,7 +23,7 @@ FEEDS = {  # the root key that sets the weight of a term
     **dict.fromkeys(STYLES, "beta"),
 }
 
-# Keys that cannot change the picture, by kind. A group stands for all its keys.
+# Keys that cannot change the pixels of the picture, by kind. A group stands for all its keys.
 COMMAND = ("resume", "replay", "search", "hydra")  # which runs, and where they are written
 WATCHING = ("observer",)
 ORIGIN = ("network.url", "network.md5", "network.timeout")  # where a file comes from
@@ -32,14 +32,14 @@ FILES = (  # only their hashes count
     *("content.regions", "style.regions", "content.weight_map"),
 )
 SPEED = ("runtime.threads", "runtime.gradient_every", "runtime.tile")
-FILED = ("output",)  # changes the file, but not the picture
+FILED = ("output",)  # changes the file, and so the identity of a run
 JUDGING = ("evaluation",)  # measures the picture when it is done
 WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED + JUDGING
 ASIDE = COMMAND + WATCHING + ORIGIN + FILED + JUDGING  # not settings to compare runs by
 
 
 def influential(config: DictConfig) -> dict[str, Any]:
-    """Returns the configuration without the keys that cannot change the picture."""
+    """Returns the configuration without the keys that change neither the picture nor its file."""
     parts: Any = OmegaConf.to_container(config)
     for key in WITHOUT_INFLUENCE:
         group, _, last = key.rpartition(".")

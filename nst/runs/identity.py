@@ -1,4 +1,4 @@
-"""The identity of a run: a hash of all that its picture depends on."""
+"""The identity of a run: a hash of all that its picture and the file of it depend on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nst.sources import Inputs
 
 
 def identity(config: DictConfig, inputs: Inputs) -> str:
-    """Hashes all that the picture depends on: runs with equal identities make the same picture.
+    """Hashes all that the picture and its file depend on: equal runs write the same picture.
 
     Args:
         config: As returned by :func:`nst.sources.resolved`. File contents count, paths do not.
