@@ -43,7 +43,7 @@ class Colours:
         if self.mode not in ("luminance", "match"):
             return inputs
         content, guidance = inputs.content, inputs.guidance
-        move = self._lightness if self.grey else self._matched
+        move = match_lightness if self.grey else self._matched
         styles = tuple(
             replace(style, picture=_moved(style.picture, content, parts(weights, guidance), move))
             for style, weights in zip(
@@ -77,9 +77,6 @@ class Colours:
         painted, wanted = replace(content, rgb=picture, alpha=alpha), replace(content, rgb=rgb)
         same = parts(guidance.content, guidance)
         return _moved(painted, replace(wanted, alpha=alpha), same, self._matched).rgb
-
-    def _lightness(self, rgb: Pixels, target: Pixels, opacity: Opacity) -> Pixels:
-        return match_lightness(rgb, target, opacity)
 
     def _matched(self, rgb: Pixels, target: Pixels, opacity: Opacity) -> Pixels:
         assert self.method is not None

@@ -66,6 +66,19 @@ def test_a_picture_is_painted_with_it_and_smoothing_is_a_softmax_of_mean_1(
     np.testing.assert_allclose(smooth, exponentials / exponentials.mean(), rtol=1e-4)
 
 
+def test_weights_that_are_missing_or_not_finite_are_answered(tmp_path: Path) -> None:
+    path = tmp_path / "a.weights.h5"
+    path.write_bytes(b"no weights")
+    with pytest.raises(InputError, match="does not hold weights of Keras' MobileNetV2 without"):
+        Application("MobileNetV2", path)
+    model = _model.__wrapped__("MobileNetV2")
+    last = model.weights[-1]
+    last.assign(np.full(last.shape, np.nan))
+    model.save_weights(path)
+    with pytest.raises(InputError, match=f"no valid weights for {last.path} of Keras' MobileNetV2"):
+        Application("MobileNetV2", path)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -266,7 +266,7 @@ def test_addresses_that_are_none(tmp_path: Path, url: str, monkeypatch: pytest.M
         fetch(url, tmp_path / "a", timeout=2.0)
     assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(FetchError):
-        fetch_image(url, timeout=2.0)
+        fetch_image(url)
 
 
 @pytest.mark.parametrize("digest", ["abc", "g" * 64, "md5:" + SHA256, "sha1:" + "0" * 40, ""])
@@ -287,7 +287,7 @@ def test_target_that_cannot_be_written(server: str, tmp_path: Path) -> None:
 def test_image_cache(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NST_CACHE", str(tmp_path))
     assert fetched_image(f"{server}/good.JPG?size=1") is None
-    path = fetch_image(f"{server}/good.JPG?size=1", SHA256)
+    path = fetch_image(f"{server}/good.JPG?size=1")
     assert fetched_image(f"{server}/good.JPG?size=1") == path
     assert path.parent == tmp_path / "images"
     assert path.suffix == ".jpg"

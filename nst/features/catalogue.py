@@ -6,6 +6,7 @@ import difflib
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -70,19 +71,34 @@ def load(application: str, path: Path) -> Any:
         InputError: The file does not hold weights of that application.
     """
     model = _model.__wrapped__(application)
+    fill(model, path, f"{application} without its classifier")
+    model.trainable = False
+    return model
+
+
+def fill(model: Any, path: Path, network: str, **options: Any) -> None:
+    """Loads all weights of a model.
+
+    Args:
+        model: Of Keras.
+        path: The file.
+        network: What to call the model.
+        **options: Of Keras' ``load_weights``.
+
+    Raises:
+        InputError: The file does not hold them all.
+    """
     for variable in model.weights:  # Keras skips missing weights: NaN reveals them
         variable.assign(np.full(variable.shape, np.nan))
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings(action="ignore"):  # of missing weights: checked below
+            model.load_weights(path, **options)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{path} does not hold weights of Keras' {application} without its classifier: {reason}"
-        ) from error
-    if any(not np.isfinite(variable.numpy()).all() for variable in model.weights):
-        raise InputError(f"{path} lacks some of the weights of Keras' {application}")
-    model.trainable = False
-    return model
+        raise InputError(f"{path} does not hold weights of Keras' {network}: {reason}") from error
+    for variable in model.weights:
+        if not np.isfinite(variable.numpy()).all():
+            raise InputError(f"{path} has no valid weights for {variable.path} of Keras' {network}")
 
 
 def _application(name: str) -> Callable[..., Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nst.errors import InputError, did_you_mean
-from nst.features.catalogue import imagenet_weights
+from nst.features.catalogue import fill, imagenet_weights
 from nst.files.atomic import state
 from nst.files.fetch import FetchError, fetch
 
@@ -144,23 +143,9 @@ def load(source: Source) -> list[Layer]:
 
     application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}
     model = application[source.network](include_top=False, weights=None)
-    for variable in model.weights:  # Keras skips missing weights: NaN reveals them
-        variable.assign(np.full(variable.shape, np.nan))
-    try:
-        # The old format stores by name, so files that include the classifier can be read as well.
-        old = not source.path.name.endswith(".weights.h5")
-        with warnings.catch_warnings(action="ignore"):  # of missing weights: checked below
-            model.load_weights(source.path, **({"by_name": True} if old else {}))
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{source.path} does not hold weights of Keras' {source.network}: {reason}"
-        ) from error
-    for variable in model.weights:
-        if not np.isfinite(variable.numpy()).all():
-            raise InputError(
-                f"{source.path} has no valid weights for {variable.path} of Keras' {source.network}"
-            )
+    # The old format stores by name, so files that include the classifier can be read as well.
+    old = not source.path.name.endswith(".weights.h5")
+    fill(model, source.path, source.network, **({"by_name": True} if old else {}))
     return [
         Layer(layer.name, *layer.get_weights())
         for layer in model.layers

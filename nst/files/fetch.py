@@ -68,22 +68,19 @@ def fetch(
     return target
 
 
-def fetch_image(url: str, digest: str | None = None, *, timeout: float = 10.0) -> Path:
+def fetch_image(url: str) -> Path:
     """Fetch an image into the cache, `$NST_CACHE/images` or else `~/.cache/nst/images`.
 
     Args:
         url: http or https.
-        digest: As in `fetch`.
-        timeout: As in `fetch`.
 
     Returns:
         The cached file, named by the URL's hash and suffix.
 
     Raises:
         FetchError: As in `fetch`; also an answer of more than 200 MB.
-        InputError: As in `fetch`.
     """
-    return fetch(url, _cached(url), digest=digest, timeout=timeout, limit=MOST_IMAGE_BYTES)
+    return fetch(url, _cached(url), limit=MOST_IMAGE_BYTES)
 
 
 def fetched_image(url: str) -> Path | None:

@@ -98,8 +98,8 @@ def _sky_colour(x: Array, y: Array, flow: Array, rng: np.random.Generator) -> Ar
     tone += 0.32 * np.exp(-((band / 0.022) ** 2))
     colour = ramp(np.clip(tone, 0, 1), NIGHT)
     for cx, cy, reach in STARS:
-        colour = _light(colour, np.hypot(x - cx, y - cy) / reach, rng)
-    return _moon(colour, x, y, rng)
+        colour = _light(colour, np.hypot(x - cx, y - cy) / reach)
+    return _moon(colour, x, y)
 
 
 def _combed(shape: tuple[int, int], flow: Array, rng: np.random.Generator) -> Array:
@@ -119,16 +119,16 @@ def _combed(shape: tuple[int, int], flow: Array, rng: np.random.Generator) -> Ar
     return total / total.std()
 
 
-def _light(colour: Array, r: Array, rng: np.random.Generator) -> Array:
+def _light(colour: Array, r: Array) -> Array:
     """A star: white core, golden rings, and a halo that fades into the night."""
     rings = np.clip(r + 0.07 * np.sin(22 * r), 0, 1)
     return mix(colour, ramp(rings, HALO), smoothstep(1.12, 0.55, r))
 
 
-def _moon(colour: Array, x: Array, y: Array, rng: np.random.Generator) -> Array:
+def _moon(colour: Array, x: Array, y: Array) -> Array:
     cx, cy, reach = MOON
     r = np.hypot(x - cx, y - cy) / reach
-    colour = _light(colour, np.maximum(r, 0.28), rng)
+    colour = _light(colour, np.maximum(r, 0.28))
     disc = r < 0.47
     bite = np.hypot(x - cx - 0.22 * reach, y - cy + 0.10 * reach) / reach < 0.36
     colour[disc] = rgb("fff3b8")[0]
