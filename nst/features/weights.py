@@ -29,6 +29,7 @@ WIDTHS = {
     "vgg16": (64, 128, 256, 512, 512),
     "bundled": (16, 32, 80, 208, 288),
 }
+WIDER = {"bundled": {"block5_conv1": 432}}  # than its block: it is what styles are compared by
 
 
 LOOK = (
@@ -75,7 +76,7 @@ def layer_channels(network: str) -> dict[str, int]:
     ):
         channels |= {f"block{block}_conv{i}": width for i in range(1, count + 1)}
         channels[f"block{block}_pool"] = width
-    return channels
+    return channels | WIDER.get(network, {})
 
 
 def locate(
