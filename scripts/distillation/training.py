@@ -30,6 +30,7 @@ from distillation.networks import (
 from distillation.pictures import Pictures
 
 WIDTHS = (16, 32, 80, 208, 288)  # of the student's blocks
+WIDER = {"block5_conv1": 432}  # than its block; both as in nst.features.weights
 SIDE, BATCH, PAINTED = 224, 16, 10  # px, crops, and style transfers: iterate, content and style
 AVERAGE = 0.999  # of the averaged weights, per step
 COUNTED = {"block4_conv1": 2.0, "block4_conv2": 2.0, "block5_conv1": 2.0, "block5_conv3": 0.3}
@@ -148,7 +149,7 @@ def started(
     key = jax.random.key(seed)
     first = pictures.batch(seen, 4 * BATCH, SIDE, key)
     spread = deviations(jax.jit(lambda images: compared(vgg(images, filters, max_pool)))(first))
-    widths = {name: WIDTHS[int(name[5]) - 1] for name in filters}
+    widths = {name: WIDER.get(name, WIDTHS[int(name[5]) - 1]) for name in filters}
     learner = imported(start, spread) if start else pruned(first[:BATCH], filters, spread, widths)
     content, style = jnp.split(first[: 2 * PAINTED], 2)
     iterates = painting.begun(content, style, key)
