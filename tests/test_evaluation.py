@@ -67,7 +67,7 @@ def test_images_of_one_colour_do_not_divide_by_zero() -> None:
     flat = np.full_like(CONTENT, 0.4)
     assert distances(flat, flat, STYLE) == (pytest.approx(0, abs=1e-3), pytest.approx(1))
     for images in ((CONTENT, flat, STYLE), (CONTENT, CONTENT, flat), (flat, flat, flat)):
-        assert max(distances(*images)) < 1e3
+        assert max(distances(*images)) < 1e5  # divided by rounding noise they would be above 1e9
 
 
 def test_from_512_px_upwards_the_size_of_the_result_hardly_matters() -> None:

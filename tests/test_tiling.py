@@ -239,7 +239,7 @@ def test_a_forecast_says_what_is_coming_and_writes_nothing(tmp_path, monkeypatch
     small = ["network=bundled", "size=64", "pyramid.min_size=32", "runtime.tile=64", "margin=8"]
     assert run(["--forecast", *small]) == 0
     assert re.fullmatch(
-        r"64x48 px in 3 scales from 32x24, 300 steps: about 0\.\d GB of memory, \d+ (s|min); "
+        r"64x48 px in 3 scales from 32x24, 300 steps: about 1\.\d GB of memory, \d+ (s|min); "
         r"tiles of 64 px\n",
         capsys.readouterr().out,
     )
