@@ -33,7 +33,7 @@ from pathlib import Path
 import jax
 import numpy as np
 from distillation import pictures
-from distillation.deep import DeepLayers, Lesson, Spread, Training, compared, explained, widened
+from distillation.deep import DeepLayers, Lesson, Spread, Training, compared, explained
 from distillation.exporting import quantised
 from distillation.networks import FLOOR
 from distillation.packing import HELD_OUT, save, teacher, unpacked
@@ -44,7 +44,6 @@ from nst.features.encoder import Encoder
 
 BELOW = "block2_pool"  # the deepest layer that stays as it is
 CHUNK, VISITS, TESTED = 800, 5, 96  # crops at a time; times each is seen; crops kept out
-WIDER = "block5_conv1"  # the layer that gets more channels: it runs on few positions
 
 
 def main() -> None:
@@ -54,7 +53,6 @@ def main() -> None:
     parser.add_argument("--teacher", choices=["vgg16", "vgg19"], default="vgg16")
     parser.add_argument("--weights", type=Path, help="the teacher's, if Keras has not fetched them")
     parser.add_argument("--minutes", type=float, default=45.0)
-    parser.add_argument("--width", type=int, default=432, help=f"channels of {WIDER}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--out", type=Path, default=weights.ASSETS / "bundled.npz")
@@ -75,7 +73,6 @@ def train(options: argparse.Namespace) -> None:
     draws = crops([f for i, f in enumerate(files) if i % HELD_OUT], CHUNK, options.seed)
     seen = lesson(next(draws))
     spread = {k: _spread(maps) for k, maps in seen.wanted.items()}
-    deep = widened(deep, WIDER, options.width)
     training = Training(DeepLayers(deep, spread), DeepLayers(deep, spread), spread)
     print("explained  " + told(explained(training.average, spread, test)), flush=True)
 

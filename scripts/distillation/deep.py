@@ -106,24 +106,6 @@ class Training:
         return loss
 
 
-def widened(layers: Sequence[Layer], name: str, width: int) -> list[Layer]:
-    """Gives a layer more channels; until they have learnt, nothing depends on them."""
-    rng = np.random.default_rng(0)
-    found: list[Layer] = []
-    added = 0
-    for layer in layers:
-        kernel, bias, lift = layer.kernel, layer.bias, layer.lift
-        if added:  # in the layer before
-            kernel = np.pad(kernel, [(0, 0), (0, 0), (0, added), (0, 0)])
-        added = max(0, width - len(bias)) if layer.name == name else 0
-        if added:
-            fresh = rng.normal(0, kernel.std(), (*kernel.shape[:3], added))
-            kernel = np.concatenate([kernel, fresh.astype(np.float32)], -1)
-            bias, lift = np.pad(bias, (0, added)), np.pad(lift, [(0, added), (0, 0)])
-        found.append(layer._replace(kernel=kernel, bias=bias, lift=lift))
-    return found
-
-
 def compared(maps: Maps) -> dict[str, tf.Tensor]:
     """Subsamples maps of large blocks."""
     strides = {k: STRIDES.get(k.split("_")[0], 1) for k in maps}
