@@ -6,14 +6,15 @@ is computed once for a few steps: on two cores a step then takes half a second, 
 those of forty pairs, painted by the student and by its teacher, it learns by heart.
 
 The shipped file took 42 minutes on blocks 4 and 5 (3,250 steps on two cores; block5_conv1 got half
-as many channels again), then 43 on blocks 3 to 5 (2,000 steps): on 1,241 of the pictures of
-``train_features.py`` and on 111 iterates of runs, each of which counts twice. Explained variance of
-crops of pictures kept out:
+as many channels again), then 43 on blocks 3 to 5 (2,000 steps), then 55 (3,250 steps; block4_conv2
+got 64 channels more): on 1,241 of the pictures of ``train_features.py`` and on 111 iterates of runs,
+each of which counts twice. Explained variance of crops of pictures kept out:
 
     conv     3_1   3_2   3_3   4_1   4_2   4_3   5_1   5_2   5_3
     before  .740  .671  .589  .605  .519  .397  .473  .416  .206
-    between .740  .671  .589  .629  .556  .413  .572  .464  .229
-    after   .751  .672  .596  .640  .575  .423  .596  .474  .242
+    first   .740  .671  .589  .629  .556  .413  .572  .464  .229
+    second  .751  .672  .596  .640  .575  .423  .596  .474  .242
+    third   .754  .671  .595  .647  .618  .428  .623  .487  .244
 
     pip install 'nst[distil]'
     python scripts/distillation/packing.py --pictures FOLDER

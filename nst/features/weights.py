@@ -29,8 +29,9 @@ WIDTHS = {
     "vgg16": (64, 128, 256, 512, 512),
     "bundled": (16, 32, 80, 208, 288),
 }
-WIDER = {"bundled": {"block5_conv1": 432}}  # than its block: it is what styles are compared by
-
+WIDER = {  # than its block: contents are compared by the first, styles by the second
+    "bundled": {"block4_conv2": 272, "block5_conv1": 432},
+}
 
 LOOK = (
     "{}: style transfer is known to suffer on networks other than VGG, most on those with residual "

@@ -30,7 +30,7 @@ from distillation.networks import (
 from distillation.pictures import Pictures
 
 WIDTHS = (16, 32, 80, 208, 288)  # of the student's blocks
-WIDER = {"block5_conv1": 432}  # than its block; both as in nst.features.weights
+WIDER = {"block4_conv2": 272, "block5_conv1": 432}  # than its block; as nst.features.weights
 SIDE, BATCH, PAINTED = 224, 16, 10  # px, crops, and style transfers: iterate, content and style
 AVERAGE = 0.999  # of the averaged weights, per step
 COUNTED = {"block4_conv1": 2.0, "block4_conv2": 2.0, "block5_conv1": 2.0, "block5_conv3": 0.3}
