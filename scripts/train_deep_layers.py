@@ -7,8 +7,8 @@ those of forty pairs, painted by the student and by its teacher, it learns by he
 
 The shipped file took 42 minutes on blocks 4 and 5 (3,250 steps on two cores; block5_conv1 got half
 as many channels again), then 43 on blocks 3 to 5 (2,000 steps), then 55 (3,250 steps; block4_conv2
-got 64 channels more): on 1,241 of the pictures of ``train_features.py`` and on 111 iterates of runs,
-each of which counts twice. Explained variance of crops of pictures kept out:
+got 64 channels more): on 1,241 of the pictures of ``train_features.py`` and on 111 iterates of
+runs, each of which counts twice. Explained variance of crops of pictures kept out:
 
     conv     3_1   3_2   3_3   4_1   4_2   4_3   5_1   5_2   5_3
     before  .740  .671  .589  .605  .519  .397  .473  .416  .206
