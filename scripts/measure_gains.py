@@ -10,7 +10,8 @@ compared, gets the gain of its Gram distances, the others that of their content 
 
 Two gains are raised by a factor. What a student does not predict is not held in place, so contents
 came out further from the photograph than the teacher leaves them; and of the layers of the style,
-block2_conv1 was met least. Both factors were chosen by the teacher's distances on ten pairs.
+block2_conv1 was met least. Both factors were chosen by the teacher's distances, the first on ten
+pairs, the second on four.
 
     python scripts/measure_gains.py outputs/pack.npz
 

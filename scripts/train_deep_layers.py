@@ -8,7 +8,8 @@ those of forty pairs, painted by the student and by its teacher, it learns by he
 The shipped file took 42 minutes on blocks 4 and 5 (3,250 steps on two cores; block5_conv1 got half
 as many channels again), then 43 on blocks 3 to 5 (2,000 steps), then 55 (3,250 steps; block4_conv2
 got 64 channels more): on 1,241 of the pictures of ``train_features.py`` and on 111 iterates of
-runs, each of which counts twice. Explained variance of crops of pictures kept out:
+runs, each of which counts twice. A layer gets the channels that ``nst.features.weights`` says and
+the file does not have. Explained variance of crops of pictures kept out:
 
     conv     3_1   3_2   3_3   4_1   4_2   4_3   5_1   5_2   5_3
     before  .740  .671  .589  .605  .519  .397  .473  .416  .206
@@ -34,7 +35,7 @@ from pathlib import Path
 import jax
 import numpy as np
 from distillation import pictures
-from distillation.deep import DeepLayers, Lesson, Spread, Training, compared, explained
+from distillation.deep import DeepLayers, Lesson, Spread, Training, compared, explained, widened
 from distillation.exporting import quantised
 from distillation.networks import FLOOR
 from distillation.packing import HELD_OUT, save, teacher, unpacked
@@ -74,6 +75,7 @@ def train(options: argparse.Namespace) -> None:
     draws = crops([f for i, f in enumerate(files) if i % HELD_OUT], CHUNK, options.seed)
     seen = lesson(next(draws))
     spread = {k: _spread(maps) for k, maps in seen.wanted.items()}
+    deep = widened(deep, weights.layer_channels("bundled"))
     training = Training(DeepLayers(deep, spread), DeepLayers(deep, spread), spread)
     print("explained  " + told(explained(training.average, spread, test)), flush=True)
 

@@ -106,6 +106,25 @@ class Training:
         return loss
 
 
+def widened(layers: Sequence[Layer], widths: Mapping[str, int]) -> list[Layer]:
+    """Gives layers the channels that they lack; until these have learnt, nothing depends on them.
+
+    Args:
+        layers: Convolutions, in order.
+        widths: Channels to have, by layer.
+    """
+    rng = np.random.default_rng(0)
+    found: list[Layer] = []
+    added = 0  # to the layer before
+    for name, kernel, bias, lift, gain in layers:
+        kernel = np.pad(kernel, [(0, 0), (0, 0), (0, added), (0, 0)])
+        added = widths[name] - len(bias)
+        fresh = rng.normal(0, kernel.std(), (*kernel.shape[:3], added)).astype(np.float32)
+        kernel, bias = np.concatenate([kernel, fresh], -1), np.pad(bias, (0, added))
+        found.append(Layer(name, kernel, bias, np.pad(lift, [(0, added), (0, 0)]), gain))
+    return found
+
+
 def compared(maps: Maps) -> dict[str, tf.Tensor]:
     """Subsamples maps of large blocks."""
     strides = {k: STRIDES.get(k.split("_")[0], 1) for k in maps}

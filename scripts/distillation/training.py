@@ -28,9 +28,8 @@ from distillation.networks import (
     vgg,
 )
 from distillation.pictures import Pictures
+from nst.features.weights import layer_channels
 
-WIDTHS = (16, 32, 80, 208, 288)  # of the student's blocks
-WIDER = {"block4_conv2": 272, "block5_conv1": 432}  # than its block; as nst.features.weights
 SIDE, BATCH, PAINTED = 224, 16, 10  # px, crops, and style transfers: iterate, content and style
 AVERAGE = 0.999  # of the averaged weights, per step
 COUNTED = {"block4_conv1": 2.0, "block4_conv2": 2.0, "block5_conv1": 2.0, "block5_conv3": 0.3}
@@ -149,7 +148,12 @@ def started(
     key = jax.random.key(seed)
     first = pictures.batch(seen, 4 * BATCH, SIDE, key)
     spread = deviations(jax.jit(lambda images: compared(vgg(images, filters, max_pool)))(first))
-    widths = {name: WIDER.get(name, WIDTHS[int(name[5]) - 1]) for name in filters}
+    widths = layer_channels("bundled")
+    if more := sorted(filters.keys() - widths):
+        raise SystemExit(
+            f"the student has no {', '.join(more)}: pack VGG16, and give other "
+            "teachers to train_deep_layers.py"
+        )
     learner = imported(start, spread) if start else pruned(first[:BATCH], filters, spread, widths)
     content, style = jnp.split(first[: 2 * PAINTED], 2)
     iterates = painting.begun(content, style, key)
