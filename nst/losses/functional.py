@@ -79,7 +79,7 @@ def content_sums(features: tf.Tensor, target: tf.Tensor, weights: tf.Tensor | No
         weights: Weights of the positions, ``[1, h, w, 1]``, >= 0; None for 1 each.
     """
     if weights is None:
-        return _squares(features, target)
+        return summed_squares(features - target)
     squares = weighted(tf.math.squared_difference(features, target), weights)
     channels = tf.cast(tf.shape(features)[-1], features.dtype)
     return Sums(tf.reduce_sum(squares), channels * positions(features, weights))
@@ -158,7 +158,34 @@ def variation_sums(image: tf.Tensor) -> tuple[Sums, Sums]:
 
     Tiles contain all pairs of an image only if they share the pixels along which it is cut.
     """
-    return _squares(image[:, 1:], image[:, :-1]), _squares(image[:, :, 1:], image[:, :, :-1])
+    down, across = (summed_squares(differences(image, axis)) for axis in (1, 2))
+    return down, across
+
+
+def differences(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Returns the difference of each entry and the one before it along an axis.
+
+    The gradient is written out: TensorFlow's own, of two slices, takes four times as long.
+    """
+    before = (slice(None),) * axis
+    one = tf.minimum(tf.shape(x)[axis], 1)  # a tile may hold nothing of an image
+
+    def padded(x: tf.Tensor, *ends: int | tf.Tensor) -> tf.Tensor:
+        return tf.pad(x, [ends if i == axis else (0, 0) for i in range(x.shape.rank)])
+
+    @tf.custom_gradient
+    def subtracted(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            return padded(upstream, one, 0) - padded(upstream, 0, one)
+
+        return x[(*before, slice(1, None))] - x[(*before, slice(None, -1))], gradient
+
+    return subtracted(x)
+
+
+def summed_squares(values: tf.Tensor) -> Sums:
+    """Sums the squares of all entries."""
+    return Sums(tf.reduce_sum(tf.square(values)), tf.cast(tf.size(values), values.dtype))
 
 
 def total_variation(image: tf.Tensor) -> tf.Tensor:
@@ -174,11 +201,6 @@ def total_variation(image: tf.Tensor) -> tf.Tensor:
     """
     vertical, horizontal = variation_sums(image)
     return mean(vertical) + mean(horizontal)
-
-
-def _squares(a: tf.Tensor, b: tf.Tensor) -> Sums:
-    squares = tf.math.squared_difference(a, b)
-    return Sums(tf.reduce_sum(squares), tf.cast(tf.size(squares), squares.dtype))
 
 
 def rounded(x: tf.Tensor, radius: float) -> tf.Tensor:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from nst.losses.base import AdditiveTerm, References, Term, View
-from nst.losses.functional import Sums, mean
+from nst.losses.functional import Sums, differences, mean, summed_squares
 
 LUMA = (0.299, 0.587, 0.114)  # of RGB (ITU-R BT.601)
 
@@ -33,10 +33,10 @@ def laplacian(image: tf.Tensor, pool: int) -> tf.Tensor:
     return 4 * pooled - neighbours
 
 
-def differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def luma_differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the luma differences of vertical and of horizontal neighbours."""
     luma = tf.tensordot(image, tf.constant(LUMA, image.dtype), 1)
-    return luma[:, 1:] - luma[:, :-1], luma[:, :, 1:] - luma[:, :, :-1]
+    return differences(luma, 1), differences(luma, 2)
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,8 @@ class Edges(AdditiveTerm):
 
     def sums(self, view: View, target: tf.Tensor) -> dict[str, list[Sums]]:
         """Sums the squared differences, of vertical and of horizontal neighbours."""
-        pairs = zip(differences(view.image), differences(target), strict=True)
-        squares = [tf.math.squared_difference(own, wanted) for own, wanted in pairs]
-        return {"image": [Sums(tf.reduce_sum(s), tf.cast(tf.size(s), s.dtype)) for s in squares]}
+        pairs = zip(luma_differences(view.image), luma_differences(target), strict=True)
+        return {"image": [summed_squares(own - wanted) for own, wanted in pairs]}
 
     def compare(self, sums: Mapping[str, list[Sums]], target: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the mean squared differences, vertical plus horizontal."""
@@ -92,10 +91,7 @@ class ValueRange(AdditiveTerm):
 
     def sums(self, view: View, target: tuple[()]) -> dict[str, Sums]:
         """Sums the squared excess."""
-        excess = view.image - tf.clip_by_value(view.image, 0.0, 1.0)
-        return {
-            "image": Sums(tf.reduce_sum(tf.square(excess)), tf.cast(tf.size(excess), excess.dtype))
-        }
+        return {"image": summed_squares(view.image - tf.clip_by_value(view.image, 0.0, 1.0))}
 
     def compare(self, sums: Mapping[str, Sums], target: tuple[()]) -> dict[str, tf.Tensor]:
         """Returns the mean."""
