@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -121,26 +122,26 @@ def pruned(
 
     Layer by layer, keeps the channels that best predict the others (pivoted Cholesky). A kept
     filter gets its input from the student's channels instead of the teacher's, through the linear
-    map that best predicts the latter from the former.
+    map that best predicts the latter from the former. Where the student lacks the teacher's last
+    layers of a block, this map stands for them.
 
     Args:
         images: Calibration images, RGB in [0, 1], ``[N, H, W, 3]``.
         filters: The teacher's filters.
         spread: Standard deviations of the teacher's channels ``[C]``, by layer.
-        widths: Number of channels to keep, by layer.
+        widths: Number of channels to keep, by layer that the student has.
     """
     maps = vgg(images, filters, max_pool)
     own: dict[str, Filters] = {}
     lifts: Features = {}
-    below, lift = None, np.eye(3, dtype=np.float32)
-    x = centred(images)
-    for name, (kernel, bias) in filters.items():
-        deviations = np.asarray(spread[name])
-        if below is not None:
-            lift = np.asarray(lifts[below] * spread[below])
-            if name.endswith("_conv1"):
-                x = avg_pool(x)
-                lift = regression(_rows(x), _rows(max_pool(maps[below])))
+    x, lift = centred(images), np.eye(3, dtype=np.float32)
+    for before, name in itertools.pairwise(("", *filters)):
+        if name not in widths:
+            continue
+        (kernel, bias), deviations = filters[name], np.asarray(spread[name])
+        if name.endswith("_conv1") and own:
+            x = avg_pool(x)
+            lift = regression(_rows(x), _rows(max_pool(maps[before])))
         kept = pivots(_rows(maps[name]) / deviations, widths[name])
         chosen = np.asarray(kernel, np.float32)[..., kept]
         kernel = np.einsum("hwtd,st->hwsd", chosen, lift) / deviations[kept]
@@ -148,7 +149,7 @@ def pruned(
         own[name] = Filters(jnp.asarray(kernel), jnp.asarray(offset))
         x = convolved(x, *own[name])
         lifts[name] = jnp.asarray(regression(_rows(x), _rows(maps[name]) / deviations))
-        below = name
+        lift = np.asarray(lifts[name] * deviations)
     return Student(own, lifts)
 
 

@@ -118,10 +118,10 @@ def step(
 
 def errors(student: Student, spread: Features, maps: Features, lesson: Features) -> Features:
     """Returns the squared errors of the student's guesses, in units of the teacher's spread."""
-    guesses = student.guesses(compared(maps))
+    wanted = compared(lesson)
     return {
-        k: (guesses[k] - wanted.astype(jnp.float32) / spread[k]) ** 2
-        for k, wanted in compared(lesson).items()
+        k: (guess - wanted[k].astype(jnp.float32) / spread[k]) ** 2
+        for k, guess in student.guesses(compared(maps)).items()
     }
 
 
@@ -131,9 +131,9 @@ def explained(student: Student, teaching: Teaching, images: jax.Array) -> Featur
     lesson = vgg(images, teaching.filters, max_pool)
     wrong = errors(student, teaching.spread, student.features(images), lesson)
     shares = {}
-    for k, wanted in compared(lesson).items():
-        units = wanted.astype(jnp.float32) / teaching.spread[k]
-        shares[k] = 1 - wrong[k].mean() / ((units - units.mean((0, 1, 2))) ** 2).mean()
+    for k, error in wrong.items():
+        units = compared(lesson)[k].astype(jnp.float32) / teaching.spread[k]
+        shares[k] = 1 - error.mean() / ((units - units.mean((0, 1, 2))) ** 2).mean()
     return shares
 
 
@@ -149,11 +149,6 @@ def started(
     first = pictures.batch(seen, 4 * BATCH, SIDE, key)
     spread = deviations(jax.jit(lambda images: compared(vgg(images, filters, max_pool)))(first))
     widths = layer_channels("bundled")
-    if more := sorted(filters.keys() - widths):
-        raise SystemExit(
-            f"the student has no {', '.join(more)}: pack VGG16, and give other "
-            "teachers to train_deep_layers.py"
-        )
     learner = imported(start, spread) if start else pruned(first[:BATCH], filters, spread, widths)
     content, style = jnp.split(first[: 2 * PAINTED], 2)
     iterates = painting.begun(content, style, key)
