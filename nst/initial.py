@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,11 @@ import tensorflow as tf
 from nst import images
 from nst.canvas import batch, resample
 from nst.images import Pixels
+from nst.metrics.filters import BINOMIAL, blur, luminance
+from nst.sources import StyleSource
+
+MIDDLE = 1024  # px: so much of the middle of a style tells how rough it is
+WHITE = 0.601  # median size of the highest octave of white noise with a standard deviation of 1
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Initial:
         base: The picture that it is made from, ``[H, W, 3]`` in [0, 1].
         noise: Share of white noise, 0 to 1.
         detail: Share of the base's finest details in the start of each larger scale, 0 to 1.
+        grain: Noise in the start of each larger scale, as a share of the styles' roughness, >= 0.
+        styles: The style images.
         seed: Seed of the noise.
         grey: Whether the start has no colour.
     """
@@ -27,6 +35,8 @@ class Initial:
     base: Pixels
     noise: float
     detail: float
+    grain: float
+    styles: Sequence[StyleSource]
     seed: int
     grey: bool
 
@@ -36,12 +46,12 @@ class Initial:
         return self._tinted((1.0 - self.noise) * self._fitted(height, width) + self.noise * white)
 
     def enlarge(self, painted: tf.Tensor, height: int, width: int) -> tf.Tensor:
-        """Enlarges the picture so far, and adds the details of the base that it had no pixels for.
+        """Enlarges the picture so far, and fills in the frequencies that it had no pixels for.
 
-        Enlarging alone leaves the finest frequencies empty. The network's gradient fills them on
-        the grid of its poolings, which shows as a mesh (with VGG16, plainly, at 512 px), and what
-        the content has there is lost. Their share of the difference is the detail of a Laplacian
-        pyramid (Burt and Adelson, 1983).
+        Left empty, they are filled by the network's gradient on the grid of its poolings, which
+        shows as a mesh, and what the content has there is lost. What the content has there is their
+        share of the difference, the detail of a Laplacian pyramid (Burt and Adelson, 1983). Where
+        it has nothing, in a sky, grain lets strokes begin anywhere, not only on the grid.
 
         Args:
             painted: ``[1, h, w, 3]``, smaller.
@@ -52,12 +62,25 @@ class Initial:
             ``[1, height, width, 3]`` in [0, 1].
         """
         larger = resample(painted, height, width)
-        if self.detail == 0:
-            return larger
-        _, *small, _ = painted.shape
-        base = self._tinted(self._fitted(height, width))
-        coarse = resample(self._tinted(self._fitted(*small)), height, width)
-        return tf.clip_by_value(larger + self.detail * (base - coarse), 0.0, 1.0)
+        if self.detail > 0:
+            _, *small, _ = painted.shape
+            base = self._tinted(self._fitted(height, width))
+            coarse = resample(self._tinted(self._fitted(*small)), height, width)
+            larger += self.detail * (base - coarse)
+        if self.grain > 0:
+            larger += self._grain(height, width)
+        return tf.clip_by_value(larger, 0.0, 1.0)
+
+    def _grain(self, height: int, width: int) -> tf.Tensor:
+        """Returns grey noise as rough as the styles at this scale, ``[1, height, width, 1]``."""
+        rough = 0.0
+        for style in self.styles:
+            long_side = max(1, round(max(height, width) * style.scale))
+            shape = images.fit(style.picture.rgb.shape[:2], long_side)
+            rough += style.weight * roughness(images.resize(style.picture.rgb, shape))
+        draw = np.random.default_rng((self.seed, height, width))
+        white = draw.standard_normal((1, height, width, 1), np.float32)
+        return tf.constant(np.float32(self.grain * rough) * white)
 
     def _fitted(self, height: int, width: int) -> Pixels:
         return images.cover(self.base, (height, width))
@@ -66,3 +89,13 @@ class Initial:
         if self.grey:
             image = np.broadcast_to(image.mean(-1, keepdims=True), image.shape)
         return batch(image)
+
+
+def roughness(image: Pixels) -> float:
+    """Returns the standard deviation of white noise whose highest octave is as strong.
+
+    By the median of an image ``[H, W, 3]``, so that edges and a few rough places do not count.
+    """
+    top, left = (max(0, (side - MIDDLE) // 2) for side in image.shape[:2])
+    grey = luminance(image[top : top + MIDDLE, left : left + MIDDLE])
+    return float(np.median(np.abs(grey - blur(grey, BINOMIAL)))) / WHITE

@@ -143,8 +143,15 @@ def paint(studio: Studio) -> Loop:
         finished = studio.colours.after(picture, inputs.content, inputs.guidance)
         return painted if finished is picture else batch(finished)
 
-    start, grey = config.init, studio.objectives.loss.grey
-    initial = Initial(studio.seen.base.rgb, start.noise, start.detail, config.seed, grey)
+    initial = Initial(
+        studio.seen.base.rgb,
+        config.init.noise,
+        config.init.detail,
+        config.init.grain,
+        studio.seen.styles,
+        config.seed,
+        studio.objectives.loss.grey,
+    )
     return Loop(
         initial.first(scales[0].height, scales[0].width),
         scales,

@@ -106,6 +106,7 @@ CHECKS: dict[str, Check] = {
     "init.base": one_of("content", "style", "file"),
     "init.noise": between(0, 1),
     "init.detail": between(0, 1),
+    "init.grain": at_least(0),
     "network.name": one_of("auto", *CONVOLUTIONS, "keras"),
     "network.timeout": above(0),
     "network.pooling": one_of("max", "avg"),

@@ -65,6 +65,7 @@ class InitConf:
     image: Optional[str] = None
     noise: float = MISSING
     detail: float = MISSING
+    grain: float = MISSING
 
 
 @dataclass

@@ -80,6 +80,9 @@ def cover(values: Pixels, size: tuple[int, int]) -> Pixels:
     Returns:
         `[*size, C]`, of the picture's own aspect: nothing is distorted.
     """
+    near = fit(values.shape[:2], max(size))
+    if all(abs(a - b) <= 1 for a, b in zip(near, size, strict=True)):
+        return resize(values, size)  # the same aspect but for rounding: nothing to crop
     scale = max(size[0] / values.shape[0], size[1] / values.shape[1])
     height, width = (max(s, round(v * scale)) for s, v in zip(size, values.shape[:2], strict=True))
     top, left = (height - size[0]) // 2, (width - size[1]) // 2
