@@ -148,6 +148,7 @@ def _configured(
 
     if isinstance(overrides, str):
         raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
+    _check_apart(pictures, overrides)
     composed = compose(overrides)
     if (run := composed.resume) is not None:
         raise InputError(
@@ -175,6 +176,18 @@ def _configured(
     check(config)
     resolved(config, gather(config, given))  # before a folder is made
     return config
+
+
+def _check_apart(pictures: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Check that no override says what an argument says already, or what folder= is for."""
+    from nst.config.overrides import parse
+    from nst.errors import InputError
+
+    for key in (override.key_or_group for override in parse(overrides)):
+        if key in pictures or f"{key}.image" in pictures:
+            raise InputError(f"{key}: given as an argument and in overrides; leave one out")
+        if key.startswith("hydra."):
+            raise InputError(f"{key}: of the command line; in a program folder= names a run folder")
 
 
 def _text(picture: Any) -> Any:

@@ -48,7 +48,8 @@ def forecast(studio: Studio, always_time: bool = False) -> str:
     elif work > SHORT:
         seconds = ", less than a minute"
     first, last = scales[0], scales[-1]
-    among = f"in {len(scales)} scales from {_size(first)}, " if len(scales) > 1 else ""
+    among = f" in {len(scales)} scales from {_size(first)}" if len(scales) > 1 else ""
+    steps = "1 step" if config.steps == 1 else f"{config.steps} steps"
     chosen = []
     if planned_memory.tile is not None:
         chosen.append(f"tiles of {planned_memory.tile} px")
@@ -59,7 +60,7 @@ def forecast(studio: Studio, always_time: bool = False) -> str:
             f"at the end {planned_memory.pairs} of {config.optimizer.history} curvature pairs"
         )
     return (
-        f"{_size(last)} px {among}{config.steps} steps: about "
+        f"{_size(last)} px{among}, {steps}: about "
         f"{planned_memory.memory / 1e9:.1f} GB of memory{seconds}"
         + "".join(f"; {choice}" for choice in chosen)
     )

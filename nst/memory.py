@@ -108,7 +108,8 @@ def check(plan: Plan, limit: float, size: int, there: str = "there are") -> None
 def _instead(plan: Plan, limit: float, size: int) -> str:
     smallest = replace(plan, tile=SMALLEST)
     if smallest.memory <= limit:
-        return f"runtime.tile={plan.tiled(limit).tile} (or auto) fits"
+        fitting = f"runtime.tile={plan.tiled(limit).tile} (or auto) fits"
+        return f"{fitting}, where all terms are sums over positions; otherwise a smaller size="
     low, high = 0, size
     while high - low > 1:
         middle = (low + high) // 2

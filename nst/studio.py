@@ -101,11 +101,11 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
 
 
 def check_terms(config: DictConfig, terms: Mapping[str, Term]) -> None:
-    """Checks of terms what their configuration does not say: layers of their own, tiles, memory.
+    """Checks of terms what their configuration does not say: layers, memory, weights, tiles.
 
     Raises:
-        InputError: The network has no such layer, a term cannot be computed in tiles, or one takes
-            more memory than there is.
+        InputError: The network has no such layer, a term cannot be computed in tiles or takes more
+            memory than there is, or none reads the weight map.
     """
     network, tile = config.network, config.runtime.tile
     for name, term in terms.items():
@@ -115,10 +115,15 @@ def check_terms(config: DictConfig, terms: Mapping[str, Term]) -> None:
         elif term.layers:
             check_layers(key, term.layers, network.name)
         _check_memory(name, term, config.size)
+    if config.content.weight_map is not None and not any(t.weighed for t in terms.values()):
+        raise InputError(
+            "content.weight_map: no term of this loss weighs positions; content does, as in "
+            "'loss=[content,style,tv]'"
+        )
     if tile is not None and (wrong := not_additive(terms)):
         raise InputError(
             f"runtime.tile={tile}: loss.{wrong[0]} cannot be computed in tiles, it needs the whole "
-            f"image: a smaller size=, or runtime.tile=null"
+            f"image: runtime.tile=null, and a smaller size= where memory does not suffice"
         )
 
 

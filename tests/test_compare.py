@@ -726,7 +726,7 @@ def test_two_runs_side_by_side(
     ("name", "words"),
     [
         ("sweeep", "does not exist. Did you mean 'sweep'?"),
-        ("empty", "neither a run nor holds runs"),
+        ("empty", "no run folder and contains none"),
         ("outer", "Folders below it do: "),
         ("file.txt", "is a file"),
         ("x" * 300, "cannot read"),

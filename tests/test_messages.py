@@ -55,10 +55,12 @@ WRONG: dict[str, str] = {
     "hydra.run.dri=x": f"hydra.run.dri: there is no such key. Did you mean 'hydra.run.dir'? {HELP}",
     "optimizer=lbfgs optimizer.histroy=3": "optimizer.histroy: there is no such key. "
     f"Did you mean 'optimizer.history'? {HELP}",
-    "optimizer.history=3": "optimizer.history: the chosen option of optimizer has no such key; "
+    "optimizer.history=3": "optimizer.history: no chosen option of optimizer has such a key; "
     "optimizer=lbfgs has it",
-    "loss=[style] loss.tv.weight=1": "loss.tv.weight: the chosen option of loss has no such key; "
-    "loss=tv has it",
+    "loss=[style] loss.tv.weight=1": "loss.tv.weight: no chosen option of loss has such a key; "
+    "loss=+tv has it",
+    "steps=1e2": "steps: 100.0 is not a whole number: write 100",
+    "size=1e3": "size: 1000.0 is not a whole number: write 1000",
     "+foo=3": "foo: nothing reads this key.",
     "+style.scal=1": "style.scal: nothing reads this key. Did you mean 'scale'?",
     "++alphaa=3": "alphaa: nothing reads this key. Did you mean 'alpha'?",
@@ -99,7 +101,6 @@ WRONG: dict[str, str] = {
     "~=4.1": "~=4.1: what is left out takes no value: ~KEY",
     "si\x1b\u2028ze=1": "si\N{REPLACEMENT CHARACTER} ze=1: a value with characters such as =, #, & "
     f"or brackets {QUOTES}: \"si\N{REPLACEMENT CHARACTER} ze='1'\"",
-    "size=1e3": "size: 1000.0 is not a whole number",
     "seed=1.5": "seed: 1.5 is not a whole number",
     "network.normalize=perhaps": "network.normalize: perhaps is neither true nor false",
     "runtime.deterministic=maybe": "runtime.deterministic: maybe is neither true nor false",
@@ -214,8 +215,9 @@ WRONG: dict[str, str] = {
     "http://127.0.0.1:9/x.png: Connection refused; check the connection, or give a local file",
     # the command line itself
     "alpha": "alpha: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)",
-    "alpha=1e2,1e3": "alpha=1e2,1e3: a comma lists the values of a sweep, which needs -m. "
-    "For a list write 'alpha=[1e2,1e3]', for a text with a comma \"alpha='1e2,1e3'\"",
+    "alpha=1e2,1e3": "alpha=1e2,1e3: a comma lists the values of a sweep, as in "
+    "nst -m alpha=1e2,1e3. Where a key takes a list write 'alpha=[1e2,1e3]', for a text with a "
+    "comma \"alpha='1e2,1e3'\"",
     "init.base=a=b": "init.base=a=b: a value with characters such as =, #, & or brackets "
     f"{QUOTES}: \"init.base='a=b'\"",
     # what follows a key that takes a path is a path
@@ -243,8 +245,8 @@ WRONG: dict[str, str] = {
     "--cfg jop": "argument --cfg/-c: invalid choice: 'jop' "
     "(choose from 'job', 'hydra', 'all') (--help shows how)",
     # a sweep of which one job is wrong
-    "-m optimizer=adam,lbfgs optimizer.history=5": "optimizer.history: the chosen option of "
-    "optimizer has no such key; optimizer=lbfgs has it",
+    "-m optimizer=adam,lbfgs optimizer.history=5": "optimizer.history: no chosen option of "
+    "optimizer has such a key; optimizer=lbfgs has it",
     "-m optimizer=lbfgs,lbfgs_unbounded optimizer.histroy=5": "optimizer.histroy: there is no such "
     f"key. Did you mean 'optimizer.history'? {HELP}",
     "-m alpha=1,2 hydra.launcher.n_jobs=2": "hydra.launcher.n_jobs: no chosen option has such a "

@@ -155,8 +155,16 @@ def test_regions_that_all_want_the_whole_style_are_no_regions() -> None:
 @pytest.mark.parametrize(
     ("regions", "of_styles", "message"),
     [
-        (halves(RED, size=(48, 48)), [("red",)], "48x48 px, but its picture array has 64x48"),
-        (halves(RED, BLUE), [halves(RED, size=(40, 60))], "style.regions: .*the same aspect"),
+        (
+            halves(RED, size=(48, 48)),
+            [("red",)],
+            "48x48 px, but the image it belongs to, array, has 64x48",
+        ),
+        (
+            halves(RED, BLUE),
+            [halves(RED, size=(40, 60))],
+            "style.regions: .*aspect ratios must agree",
+        ),
         (halves(RED, BLUE), [("green",)], "green is not in content.regions, which has "),
         (halves(RED, BLUE), [halves(GREY, size=(40, 40))], "none of its colours occurs"),
         (halves(RED, BLUE), [], "content.regions: it needs style.regions beside it"),

@@ -192,7 +192,7 @@ def test_a_stopped_run_goes_on_in_its_folder(
         ({"content_regions": 3}, "content.regions: int is no picture"),
         ({"style_regions": ["red"]}, "style.regions: it needs content.regions"),
         ({"style_regions": "nowher"}, "style.regions: nowher is neither a picture nor"),
-        ({"weight_map": np.zeros((20, 20))}, "weight_map: array has 20x20 px, but its picture"),
+        ({"weight_map": np.zeros((20, 20))}, "weight_map: array has 20x20 px, but the image it"),
         ({"style_weights": [1, 2]}, "style.weights: a list of 2, but style.image names 1"),
         ({"style_weights": [-1]}, "style.weights: .* must all be 0 or more"),
         ({"content": "memory:image"}, "content.image: .* name a file"),

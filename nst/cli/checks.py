@@ -13,7 +13,7 @@ from nst.cli.job import completed_before, import_libraries
 from nst.config import check, without_hydra
 from nst.config.overrides import path_of
 from nst.errors import InputError
-from nst.runs.folder import STATUS, RunFolder
+from nst.runs.folder import CONFIG, STATUS, RunFolder
 from nst.runs.replay import effective
 from nst.sources import Inputs, PictureError, gather, resolved
 from nst.sweeps.plan import Job, Sweep
@@ -48,7 +48,7 @@ def check_unused(folder: RunFolder) -> None:
     Raises:
         InputError: There is a run in it.
     """
-    if (folder.path / STATUS).exists():
+    if (folder.path / STATUS).exists() and (folder.path / CONFIG).exists():  # else it never began
         raise InputError(
             f"hydra.run.dir: {folder.path} already holds a run; resume={folder.path} resumes it, "
             f"another folder starts a new one"

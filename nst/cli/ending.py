@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,18 @@ from nst.sweeps.plan import Sweep
 log = logging.getLogger(__name__)
 
 
-def say(error: BaseException) -> int:
-    """Prints in one line what went wrong, and returns the exit status."""
+def say(error: BaseException, folder: RunFolder | None = None) -> int:
+    """Prints in one line what went wrong, and returns the exit status.
+
+    Args:
+        error: What ended the command.
+        folder: Of the run that it ended, if it had begun.
+    """
     if isinstance(error, KeyboardInterrupt) or _by_interrupt(error):
-        status, text = INTERRUPTED, "interrupted; the picture so far is in the run folder"
+        status, text = INTERRUPTED, "interrupted"
+        if folder is not None and folder.result.is_file():
+            again = shlex.quote(f"resume={folder.path}")
+            text += f"; the picture so far is {folder.result}, and nst {again} goes on"
     elif isinstance(error, USER_ERRORS):
         status, text = WRONG_INPUT, explain(error)
     else:

@@ -59,7 +59,7 @@ def task(config: DictConfig) -> float:
             metrics = _metrics(meant, folder, searched)
     except (Exception, KeyboardInterrupt) as error:
         if not sweeping:
-            sys.exit(say(error))  # if raised, Hydra would print a line before ours
+            sys.exit(say(error, folder))  # if raised, Hydra would print a line before ours
         if isinstance(error, KeyboardInterrupt):
             if in_worker():  # the command got the signal too, or continues without this job
                 return math.nan

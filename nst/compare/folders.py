@@ -45,7 +45,7 @@ def _runs_of(folder: Path) -> list[Path]:
         deeper = [str(path) for path in below if any(is_run(p) for p in path.glob("*/"))]
         hint = f" Folders below it do: {', '.join(deeper[:3])}" if deeper else ""
         raise InputError(
-            f"{folder} is neither a run nor holds runs (no {CONFIG}, no {STATUS}).{hint}"
+            f"{folder} is no run folder and contains none (no {CONFIG}, no {STATUS}).{hint}"
         )
     return runs
 

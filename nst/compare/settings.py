@@ -98,7 +98,7 @@ def _add_hashes(role: str, runs: Sequence[RunRecord], settings: Sequence[Setting
         if sha256:
             by_name.setdefault(own.get(role), set()).add(sha256)
     for own, sha256 in zip(settings, hashes, strict=True):
-        if sha256 and len(by_name[own.get(role)]) > 1:
+        if sha256 and role in own and len(by_name[own[role]]) > 1:
             own[role] = f"{own[role]} ({' '.join(str(each)[:6] for each in listed(sha256))})"
 
 

@@ -12,7 +12,7 @@ from nst.compare.settings import ordered, short, shown
 from nst.config.settings import Value
 from nst.metrics.table import EVERY
 
-LARGE = 1e9  # from here on with an exponent
+SMALL, LARGE = 1e-4, 1e9  # below and from here on with an exponent
 Combination = tuple[Value, ...]  # of the differing keys' values, the seed left out
 Groups = dict[Combination, list[RunRecord]]
 
@@ -30,7 +30,7 @@ class Spread:
         text = number(self.mean)
         if self.deviation is None:
             return text
-        if max(abs(self.mean), self.deviation) >= LARGE:
+        if "e" in text or self.deviation >= LARGE:
             return f"{text} ± {number(self.deviation)}"
         return f"{text} ± {self.deviation:.{len(text.partition('.')[2])}f}"
 
@@ -58,7 +58,7 @@ class Effect:
 
 def number(value: float) -> str:
     """Writes a count as it is, any other number with three digits: ``0.0123``, ``3.2e12``."""
-    if abs(value) >= LARGE:
+    if abs(value) >= LARGE or 0 < abs(value) < SMALL:
         return shown(float(f"{value:.3g}"))
     if value == round(value):
         return f"{value:.0f}"

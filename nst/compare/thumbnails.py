@@ -187,8 +187,12 @@ def _maps(runs: Sequence[RunRecord], budget: int) -> dict[Path, dict[str, Thumbn
     for run in runs:
         pictures: dict[str, Thumbnail] = {}
         used: dict[str, list[str]] = {"content": [], "style": []}
+        unused = [weight == 0 for weight in listed(run.config.get("style.weights"))]
         for key, words in MAPS.items():
-            for name in map(str, filter(None, listed(run.config.get(key)))):
+            names = listed(run.config.get(key))
+            if key == "style.regions" and len(names) == len(unused):
+                names = [name for name, out in zip(names, unused, strict=True) if not out]
+            for name in map(str, filter(None, names)):
                 shown = source(name)
                 # Colours, alone or in a list, are no files.
                 used[key.partition(".")[0]].append(

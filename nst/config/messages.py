@@ -97,7 +97,8 @@ def _unknown_key(_: Any, found: re.Match[str]) -> str:
     group = key.partition(".")[0]
     having = [o for o in options(group) if key in _keys_of(group, o)]
     if having:
-        return f"{key}: the chosen option of {group} has no such key; {group}={having[0]} has it"
+        name = having[0] if group not in ("loss", "observer") else f"+{having[0]}"  # of several
+        return f"{key}: no chosen option of {group} has such a key; {group}={name} has it"
     others = {k: f"{g}={o}" for g in groups() for o in options(g) for k in _keys_of(g, o)}
     if key in others:
         return f"{key}: no chosen option has such a key; {others[key]} has it"
@@ -120,8 +121,8 @@ def _wrong_value(error: Any, _: re.Match[str]) -> str:
 def _comma(_: Any, found: re.Match[str]) -> str:
     key, _, value = found[1].partition("=")
     return (
-        f"{found[1]}: a comma lists the values of a sweep, which needs -m. For a list write "
-        f"'{key}=[{value}]', for a text with a comma \"{key}='{value}'\""
+        f"{found[1]}: a comma lists the values of a sweep, as in nst -m {found[1]}. Where a key "
+        f"takes a list write '{key}=[{value}]', for a text with a comma \"{key}='{value}'\""
     )
 
 
@@ -170,7 +171,13 @@ LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], .
 )
 WORDS = {  # for the most common sentences of OmegaConf
     r"Value '(.*)' of type '.*' could not be converted to Float": r"\1 is not a number",
+    r"Value '(.*)\.0' of type '.*' could not be converted to Integer": (
+        r"\1.0 is not a whole number: write \1"
+    ),
     r"Value '(.*)' of type '.*' could not be converted to Integer": r"\1 is not a whole number",
+    r"Value '(.*)\.0' .* is incompatible with type hint '(Optional\[)?Union\[int, str\].*": (
+        r"\1.0 is not a whole number: write \1"
+    ),
     r"Value '(.*)' .* is incompatible with type hint '(Optional\[)?Union\[int, str\].*": (
         r"\1 is not a whole number"
     ),

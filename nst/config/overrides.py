@@ -148,8 +148,10 @@ def values_of(override: Override) -> list[str]:
         raise InputError(f"{override.input_line}: it has more than {MOST_JOBS} values")
     state = random.getstate()
     random.seed(override.input_line)  # Hydra shuffles with the process's global generator
-    values = list(override.sweep_iterator())
-    random.setstate(state)
+    try:
+        values = list(override.sweep_iterator())
+    finally:
+        random.setstate(state)
     return [_bare(v) if isinstance(v, str) else Transformer.str(v) for v in values]
 
 

@@ -33,9 +33,9 @@ WIDER = {  # than its block: contents are compared by the first, styles by the s
     "bundled": {"block4_conv2": 272, "block5_conv1": 432},
 }
 
-LOOK = (
+NOT_VGG = (
     "{}: style transfer is known to suffer on networks other than VGG, most on those with residual "
-    "connections (Wang et al. 2021); network.smooth=true helps them"
+    "connections (Wang et al. 2021), where network.smooth=true helps"
 )
 
 
@@ -160,7 +160,8 @@ def _of_application(application: str, weights: str | None, timeout: float) -> So
         source = _user_file("keras", Path(os.path.expanduser(weights)))
     else:
         source = _source("keras", imagenet_weights(application, keras_home() / "models", timeout))
-    return replace(source, application=application, warning=LOOK.format(application))
+    warning = None if application.startswith("VGG") else NOT_VGG.format(application)
+    return replace(source, application=application, warning=warning)
 
 
 @lru_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -75,6 +76,7 @@ _OTHER = {
     rb"(?i:(\xef\xbb\xbf)?\s*<(!doctype html|html|head))": "a web page",
 }
 _START = 1024  # bytes that tell
+_LOCK = threading.RLock()  # Pillow's limit and Python's warnings belong to all threads
 
 
 def named_as_image(name: str) -> bool:
@@ -107,8 +109,9 @@ def explained(name: str | Path, data: bytes = b"") -> Iterator[None]:
         name: Of the image.
         data: Of its file.
     """
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, LONGEST_SIDE**2 // 2  # errs at twice it
-    with warnings.catch_warnings(record=True) as noted:
+    with _LOCK, warnings.catch_warnings(record=True) as noted:
+        # It errs at twice its limit.
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, LONGEST_SIDE**2 // 2
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we have our own limit
         try:

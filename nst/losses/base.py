@@ -99,12 +99,14 @@ class Term:
 
     Attributes:
         layers: Keras names of the layers it uses; empty for a term on the image itself.
+        weighed: Whether positions count by the weights of a view.
 
     Raises:
         ValueError: A layer is named twice, or the class has a weight among its options.
     """
 
     layers: Sequence[str] = ()
+    weighed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Makes the options hashable and checks them."""

@@ -12,16 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nst.losses.base import FeatureTerm, References, Style, View
-from nst.losses.rows import (
-    APART,
-    cosines,
-    drawn_offset,
-    grid,
-    map_shape,
-    patches,
-    shares,
-    tags,
-)
+from nst.losses.rows import APART, cosines, drawn_offset, grid, map_shape, patches, pooled, tags
 
 CLOSE = 1e-5  # added to the smallest distance of a row, by which its others are divided
 
@@ -73,7 +64,7 @@ class Contextual(FeatureTerm):
     share. A position is matched within its region.
 
     Attributes:
-        positions: Largest number of positions of the iterate in a layer.
+        positions: About how many positions of the iterate are compared in a layer.
         style_positions: Likewise of all styles together.
         bandwidth: See :func:`contextual_distance`.
     """
@@ -107,10 +98,10 @@ class Contextual(FeatureTerm):
         return {layer: distance(layer, pool) for layer, pool in target.items()}
 
     def _pool(self, styles: Sequence[Style], layer: str) -> Pool:
-        rows, regions = [], []
-        for style, share in zip(styles, shares(styles), strict=True):
-            features = style.view.features[layer]
+        def sample(view: View, share: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            features = view.features[layer]
             at = grid(map_shape(features), self.style_positions * share)
-            rows.append(patches(features, at, 1))
-            regions.append(tags(style.view, layer, at))
-        return Pool(tf.concat(rows, 0), tf.concat(regions, 0), tf.fill([2], 0.5))
+            return patches(features, at, 1), tags(view, layer, at)
+
+        rows, regions = pooled(styles, sample)
+        return Pool(rows, regions, tf.fill([2], 0.5))

@@ -19,7 +19,7 @@ from nst.losses.rows import (
     map_shape,
     nearest,
     paired_cosines,
-    shares,
+    pooled,
     tags,
 )
 
@@ -54,7 +54,7 @@ class NearestNeighbour(FeatureTerm):
 
     Attributes:
         cell: Spacing of the positions, px.
-        positions: Largest number of positions; the grid is wider in larger images.
+        positions: About how many positions are compared; the grid is wider in larger images.
     """
 
     cell: int = 4
@@ -68,17 +68,14 @@ class NearestNeighbour(FeatureTerm):
     def target(self, references: References) -> tf.Tensor:
         """Returns the matched hypercolumns of the styles, ``[n, C]``."""
         content = references.content
-        at, pool, regions = self._grid(content), [], []
-        for style, share in zip(references.styles, shares(references.styles), strict=True):
-            there = self._grid(style.view, share)
-            pool.append(hypercolumns(style.view, self.layers, there))
-            regions.append(tags(style.view, self.layers[0], there))
-        found = nearest(
-            centred(hypercolumns(content, self.layers, at)),
-            centred(known := tf.concat(pool, 0)),
-            (tags(content, self.layers[0], at), tf.concat(regions, 0)),
-        )
-        return tf.gather(known, found)
+
+        def sample(view: View, share: float | tf.Tensor = 1.0) -> tuple[tf.Tensor, tf.Tensor]:
+            at = self._grid(view, share)
+            return hypercolumns(view, self.layers, at), tags(view, self.layers[0], at)
+
+        known, regions = pooled(references.styles, sample)
+        wanted, own = sample(content)
+        return tf.gather(known, nearest(centred(wanted), centred(known), (own, regions)))
 
     def distances(self, view: View, target: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the cosine distance."""

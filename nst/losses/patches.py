@@ -9,16 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nst.losses.base import FeatureTerm, References, Style, View
-from nst.losses.rows import (
-    Grid,
-    drawn_offset,
-    grid,
-    map_shape,
-    nearest,
-    patches,
-    shares,
-    tags,
-)
+from nst.losses.rows import Grid, drawn_offset, grid, map_shape, nearest, patches, pooled, tags
 
 
 def squared_distance(rows: tf.Tensor, matches: tf.Tensor) -> tf.Tensor:
@@ -54,7 +45,7 @@ class PatchTerm(FeatureTerm):
 
     Attributes:
         patch: Side of the patches, positions of the layer, odd.
-        positions: Largest number of positions of the iterate, and of the styles together.
+        positions: About how many positions of the iterate are compared, and of the styles together.
     """
 
     patch: int = 1
@@ -95,13 +86,12 @@ class PatchTerm(FeatureTerm):
         return grid(map_shape(view.features[layer]), self.positions * share, offset)
 
     def _pool(self, styles: Sequence[Style], layer: str) -> Matches:
-        rows, regions = [], []
-        for style, share in zip(styles, shares(styles), strict=True):
-            at = self._grid(style.view, layer, share=share)
-            rows.append(patches(style.view.features[layer], at, self.patch))
-            regions.append(tags(style.view, layer, at))
-        pool = tf.concat(rows, 0)
-        return Matches(pool, tf.concat(regions, 0), tf.fill([2], 0.5), pool[:0])
+        def sample(view: View, share: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            at = self._grid(view, layer, share=share)
+            return patches(view.features[layer], at, self.patch), tags(view, layer, at)
+
+        rows, regions = pooled(styles, sample)
+        return Matches(rows, regions, tf.fill([2], 0.5), rows[:0])
 
     def _matched(
         self, target: dict[str, Matches], view: View, offset: tf.Tensor

@@ -5,7 +5,7 @@ Terms that compare every position with every other can afford only some of them:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -31,17 +31,17 @@ class Grid(NamedTuple):
     shape: tf.Tensor
 
 
-def grid(shape: tf.Tensor, most: float | tf.Tensor, offset: tf.Tensor | None = None) -> Grid:
-    """Lays a regular grid over a map: all positions if they are at most ``most``, else about that.
+def grid(shape: tf.Tensor, wanted: float | tf.Tensor, offset: tf.Tensor | None = None) -> Grid:
+    """Lays a regular grid over a map: all positions, or about as many as are wanted if fewer.
 
     Args:
         shape: Height and width of the map, ``[2]``.
-        most: Number of positions.
+        wanted: Number of positions.
         offset: Where the grid begins, as a share of its spacing, ``[2]`` in [0, 1); None for the
             middle.
     """
     lengths = tf.cast(shape, tf.float32)
-    spacing = tf.maximum(1.0, tf.sqrt(tf.reduce_prod(lengths) / tf.cast(most, tf.float32)))
+    spacing = tf.maximum(1.0, tf.sqrt(tf.reduce_prod(lengths) / tf.cast(wanted, tf.float32)))
     offset = tf.constant([0.5, 0.5]) if offset is None else offset
 
     def axis(index: int) -> tf.Tensor:
@@ -121,14 +121,24 @@ def hypercolumns(view: View, layers: Sequence[str], at: Grid) -> tf.Tensor:
 def tags(view: View, layer: str, at: Grid) -> tf.Tensor:
     """Returns the weights of the positions in each region, ``[n, R]``; ones for a whole image."""
     if view.regions is None:
-        return tf.ones_like(interpolated(view.features[layer][..., :1], at))
+        count = tf.size(at.rows) * tf.size(at.columns)
+        return tf.ones([count, 1], view.features[layer].dtype)
     return interpolated(view.regions[layer], at)
 
 
-def shares(styles: Sequence[Style]) -> list[tf.Tensor]:
-    """Returns the weights of the styles over their sum."""
+def pooled(
+    styles: Sequence[Style], sample: Callable[[View, tf.Tensor], Sequence[tf.Tensor]]
+) -> list[tf.Tensor]:
+    """Joins samples of all styles, ``[n, …]`` each.
+
+    Args:
+        styles: The styles.
+        sample: Returns some tensors of a style, given its share of the weights.
+    """
     weights = [tf.convert_to_tensor(style.weight, tf.float32) for style in styles]
-    return [weight / tf.add_n(weights) for weight in weights]
+    whole = tf.add_n(weights)
+    found = [sample(s.view, weight / whole) for s, weight in zip(styles, weights, strict=True)]
+    return [tf.concat(part, 0) for part in zip(*found, strict=True)]
 
 
 def cosines(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -18,8 +18,10 @@ from nst.losses.regions import divided, located
 class Content(FeatureTerm, AdditiveTerm):
     """The content term: compares feature maps (Gatys et al. 2015, eq. 1).
 
-    Ignores regions. Positions count by the weights of the view.
+    Ignores regions.
     """
+
+    weighed: ClassVar[bool] = True
 
     def target(self, references: References) -> dict[str, tf.Tensor]:
         """Returns the content image's feature maps."""

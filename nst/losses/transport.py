@@ -25,7 +25,7 @@ from nst.losses.rows import (
     interpolated,
     map_shape,
     paired_cosines,
-    shares,
+    pooled,
     tags,
 )
 
@@ -153,11 +153,11 @@ class RelaxedTransport(FeatureTerm):
 
     def target(self, references: References) -> Pool:
         """Returns the pool."""
-        styles, found = references.styles, []
-        for style, share in zip(styles, shares(styles), strict=True):
-            at = grid(map_shape(style.view.image), self.style_positions * share)
-            found.append(self._sample(style.view, at))
-        rows, colours, regions = (tf.concat(part, 0) for part in zip(*found, strict=True))
+
+        def sample(view: View, share: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            return self._sample(view, grid(map_shape(view.image), self.style_positions * share))
+
+        rows, colours, regions = pooled(references.styles, sample)
         return Pool(rows, colours, moments(rows), regions, tf.fill([2], 0.5))
 
     def refresh(self, target: Pool, view: View, seed: tf.Tensor) -> Pool:

@@ -33,8 +33,6 @@ def structure(result: Array, content: Array) -> float:
     painted = _matched(luminance(result), kept)
     product, total, window = 1.0, 0.0, gaussian(1.5)
     for index, weight in enumerate(WEIGHTS):
-        if index and min(kept.shape) < 2 * SMALLEST:
-            break
         if index:
             kept, painted = _halved(kept), _halved(painted)
         last = index == len(WEIGHTS) - 1 or min(kept.shape) < 2 * SMALLEST
@@ -42,6 +40,8 @@ def structure(result: Array, content: Array) -> float:
         value = brightness * contrast if last else contrast
         product *= max(0.0, float(value.mean())) ** weight
         total += weight
+        if last:
+            break
     return float(product ** (1 / total))
 
 

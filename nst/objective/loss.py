@@ -77,15 +77,11 @@ def total_in_units(distances: Mapping[str, Any], weights: Any) -> tuple[tf.Tenso
     """
     unit = tf.add_n(tf.nest.flatten(weights))
     shares = tf.nest.map_structure(lambda w: tf.math.divide_no_nan(w, unit), weights)
-    return tf.add_n(list(weighted(distances, shares).values())), unit
-
-
-def weighted(distances: Mapping[str, Any], weights: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Returns the weighted value of each term."""
-    return {
-        name: tf.add_n([weights[name][part] * value for part, value in parts.items()])
+    terms = [
+        tf.add_n([shares[name][part] * value for part, value in parts.items()])
         for name, parts in distances.items()
-    }
+    ]
+    return tf.add_n(terms), unit
 
 
 def gradient_norms(

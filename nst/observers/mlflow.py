@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -53,7 +54,7 @@ class MLflow(Observer):
         from mlflow.entities import Metric
 
         if due(record, self._every):
-            now = round(1000 * record.seconds)
+            now = round(1000 * time.time())
             points = [Metric(tag, v, now, record.step) for tag, v in scalars(record).items()]
             self._client.log_batch(self._id, metrics=points)
 

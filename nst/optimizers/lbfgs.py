@@ -152,7 +152,8 @@ class LBFGS:
             here = objective(self._image)
             self.evaluations += not self._counted
             self._counted = True
-            self._unit = self._unit or gradient_rms(here) or 1.0
+            size = gradient_rms(here)  # also where the unit is known: it may have diverged since
+            self._unit = self._unit or size or 1.0
             self._here = here
         return self._here
 

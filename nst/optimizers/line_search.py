@@ -31,9 +31,7 @@ class Trial(NamedTuple):
     point: Any = None
 
 
-def weak_wolfe(
-    evaluate: Callable[[float], Trial], start: Trial, budget: int, step: float = 1.0
-) -> Trial | None:
+def weak_wolfe(evaluate: Callable[[float], Trial], start: Trial, budget: int) -> Trial | None:
     """Finds a step with sufficient decrease and, if the budget allows, enough curvature.
 
     Bracketing as in Lewis and Overton (2013, "Nonsmooth optimization via quasi-Newton methods",
@@ -44,12 +42,11 @@ def weak_wolfe(
         evaluate: Returns the trial at a step > 0.
         start: The trial at step 0, with a negative slope.
         budget: Maximum number of evaluations, >= 1.
-        step: First step to try.
 
     Returns:
         The accepted trial, lower than the start, or None if the budget ran out.
     """
-    low, high = start, None
+    low, high, step = start, None, 1.0
     for _ in range(budget):
         trial = evaluate(step)
         if not _decreases(start, trial):

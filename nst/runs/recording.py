@@ -70,7 +70,10 @@ class Recording(contextlib.AbstractContextManager["Recording"]):
         status, reason = outcome(error or failure)
         if error and failure:
             reason += f"; then, on saving the picture, {type(failure).__name__}: {failure}"
-        self._folder.write_status(status, reason=reason, observers=self._observers.failures)
+        try:
+            self._folder.write_status(status, reason=reason, observers=self._observers.failures)
+        except OSError as unwritten:  # a full disk: the picture is what matters
+            failure = failure or unwritten
         if failure and not error:
             raise failure
 

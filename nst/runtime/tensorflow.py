@@ -20,6 +20,7 @@ class _Process:
     """State shared by the runs of this process, which may overlap in several threads."""
 
     importing = threading.Lock()
+    imported = False
     changing = threading.Lock()  # guards the two below
     deterministic_runs = 0
     deterministic_before = False
@@ -33,11 +34,12 @@ def import_tensorflow() -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # All three change what belongs to all threads.
-    with _Process.importing, _keras_on_tensorflow(), _hidden_stderr():
+    with _Process.importing, _keras_on_tensorflow(), _hidden_stderr(not _Process.imported):
         import keras
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # the search for GPUs prints, too
+        _Process.imported = True
     if keras.backend.backend() != "tensorflow":
         raise InputError(
             f"Keras runs on {keras.backend.backend()} in this process, and nst needs TensorFlow: "
@@ -123,11 +125,13 @@ def _keras_on_tensorflow() -> Iterator[None]:
 
 
 @contextmanager
-def _hidden_stderr() -> Iterator[None]:
-    """Captures what C++ writes to file descriptor 2; shows it if the block fails."""
+def _hidden_stderr(hide: bool) -> Iterator[None]:
+    """Captures what C++ writes to file descriptor 2, if asked to; shows it if the block fails."""
     try:
-        seen = os.dup(2)
+        seen = os.dup(2) if hide else None
     except OSError:  # closed: nothing is shown anyway
+        seen = None
+    if seen is None:
         yield
         return
     sys.stderr.flush()

@@ -138,8 +138,8 @@ def _check_aspect(key: str, regions: Picture, picture: Picture) -> None:
     (height, width), (rows, columns) = regions.rgb.shape[:2], picture.rgb.shape[:2]
     if abs(height * columns / (width * rows) - 1) > ASPECT:
         raise InputError(
-            f"{key}: {regions.source} has {width}x{height} px, but its picture "
-            f"{picture.source} has {columns}x{rows} px: they must have the same aspect"
+            f"{key}: {regions.source} has {width}x{height} px, but the image it "
+            f"belongs to, {picture.source}, has {columns}x{rows} px: their aspect ratios must agree"
         )
 
 

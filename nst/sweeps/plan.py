@@ -104,14 +104,19 @@ def plan_sweep(composed: DictConfig, overrides: Sequence[str]) -> Sweep:
         HydraException: A job does not compose.
         InputError: A job sets its own launcher or sweeper, or a folder holds no picture.
     """
-    params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
-    values, listed = expanded(drawn(mixed([*params, *overrides])))
+    values, listed = expanded(drawn(with_params(composed, overrides)))
     jobs = multiplied(values)
     naming = f"hydra.job.config.override_dirname.exclude_keys={_constant_keys(jobs, listed)}"
     folder = path_of("hydra.sweep.dir", composed.hydra.sweep.dir)
     planned = [job(composed, folder, n, [*each, naming]) for n, each in enumerate(jobs)]
     _check_apart(planned)
     return Sweep(folder, planned, [*(forced(o, composed) for o in values), naming], listed)
+
+
+def with_params(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
+    """Puts the sweep of an experiment before the overrides of the command line, which win."""
+    params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
+    return mixed([*params, *overrides])
 
 
 def _may_depend(key: str, swept: set[str]) -> bool:

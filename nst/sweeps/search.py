@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from nst.runs.lock import locked
 from nst.sweeps.claims import claims
 from nst.sweeps.objectives import check_objectives
 from nst.sweeps.pictures import paths_in
-from nst.sweeps.plan import Job, Sweep, forced, job
-from nst.sweeps.space import Dimension, candidates, of_trials, split, with_params
+from nst.sweeps.plan import Job, Sweep, forced, job, with_params
+from nst.sweeps.space import Choice, Dimension, candidates, of_trials, split
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,16 @@ def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
         raise InputError("search= needs a package: pip install 'nst[search]'")
     check_search(composed)
     check_objectives(composed.search, composed.evaluation.network)
-    for override in parse(with_params(composed, overrides)):
+    given = with_params(composed, overrides)
+    for override in parse(given):
         if any(map(is_several, paths_in(override))):
             key = override.key_or_group
             raise InputError(
                 f"{key}: folders and patterns are for sweeps; in a search name each picture, "
                 f"{key}=a.jpg,b.jpg"
             )
-    fixed, space = split(with_params(composed, overrides))
+    fixed, space = split(given)
+    _check_worth(composed.search, space)
     constant = [o.partition("=")[0].lstrip("+~") for o in fixed]
     unnamed = ",".join(["search", *constant])  # in the names of folders
     naming = f"hydra.job.config.override_dirname.exclude_keys=[{unnamed}]"
@@ -102,8 +105,20 @@ def plan_search(composed: DictConfig, overrides: Sequence[str]) -> Search:
                 "hydra.sweep.subdir: in a search each folder is named after its number and _: "
                 "'hydra.sweep.subdir=${hydra.job.num}_NAME'"
             )
-    asked = [*(forced(o, composed) for o in with_params(composed, overrides)), naming]
+    asked = [*(forced(o, composed) for o in given), naming]
     return Search(folder, jobs, asked, frozenset(), composed.search, of_trials(fixed), space)
+
+
+def _check_worth(settings: DictConfig, space: Sequence[Dimension]) -> None:
+    """Checks that there are more combinations than trials: a sampler repeats what it likes."""
+    if settings.sampler == "grid" or not all(isinstance(each, Choice) for each in space):
+        return
+    combinations = math.prod(len(each.extremes) for each in space)
+    if combinations <= settings.n_trials:
+        raise InputError(
+            f"search: these lists have {combinations} combinations, and {settings.n_trials} trials "
+            f"would repeat some; search.sampler=grid runs each once"
+        )
 
 
 def _candidate(composed: DictConfig, folder: Path, number: int, overrides: Sequence[str]) -> Job:
@@ -111,6 +126,6 @@ def _candidate(composed: DictConfig, folder: Path, number: int, overrides: Seque
         return job(composed, folder, number, overrides)
     except USER_ERRORS as error:
         reason = explain(error)
-        if reason.endswith("is not a whole number"):
+        if "is not a whole number" in reason:
             reason += "; write int(interval(…))"
         raise InputError(reason) from error

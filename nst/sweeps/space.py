@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from omegaconf import DictConfig
 
 from nst.config.overrides import MOST_JOBS, check_of_job, len_of_range, parse, values_of
 from nst.errors import InputError
@@ -84,12 +83,6 @@ def split(overrides: Iterable[str]) -> tuple[list[str], list[Dimension]]:
     if all(len(dimension.extremes) == 1 for dimension in space):
         raise InputError(f"search: nothing to search; give a setting a range, such as {EXAMPLE}")
     return fixed, space
-
-
-def with_params(composed: DictConfig, overrides: Sequence[str]) -> list[str]:
-    """Puts the sweep of an experiment before the overrides of the command line, which win."""
-    params = [f"{key}={value}" for key, value in (composed.hydra.sweeper.params or {}).items()]
-    return [*params, *overrides]
 
 
 def of_trials(fixed: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst.runs.folder import RunFolder
 from nst.runtime import cores
-from nst.sweeps.space import of_trials, split, with_params
+from nst.sweeps.space import of_trials, split
 from nst.sweeps.study import Study, Trial
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Searcher(Sweeper):  # type: ignore[misc]  # Hydra has no types
         folder, search = Path(self.config.hydra.sweep.dir), self.config.search
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        fixed, space = split(with_params(self.config, arguments))
+        fixed, space = split(arguments)
         fixed = of_trials(fixed)
         study = Study(folder, search, fixed, space)
         for trials in self._batches(study):

@@ -74,6 +74,8 @@ def scores(
         By question and run folder, for runs that were compared; and the number of votes about
         pictures that are not among the runs.
     """
+    if not votes:  # the usual case: nothing to read
+        return {}, 0
     ids = {run.folder: picture_id(run) for run in runs}
     known = list(dict.fromkeys(name for name in ids.values() if name is not None))
     usable = [vote for vote in votes if vote.left in known and vote.right in known]
