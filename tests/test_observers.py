@@ -345,9 +345,9 @@ def test_a_failing_observer_is_left_out_and_the_run_goes_on(
     assert FailsAtStep.seen == 1, "an observer that failed was asked again"
     assert run.status["status"] == "completed"
     assert run.status["observers"] == [
-        "observer FailsAtStart failed in start: RuntimeError('no start')",
-        "observer FailsAtStep failed in step: KeyError('no step')",
-        "observer FailsAtFinish failed in finish: OSError('no finish')",
+        "observer FailsAtStart failed in start: RuntimeError: no start",
+        "observer FailsAtStep failed in step: KeyError: 'no step'",
+        "observer FailsAtFinish failed in finish: OSError: no finish",
     ]
     assert len(run.history()) == 4, "the other observers go on"
     assert Image.open(run.path / "result.png").size == (32, 24)

@@ -211,7 +211,7 @@ def pictures_without(folder: Path) -> None:
 
 
 WRONG = {
-    "replay=bass": "bass is not a run folder: it has no config.yaml. Did you mean 'base'?",
+    "replay=bass": "bass does not exist. Did you mean 'base'?",
     "replay=plain.png": "plain.png holds no text: only a result.png of a run carries its config",
     "replay=another.png": "another.png carries no configuration: only a result.png of a run does",
     "replay=photo.jpg": "photo.jpg holds no text: only a result.png of a run carries its config",
@@ -221,14 +221,14 @@ WRONG = {
     "replay=base alpha=-1": "alpha=-1.0 is not valid: it must be a number of 0 or more",
     "replay=base experiment=gatys2015": "replay: an experiment would replace the whole "
     "configuration; change single keys",
-    "resume=bass": "bass is not a run folder: it has no config.yaml. Did you mean 'base'?",
+    "resume=bass": "bass does not exist. Did you mean 'base'?",
     "resume=base": "resume: base is completed; add steps=… for more steps, or repeat it with "
     "replay=base",
-    "resume=base steps=4": "steps=4: base has 4 already; replay=base steps=4 starts over",
+    "resume=base steps=4": "steps=4: base is planned for 4; replay=base steps=4 starts over",
     "resume=base alpha=3": "resume= continues a run unchanged, so it cannot take alpha=3; "
     "replay=base repeats it with changes",
-    "resume=base replay=base": "resume= continues a run unchanged, so it cannot take "
-    "replay=base; replay=base repeats it with changes",
+    "resume=base replay=base": "give either resume=, to continue a run, or replay=, to repeat one",
+    "resume=base/result.png": "base/result.png is no run folder, but base is one.",
 }
 
 

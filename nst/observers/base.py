@@ -97,6 +97,7 @@ class Observers:
             try:
                 getattr(observer, event)(argument)
             except Exception as error:  # no observer may cost the picture
-                log.exception("observer %s failed in %s and is disabled", name, event)
-                self.failures.append(f"observer {name} failed in {event}: {error!r}")
+                failure = f"observer {name} failed in {event}: {type(error).__name__}: {error}"
+                log.exception("%s; it is disabled", failure)
+                self.failures.append(failure)
                 del self._active[name]

@@ -78,12 +78,22 @@ class RunFolder:
         Raises:
             InputError: The folder has none, or it is damaged.
         """
-        path, parent = self.path / CONFIG, self.path.parent
+        path = self.path / CONFIG
         if not path.is_file():
-            near = [p.name for p in parent.glob("*/") if (p / CONFIG).is_file()]
-            hint = did_you_mean(self.path.name, near) or " Run folders are under outputs/."
-            raise InputError(f"{self.path} is not a run folder: it has no {CONFIG}.{hint}")
+            raise InputError(f"{self.path} {self._without_config()}")
         return parsed(small(path).decode("utf-8", "replace"), path)
+
+    def _without_config(self) -> str:
+        parent = self.path.parent
+        if (self.path / STATUS).is_file():
+            return f"holds a run that ended before it began: it has no {CONFIG}."
+        if (parent / CONFIG).is_file():
+            return f"is no run folder, but {parent} is one."
+        near = [p.name for p in parent.glob("*/") if (p / CONFIG).is_file()]
+        hint = did_you_mean(self.path.name, near) or " Run folders are under outputs/."
+        if not self.path.exists():
+            return f"does not exist.{hint}"
+        return f"is not a run folder: it has no {CONFIG}.{hint}"
 
     def locked(self, patience: float = 0.0) -> AbstractContextManager[None]:
         """Locks the folder against other processes, see :func:`nst.runs.lock.locked`."""

@@ -52,11 +52,11 @@ def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
         str(o.input_line) for o in parse(overrides) if not o.key_or_group.startswith(COMMAND)
     ]
     if config.resume is not None:
-        others = [change for change in changes if not change.startswith("steps=")]
-        if others or config.replay is not None:
-            beside = " ".join(others or [f"replay={config.replay}"])
+        if config.replay is not None:
+            raise InputError("give either resume=, to continue a run, or replay=, to repeat one")
+        if others := [change for change in changes if not change.startswith("steps=")]:
             raise InputError(
-                f"resume= continues a run unchanged, so it cannot take {beside}; "
+                f"resume= continues a run unchanged, so it cannot take {' '.join(others)}; "
                 f"replay={config.resume} repeats it with changes"
             )
         source = path_of("resume", config.resume)
@@ -82,7 +82,7 @@ def _longer(config: DictConfig, path: Path, steps: int) -> DictConfig:
     """Gives a run more steps, provided that it then ends as if it had had them from the start."""
     instead = f"replay={path} steps={steps} starts over"
     if steps <= config.steps:
-        raise InputError(f"steps={steps}: {path} has {config.steps} already; {instead}")
+        raise InputError(f"steps={steps}: {path} is planned for {config.steps}; {instead}")
     if (reason := _ended(config, steps)) is not None:
         raise InputError(
             f"steps={steps}: {path} {reason}; {instead}, and replay={path} pyramid=single "
