@@ -73,11 +73,8 @@ class Initial:
 
     def _grain(self, height: int, width: int) -> tf.Tensor:
         """Returns grey noise as rough as the styles at this scale, ``[1, height, width, 1]``."""
-        rough = 0.0
-        for style in self.styles:
-            long_side = max(1, round(max(height, width) * style.scale))
-            shape = images.fit(style.picture.rgb.shape[:2], long_side)
-            rough += style.weight * roughness(images.resize(style.picture.rgb, shape))
+        size = max(height, width)
+        rough = sum(style.weight * roughness(style.resized(size)) for style in self.styles)
         draw = np.random.default_rng((self.seed, height, width))
         white = draw.standard_normal((1, height, width, 1), np.float32)
         return tf.constant(np.float32(self.grain * rough) * white)

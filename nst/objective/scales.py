@@ -69,12 +69,11 @@ class Objectives:
         return View(image, {}, regions, guide(self.guidance.weights, 0.0))
 
     def _style(self, style: StyleSource, regions: Pixels | None, long_side: int) -> Style:
-        rgb = style.picture.rgb
-        shape = images.fit(rgb.shape[:2], max(1, round(long_side * style.scale)))
-        image = batch(images.resize(rgb, shape))
+        rgb = style.resized(long_side)
+        image = batch(rgb)
         if regions is None:
             return Style(View(image, {}), style.weight)
-        weights = batch(images.resize_weights(regions, shape))
+        weights = batch(images.resize_weights(regions, rgb.shape[:2]))
         return Style(View(image, {}, self._propagated(weights, self.erode)), style.weight)
 
     def _propagated(self, maps: tf.Tensor, erode: float) -> Mapping[str, tf.Tensor]:

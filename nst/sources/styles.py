@@ -11,7 +11,7 @@ from typing import Any
 
 from nst.config.names import listed, stem
 from nst.errors import InputError
-from nst.images import Picture
+from nst.images import Picture, Pixels, fit, resize
 from nst.images.colour_names import is_colour
 from nst.images.formats import named_as_image
 from nst.sources.guidance import Guidance, read_guidance
@@ -33,6 +33,11 @@ class StyleSource:
     picture: Picture
     weight: float
     scale: float
+
+    def resized(self, long_side: int) -> Pixels:
+        """Returns the image ``[h, w, 3]`` as a result with this long side, px, is compared with."""
+        rgb = self.picture.rgb
+        return resize(rgb, fit(rgb.shape[:2], max(1, round(long_side * self.scale))))
 
 
 def load_styles(config: Any, given: Mapping[str, Picture], size: int) -> list[StyleSource]:
