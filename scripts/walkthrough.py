@@ -2559,7 +2559,7 @@ print(f"{time.perf_counter() - STARTED:.0f} s from the first cell to the last, w
 # | size of the painting | [G16]: the photograph's | the photograph's long side, its own aspect (`style.scale`) |
 # | start | noise | the content image (`init`) |
 # | optimiser | "gradient descent" | L-BFGS as in [G16], or Adam with averaged iterates; pixels kept in [0, 1] (`optimizer`) |
-# | scales | one | this notebook one, but in part 10; the package coarse to fine from 180 px (`pyramid`), each with the content's finest details (`init.detail`) |
+# | scales | one | this notebook one, but in part 10; the package coarse to fine from 180 px (`pyramid`), each with the content's finest details and noise half as rough as the style (`init.detail`, `init.grain`) |
 #
 # `python -m nst.run experiment=gatys2015` turns back what can be turned back.
 #
