@@ -413,6 +413,8 @@ def test_missing_combinations_do_not_pass_for_an_effect(comparison: Comparison) 
         (312345678.4, "312345678"),
         (1.23456e12, "1.23e12"),
         (9e99, "9e99"),
+        (1.2345e-5, "1.23e-5"),
+        (-1e-9, "-1e-9"),
     ],
 )
 def test_numbers_read_well(value: float, text: str) -> None:

@@ -11,7 +11,7 @@ import scipy.optimize
 import tensorflow as tf
 
 from nst.config import compose
-from nst.optimizers import LBFGS, Evaluation, Objective
+from nst.optimizers import LBFGS, Diverged, Evaluation, Objective
 from nst.optimizers import history as module
 from nst.optimizers.line_search import Trial, weak_wolfe
 
@@ -322,6 +322,16 @@ def beyond_the_bounds() -> Objective:
         return 0.5 * tf.tensordot(apart, tf.linalg.matvec(matrix, apart), 1)
 
     return compiled(value)
+
+
+def test_an_objective_that_is_no_longer_finite_has_diverged() -> None:
+    optimizer = LBFGS()
+    optimizer.begin(tf.fill(SHAPE, 0.5))
+    optimizer.step(quadratic(10))
+    optimizer.objective_changed()
+    with pytest.raises(Diverged, match="not finite"):
+        optimizer.step(compiled(lambda x: tf.reduce_sum(x) * np.nan))
+    assert np.isfinite(optimizer.image).all()
 
 
 BOUNDED = {

@@ -100,6 +100,18 @@ def test_total_variation_by_hand() -> None:
     assert float(total_variation(image)) == (2**2 + 3**2) / 2 + (1**2 + 2**2) / 2
 
 
+def test_the_gradient_of_total_variation_is_that_of_its_slices() -> None:
+    image = maps(1, 5, 7, 3)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(image)
+        value = total_variation(image)
+        sliced = sum(
+            tf.reduce_mean((a - b) ** 2)
+            for a, b in ((image[:, 1:], image[:, :-1]), (image[:, :, 1:], image[:, :, :-1]))
+        )
+    np.testing.assert_allclose(tape.gradient(value, image), tape.gradient(sliced, image), atol=1e-7)
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 5), (5, 1), (1, 1)])
 def test_total_variation_of_a_side_of_one_pixel_is_that_of_the_other(height, width) -> None:
     image = maps(1, height, width, 3)

@@ -280,6 +280,11 @@ def test_where_the_weight_map_is_black_the_content_does_not_count(tmp_path) -> N
     np.testing.assert_allclose(gradient[:, 24:], whole, rtol=0.02, atol=1e-3 * whole.max())
 
 
+def test_a_weight_map_that_no_term_reads_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"content.weight_map: no term .* content does"):
+        studio(tmp_path, "content.weight_map=map.png", "loss=[style,tv]", map=halves(BLACK, WHITE))
+
+
 def test_a_changed_region_picture_is_noticed(tmp_path) -> None:
     keys = ["content.regions=regions.png", "style.regions=[blue]"]
     before = studio(tmp_path, *keys, regions=halves(RED, BLUE))

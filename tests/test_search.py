@@ -142,6 +142,7 @@ def test_every_metric_has_a_direction() -> None:
         (["alpha=interval(1,2)", "search.n_trials=0"], "search.n_trials=0"),
         (["alpha=interval(1,2)", f"content.image={PHOTOS}"], "in a search name each picture"),
         (["alpha=interval(1,2)", "search.pruner=medium"], "Did you mean 'median'?"),
+        (["alpha=1e2,1e3", "optimizer=adam,lbfgs"], "4 combinations, and 40 trials would repeat"),
     ],
 )
 def test_a_search_is_checked_before_it_starts(
@@ -154,6 +155,17 @@ def test_a_search_is_checked_before_it_starts(
     assert line.startswith("nst: ")
     assert said in line
     assert not sweep.exists()
+
+
+def test_what_an_experiment_sweeps_is_rewritten_as_in_a_sweep(tmp_path: Path) -> None:
+    folder = tmp_path / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    sweep = "{params: {style: '[starry,wave],wave', alpha: 'interval(1,2)'}}"
+    (folder / "mixes.yaml").write_text(f"# @package _global_\nhydra: {{sweeper: {sweep}}}\n")
+    given = [f"hydra.searchpath=['file://{tmp_path / 'conf'}']", "experiment=mixes", "search=best"]
+    composed = compose(given, hydra=True)
+    (styles,) = (d for d in plan_search(composed, given).space if d.key == "style")
+    assert styles.extremes == ("starry+wave", "wave")
 
 
 def test_the_settings_of_a_search_need_a_search() -> None:

@@ -196,6 +196,11 @@ def test_a_stopped_run_goes_on_in_its_folder(
         ({"style_weights": [1, 2]}, "style.weights: a list of 2, but style.image names 1"),
         ({"style_weights": [-1]}, "style.weights: .* must all be 0 or more"),
         ({"content": "memory:image"}, "content.image: .* name a file"),
+        (
+            {"overrides": ["style=wave"], "style": "a.png"},
+            "style: given as an argument and",
+        ),
+        ({"overrides": ["hydra.run.dir=a"]}, "hydra.run.dir: .* folder= names a run folder"),
     ],
 )
 def test_anything_else_ends_in_one_line(arguments: dict[str, Any], says: str) -> None:

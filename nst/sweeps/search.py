@@ -127,5 +127,5 @@ def _candidate(composed: DictConfig, folder: Path, number: int, overrides: Seque
     except USER_ERRORS as error:
         reason = explain(error)
         if "is not a whole number" in reason:
-            reason += "; write int(interval(…))"
+            reason = reason.partition(": write")[0] + "; write int(interval(…))"
         raise InputError(reason) from error
