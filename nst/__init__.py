@@ -183,8 +183,9 @@ def _check_apart(pictures: dict[str, Any], overrides: Sequence[str]) -> None:
     from nst.config.overrides import parse
     from nst.errors import InputError
 
+    options = {group for group in ("content", "style") if f"{group}.image" in pictures}
     for key in (override.key_or_group for override in parse(overrides)):
-        if key in pictures or f"{key}.image" in pictures:
+        if key in pictures or key in options:
             raise InputError(f"{key}: given as an argument and in overrides; leave one out")
         if key.startswith("hydra."):
             raise InputError(f"{key}: of the command line; in a program folder= names a run folder")

@@ -23,10 +23,7 @@ def outcome(error: BaseException | None) -> tuple[str, str]:
     if isinstance(error, Pruned):
         return "pruned", str(error)
     if not isinstance(error, Exception):  # Ctrl-C, or a cluster preempting the job
-        return (
-            "interrupted",
-            "stopped from outside; resume= goes on, from its checkpoint if any",
-        )
+        return "interrupted", "stopped from outside; resume= goes on, from a checkpoint if any"
     return "failed", f"{type(error).__name__}: {error}"
 
 
