@@ -51,10 +51,12 @@ def ripples(picture: Pixels) -> float:
 
 
 @pytest.mark.parametrize("optimizer", [(), ADAM], ids=["default", "adam"])
-@pytest.mark.parametrize("pair", PAIRS)
-def test_a_margin_keeps_frames_off(pair, optimizer, paint) -> None:
-    with_margin, without = (frame(paint(*pair, *optimizer, *more)) for more in ((), ("margin=0",)))
-    assert with_margin < min(1.1, 0.9 * without)  # one pair hardly has a frame even without
+def test_a_margin_keeps_frames_off(optimizer, paint) -> None:
+    with_margin, without = (
+        [frame(paint(*pair, *optimizer, *more)) for pair in PAIRS] for more in ((), ("margin=0",))
+    )
+    assert max(with_margin) < 1.1
+    assert np.mean(with_margin) < 0.9 * np.mean(without)  # one pair hardly has a frame even without
 
 
 @pytest.mark.parametrize("pair", PAIRS)
