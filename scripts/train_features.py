@@ -5,7 +5,8 @@ map from its channels to the teacher's (a 1 x 1 convolution, "lift"), exported w
 idea is Wang et al.'s ("Collaborative Distillation for Ultra-Resolution Universal Style Transfer",
 CVPR 2020). The student has VGG16's convolutions, fewer and wider than VGG19's at the same cost, so
 that its receptive fields equal its teacher's at every layer, and starts from the teacher's own
-filters (see ``networks.pruned``), or from a file (``--start``).
+filters (see ``networks.pruned``), or from a file (``--start``). Of VGG19 as a teacher it lacks the
+fourth convolutions, so that there its receptive fields are smaller from block 4 on.
 
 Each batch holds crops of photographs, paintings and prints, and style transfers that run along with
 the training: iterates, because these are the images that the student will have to evaluate, each

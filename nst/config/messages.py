@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
+from nst.config.adding import GROUPS, SIGN
 from nst.config.composition import compose, groups, option, options
 from nst.config.places import CONF_DIR
 from nst.errors import InputError, did_you_mean, nearest, printable
@@ -97,7 +98,7 @@ def _unknown_key(_: Any, found: re.Match[str]) -> str:
     group = key.partition(".")[0]
     having = [o for o in options(group) if key in _keys_of(group, o)]
     if having:
-        name = having[0] if group not in ("loss", "observer") else f"+{having[0]}"  # of several
+        name = f"{SIGN}{having[0]}" if group in GROUPS else having[0]
         return f"{key}: no chosen option of {group} has such a key; {group}={name} has it"
     others = {k: f"{g}={o}" for g in groups() for o in options(g) for k in _keys_of(g, o)}
     if key in others:

@@ -97,7 +97,8 @@ class Observers:
             try:
                 getattr(observer, event)(argument)
             except Exception as error:  # no observer may cost the picture
-                failure = f"observer {name} failed in {event}: {type(error).__name__}: {error}"
+                reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line
+                failure = f"observer {name} failed in {event}: {reason}"
                 log.exception("%s; it is disabled", failure)
                 self.failures.append(failure)
                 del self._active[name]
