@@ -1,13 +1,14 @@
-"""What all methods that are compared have in common: images, network, norms."""
+"""What all methods that are compared start from: images, network, norms."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import nst
+from benchmarks.measuring import tensorflow
 from benchmarks.steps import CONTENT, STYLE
 from nst import images
 from nst.features import weights
@@ -16,18 +17,24 @@ ASSETS = Path(nst.__file__).parent / "assets"
 PAIRS = (("harbour", "starry"), ("stilllife", "wave"), ("harbour", "cubist"))
 
 
-class Network(NamedTuple):
-    """Which network, as overrides and as the source of its weights."""
+class Ingredients(NamedTuple):
+    """Of NumPy's arrays alone: TensorFlow and PyTorch can crash in one process.
 
-    overrides: tuple[str, ...]
-    source: weights.Source
+    Attributes:
+        pair: Names of the pictures.
+        size: Their long side, px.
+        content: RGB in [0, 1], ``[H, W, 3]``.
+        style: Likewise, of a size of its own.
+        layers: Those of the bundled network up to the last style layer.
+        norms: By name, the matrices that feature maps are multiplied by.
+    """
 
-
-def tensor(array: np.ndarray) -> Any:
-    """Returns a tensor of PyTorch."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    pair: tuple[str, str]
+    size: int
+    content: np.ndarray
+    style: np.ndarray
+    layers: list[weights.Layer]
+    norms: dict[str, np.ndarray]
 
 
 def files(pair: tuple[str, str]) -> tuple[Path, Path]:
@@ -42,15 +49,18 @@ def pictures(pair: tuple[str, str], size: int) -> list[np.ndarray]:
     return [images.resize(rgb, images.fit(rgb.shape[:2], size)) for rgb in loaded]
 
 
-def ingredients(network: Network, *calibration: Any) -> tuple[list[weights.Layer], dict[str, Any]]:
-    """Returns the layers and, by name, the matrices that feature maps are multiplied by."""
+def ingredients(pair: tuple[str, str], size: int) -> Ingredients:
+    """Returns what a method needs to paint a pair with this long side."""
+    tf = tensorflow()
     from nst.features.encoder import Encoder
 
-    layers = weights.load(network.source)
-    names = [layer.name for layer in layers]
-    norms = Encoder(layers, "avg").norms(calibration, (*STYLE, CONTENT))
-    matrices = {
+    content, style = pictures(pair, size)
+    layers = weights.load(weights.locate("bundled", None, None, None, 0))
+    both = [tf.constant(picture[None]) for picture in (content, style)]
+    norms = {
         name: norm.numpy() if norm.shape.rank == 2 else np.diag(1.0 / norm.numpy())
-        for name, norm in norms.items()
+        for name, norm in Encoder(layers, "avg").norms(both, (*STYLE, CONTENT)).items()
     }
-    return layers[: names.index(STYLE[-1]) + 1], matrices
+    names = [layer.name for layer in layers]
+    used = layers[: names.index(STYLE[-1]) + 1]
+    return Ingredients(pair, size, content, style, used, norms)

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from benchmarks.ingredients import PAIRS, Network, pictures
+from benchmarks.ingredients import PAIRS, Ingredients, ingredients
 from benchmarks.measuring import process
 from benchmarks.rivals import METHODS, OURS, PREDECESSOR, Taken, torch_lbfgs
 from benchmarks.table import Row
@@ -78,11 +78,11 @@ def places(
     judge: ProcessPoolExecutor,
 ) -> list[Place]:
     """Runs a method in a process of its own; judges its pictures in another."""
-    network = Network(("network=bundled",), weights.locate("bundled", None, None, None, 0))
     second = options.judge and weights.locate("vgg16", options.judge, None, None, 0)
+    start = judge.submit(ingredients, pair, options.size).result()
     with process() as own:
-        taken = own.submit(method, pair, options.size, options.seconds, network).result()
-    return judge.submit(judged, taken, pair, options.size, second).result()
+        taken = own.submit(method, start, options.seconds).result()
+    return judge.submit(judged, taken, start, second).result()
 
 
 def until(what: str, seconds: Sequence[float], limit: float) -> Row:
@@ -93,19 +93,16 @@ def until(what: str, seconds: Sequence[float], limit: float) -> Row:
     return Row(what, middle, f"s, {late} of {len(seconds)} never" if late else "s")
 
 
-def judged(
-    taken: Taken, pair: tuple[str, str], size: int, judge: weights.Source | None
-) -> list[Place]:
+def judged(taken: Taken, start: Ingredients, judge: weights.Source | None) -> list[Place]:
     """Measures pictures; those of a coarser scale are enlarged first, so that all compare."""
     import_tensorflow()  # quietly
     from nst.evaluation import evaluate
 
-    content, style = pictures(pair, size)
     suffix = "" if judge is None else f"_{judge.network}"
     found = []
     for seconds, picture in taken:
-        whole = images.resize(np.float32(picture), content.shape[:2])
-        metrics: Mapping[str, Any] = evaluate(whole, content, [(style, 1.0)], judge)
+        whole = images.resize(np.float32(picture), start.content.shape[:2])
+        metrics: Mapping[str, Any] = evaluate(whole, start.content, [(start.style, 1.0)], judge)
         place = (metrics[f"{what}_distance{suffix}"] for what in ("content", "style"))
         found.append(Place(seconds, *place, metrics["patch_distance"]))
     return found

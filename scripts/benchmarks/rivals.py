@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import nst
-from benchmarks.ingredients import Network, files, ingredients, pictures, tensor
+from benchmarks.ingredients import Ingredients, files
 from benchmarks.steps import CONTENT, STYLE
 from nst.runtime import import_tensorflow
 
@@ -50,9 +50,7 @@ class TimeIsUp(Exception):
     """Ends a run."""
 
 
-def ours(
-    pair: tuple[str, str], size: int, limit: float, network: Network, more: tuple[str, ...] = ()
-) -> Taken:
+def ours(start: Ingredients, limit: float, more: tuple[str, ...] = ()) -> Taken:
     """Runs this project; with an experiment among the overrides, the settings of another."""
     import_tensorflow()
     watch = Stopwatch(limit)
@@ -61,29 +59,28 @@ def ours(
         if watch(lambda: record.image.numpy()[0], record.last):
             raise TimeIsUp
 
-    content, style = files(pair)
-    overrides = [*more, f"size={size}", *network.overrides]
+    content, style = files(start.pair)
+    overrides = [*more, f"size={start.size}", "network=bundled"]
     with suppress(TimeIsUp):
         nst.stylize(content, style, overrides=overrides, progress=step)
     return watch.taken
 
 
-def predecessor(pair: tuple[str, str], size: int, limit: float, network: Network) -> Taken:
+def predecessor(start: Ingredients, limit: float) -> Taken:
     """Plain eager TensorFlow: 3,000 iterations of Adam on the pixels, from noise."""
     tf = import_tensorflow()
-    content, style = (tf.constant(picture[None]) for picture in pictures(pair, size))
-    stack, norms = ingredients(network, content, style)
+    content, style = (tf.constant(picture[None]) for picture in (start.content, start.style))
     watch = Stopwatch(limit)
 
     def features(image: Any) -> dict[str, Any]:
         x, found = image[..., ::-1] * 255.0 - [103.939, 116.779, 123.68], {}
-        for layer in stack:
+        for layer in start.layers:
             if layer.kernel is None:
                 x = tf.nn.avg_pool2d(x, 2, 2, "SAME")
             else:
                 x = tf.nn.relu(tf.nn.conv2d(x, layer.kernel, 1, "SAME") + layer.bias)
-            if layer.name in norms:
-                found[layer.name] = tf.einsum("nhwc,cd->nhwd", x, norms[layer.name])
+            if layer.name in start.norms:
+                found[layer.name] = tf.einsum("nhwc,cd->nhwd", x, start.norms[layer.name])
         return found
 
     def gram(x: Any) -> Any:
@@ -106,21 +103,21 @@ def predecessor(pair: tuple[str, str], size: int, limit: float, network: Network
     return watch.taken
 
 
-def torch_lbfgs(pair: tuple[str, str], size: int, limit: float, network: Network) -> Taken:
+def torch_lbfgs(start: Ingredients, limit: float) -> Taken:
     """PyTorch with its own L-BFGS from the content image, as in its tutorial."""
     import torch
     from torch.nn import functional
 
-    tf = import_tensorflow()
-    both = [picture[None] for picture in pictures(pair, size)]
-    stack, norms = ingredients(network, *map(tf.constant, both))
-    content, style = (torch.from_numpy(x.transpose(0, 3, 1, 2).copy()) for x in both)
+    def tensor(array: np.ndarray, *axes: int) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array.transpose(axes), np.float32))
+
+    content, style = (tensor(picture, 2, 0, 1)[None] for picture in (start.content, start.style))
     layers = [
         (layer.name, None, None) if layer.kernel is None
-        else (layer.name, tensor(layer.kernel.transpose(3, 2, 0, 1)), tensor(layer.bias))
-        for layer in stack
+        else (layer.name, tensor(layer.kernel, 3, 2, 0, 1), tensor(layer.bias, 0))
+        for layer in start.layers
     ]  # fmt: skip
-    readouts = {name: tensor(norm) for name, norm in norms.items()}
+    norms = {name: tensor(norm, 0, 1) for name, norm in start.norms.items()}
     mean = torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)
     watch = Stopwatch(limit)
 
@@ -131,8 +128,8 @@ def torch_lbfgs(pair: tuple[str, str], size: int, limit: float, network: Network
                 x = functional.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
             else:
                 x = functional.relu(functional.conv2d(x, kernel, bias, padding=1))
-            if name in readouts:
-                found[name] = torch.einsum("nchw,cd->ndhw", x, readouts[name])
+            if name in norms:
+                found[name] = torch.einsum("nchw,cd->ndhw", x, norms[name])
         return found
 
     def gram(x: Any) -> Any:
