@@ -90,4 +90,4 @@ def _with_network(key: str, network: str) -> str:
 
 
 def _bundled() -> Source:
-    return networks.locate("bundled", None, None, None, 0)
+    return networks.locate("bundled")

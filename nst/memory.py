@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from nst.errors import InputError
-from nst.features.weights import layer_channels
+from nst.features.vgg import layer_channels
 
 BASE = 0.86e9  # Python and TensorFlow, bytes
 FILTER = 40  # bytes of a weight of a filter: in the file, and transformed for both directions

@@ -32,13 +32,13 @@ from distillation.packing import HELD_OUT, decoded, save, teacher, unpacked
 
 import nst
 from nst.canvas import batch
-from nst.features import weights
+from nst.features import vgg, weights
 from nst.features.encoder import Encoder
 from nst.features.normalisation import floored, mean_activations, normalised
 from nst.images import Pixels, fit, resize
 from nst.losses import content_distance, gram_distance, gram_matrix, gram_sums
 
-LAYERS = [name for name in weights.layer_channels("bundled") if "conv" in name]
+LAYERS = [name for name in vgg.layer_channels("bundled") if "conv" in name]
 SIZE, STEPS, PAIRS = 384, 200, 8  # px, steps of a picture, pictures
 RAISED = {"block4_conv2": 1.32, "block2_conv1": 1.08}  # times what is measured
 DEEPEST = "block5_conv2"  # block5_conv3 predicts next to nothing: it gets the gain of this layer
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="the teacher's, if Keras has not fetched them")
     options = parser.parse_args()
 
-    source = weights.locate("bundled", None, None, None, 0)
+    source = weights.locate("bundled")
     student = weights.load(source)
     networks = [
         Predicting(Encoder(teacher(options.teacher, options.weights), "avg"), {}),

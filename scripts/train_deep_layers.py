@@ -41,7 +41,7 @@ from distillation.networks import FLOOR
 from distillation.packing import HELD_OUT, save, teacher, unpacked
 from distillation.training import BATCH, SIDE
 
-from nst.features import weights
+from nst.features import vgg, weights
 from nst.features.encoder import Encoder
 
 BELOW = "block2_pool"  # the deepest layer that stays as it is
@@ -63,7 +63,7 @@ def main() -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Trains until ``options.minutes`` have passed."""
-    student = weights.load(weights.locate("bundled", None, None, None, 0))
+    student = weights.load(weights.locate("bundled"))
     deep = [each for each in student if each.name > BELOW and each.kernel is not None]
     networks = (
         Encoder(student, "avg"),
@@ -75,7 +75,7 @@ def train(options: argparse.Namespace) -> None:
     draws = crops([f for i, f in enumerate(files) if i % HELD_OUT], CHUNK, options.seed)
     seen = lesson(next(draws))
     spread = {k: _spread(maps) for k, maps in seen.wanted.items()}
-    deep = widened(deep, weights.layer_channels("bundled"))
+    deep = widened(deep, vgg.layer_channels("bundled"))
     training = Training(DeepLayers(deep, spread), DeepLayers(deep, spread), spread)
     print("explained  " + told(explained(training.average, spread, test)), flush=True)
 

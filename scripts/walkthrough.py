@@ -89,7 +89,7 @@ from matplotlib_inline.backend_inline import set_matplotlib_formats
 from PIL import Image
 
 from nst import images, runtime, stylize
-from nst.features import weights
+from nst.features import vgg, weights
 
 tf = runtime.import_tensorflow()  # as "import tensorflow as tf", without its start-up messages
 tf.get_logger().setLevel("ERROR")  # it would warn of the many small functions compiled below
@@ -586,7 +586,7 @@ for layer in layers:
     else:
         after = means[layer.name].numpy()
         kernel = layer.kernel * before[:, None] / after
-        rescaled.append(weights.Layer(layer.name, kernel, layer.bias / after))
+        rescaled.append(vgg.Layer(layer.name, kernel, layer.bias / after))
         before = after
 one_way = Encoder(rescaled, "avg", "replicate")(content, CONVOLUTIONS)
 other_way = encoder(content, CONVOLUTIONS)

@@ -79,7 +79,7 @@ def bundled_layers() -> list[Any]:
     """The layers of the network that ships with the package."""
     from nst.features import weights
 
-    return weights.load(weights.locate("bundled", None, None, None, 0.0))
+    return weights.load(weights.locate("bundled"))
 
 
 @pytest.fixture(scope="session")

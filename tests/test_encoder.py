@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst.features import weights
+from nst.features import vgg, weights
 from nst.features.encoder import BGR_MEAN, Encoder
 from nst.features.normalisation import FLOOR, normalised
-from nst.features.weights import Layer
+from nst.features.vgg import Layer
 from nst.losses import gram_matrix, gram_sums
 
-CONVOLUTIONS = [name for name in weights.layer_channels("bundled") if "conv" in name]
-ALL = list(weights.layer_channels("bundled"))
+CONVOLUTIONS = [name for name in vgg.layer_channels("bundled") if "conv" in name]
+ALL = list(vgg.layer_channels("bundled"))
 
 
 def keras_features(
@@ -41,11 +41,11 @@ def assert_close(
 def test_feature_maps_are_keras_own(name, random_vgg, picture) -> None:
     model, path = random_vgg(name)
     source = weights.locate(name, str(path), None, None, 1.0)
-    image, layers = picture(32, 64), list(weights.layer_channels(name))
+    image, layers = picture(32, 64), list(vgg.layer_channels(name))
     features = Encoder(weights.load(source), padding="zeros")(image, layers)
     assert_close(features, keras_features(model, image, layers), 1e-5)
     channels = {layer: value.shape[-1] for layer, value in features.items()}
-    assert channels == weights.layer_channels(name)
+    assert channels == vgg.layer_channels(name)
 
 
 def keras_model(layers: list[Layer]) -> keras.Model:
@@ -71,7 +71,7 @@ def test_the_bundled_network_is_a_keras_model_with_its_weights(bundled_layers, p
     features = Encoder(bundled_layers, padding="zeros")(image, ALL)
     assert_close(features, keras_features(keras_model(bundled_layers), image, ALL), 5e-5)
     channels = {layer: value.shape[-1] for layer, value in features.items()}
-    assert channels == weights.layer_channels("bundled")
+    assert channels == vgg.layer_channels("bundled")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from PIL import Image
 from nst import __version__
 from nst.cli.checks import check_run
 from nst.config import USER_ERRORS, compose, explain, groups, options
-from nst.features.weights import layer_channels
+from nst.features.vgg import layer_channels
 
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled"]
 OWN += ["optimizer=adam", "loss=[content,style,tv]", "size=16", "steps=1"]

@@ -45,7 +45,7 @@ def test_every_metric_is_in_the_evaluation_and_in_the_table() -> None:
 
 
 def test_a_second_judge_measures_both_distances_under_its_own_name() -> None:
-    bundled = locate("bundled", None, None, None, 0)
+    bundled = locate("bundled")
     measured = evaluate(CONTENT, CONTENT, [(STYLE, 1.0)], bundled)
     assert measured["style_distance_bundled"] == measured["style_distance"]
     assert "content_distance_bundled_by_layer" in measured

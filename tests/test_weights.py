@@ -21,7 +21,7 @@ import pytest
 
 from nst.config.composition import option, options
 from nst.errors import InputError
-from nst.features import weights
+from nst.features import vgg, weights
 from nst.features.weights import Source, load, locate
 
 BODY = os.urandom(200_000)  # nobody looks inside before load() does
@@ -226,8 +226,8 @@ def test_another_kind_of_file_is_answered(name, tmp_path) -> None:
         locate("vgg19", str(tmp_path / name), None, None, 5.0)
 
 
-def assert_loaded(layers: list[weights.Layer], model) -> None:
-    assert [layer.name for layer in layers] == list(weights.layer_channels(model.name))
+def assert_loaded(layers: list[vgg.Layer], model) -> None:
+    assert [layer.name for layer in layers] == list(vgg.layer_channels(model.name))
     for name, kernel, bias, lift, gain in layers:
         assert (lift, gain) == (None, 1.0)
         expected = model.get_layer(name).get_weights()
@@ -293,9 +293,9 @@ def test_weights_that_are_not_finite_are_answered(random_vgg, tmp_path) -> None:
 
 
 def test_layers_of_the_bundled_network(bundled_layers) -> None:
-    channels = weights.layer_channels("bundled")
+    channels = vgg.layer_channels("bundled")
     assert [layer.name for layer in bundled_layers] == list(channels)
-    teacher = weights.layer_channels("vgg16")
+    teacher = vgg.layer_channels("vgg16")
     below = 3
     for name, kernel, bias, lift, gain in bundled_layers:
         assert lift.shape == (channels[name], teacher[name])

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from nst.features import winograd
 from nst.features.encoder import Encoder
-from nst.features.weights import Layer
+from nst.features.vgg import Layer
 
 ODD, EVEN, SMALL, LINE = (9, 7), (8, 12), (1, 1), (1, 13)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nst.config.names import listed
 from nst.errors import did_you_mean
-from nst.features.weights import CONVOLUTIONS
+from nst.features.vgg import CONVOLUTIONS
 from nst.images.picture import LONGEST_SIDE, SHORTEST_SIDE
 from nst.images.recolour import METHODS, SPACES
 

@@ -14,7 +14,7 @@ from nst.config.names import listed
 from nst.config.ranges import CHECKS, NODE_CHECKS, Check, each, file_name, files_or_colours, given
 from nst.config.settings import FILES
 from nst.errors import InputError, did_you_mean
-from nst.features.weights import layer_channels
+from nst.features.vgg import layer_channels
 
 MOST_STYLES = 16
 DEEP = ("png", "tiff")  # formats of results that have 16 bits a channel

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from nst.features import winograd
 from nst.features.normalisation import floored, mean_activations, readout
-from nst.features.weights import Layer
+from nst.features.vgg import Layer
 
 Features = Mapping[str, tf.Tensor]
 Function = Callable[[tf.Tensor], tf.Tensor]

@@ -9,53 +9,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from nst.errors import InputError, did_you_mean
 from nst.features.catalogue import fill, imagenet_weights
+from nst.features.vgg import Layer, layer_channels
 from nst.files.atomic import state
 from nst.files.fetch import FetchError, fetch
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
-CONVOLUTIONS = {  # number per block, each ending in a pooling (Simonyan and Zisserman, 2015)
-    "vgg19": (2, 2, 4, 4, 4),
-    "vgg16": (2, 2, 3, 3, 3),
-    "bundled": (2, 2, 3, 3, 3),
-}
-WIDTHS = {
-    "vgg19": (64, 128, 256, 512, 512),
-    "vgg16": (64, 128, 256, 512, 512),
-    "bundled": (16, 32, 80, 208, 288),
-}
-WIDER = {  # than its block: contents are compared by the first, styles by the second
-    "bundled": {"block4_conv2": 272, "block5_conv1": 432},
-}
-
 NOT_VGG = (
     "{}: style transfer is known to suffer on networks other than VGG, most on those with residual "
     "connections (Wang et al. 2021), where network.smooth=true helps"
 )
-
-
-class Layer(NamedTuple):
-    """A layer of a VGG network: a convolution with ReLU, or a pooling where there is no kernel.
-
-    Attributes:
-        name: As in Keras.
-        kernel: ``[3, 3, B, C]``.
-        bias: ``[C]``.
-        lift: ``[C, T]``, of a distilled network: predicts its teacher's T channels from its own C.
-        gain: Of a distilled network: a prediction varies less than what it predicts. With feature
-            maps multiplied by the gain, distances are as large as the teacher's.
-    """
-
-    name: str
-    kernel: np.ndarray | None = None
-    bias: np.ndarray | None = None
-    lift: np.ndarray | None = None
-    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,23 +36,12 @@ class Source:
     application: str | None = None  # of Keras, where the network is one of them
 
 
-def layer_channels(network: str) -> dict[str, int]:
-    """Returns the number of channels of each layer of a network, in order, by Keras name."""
-    channels: dict[str, int] = {}
-    for block, (count, width) in enumerate(
-        zip(CONVOLUTIONS[network], WIDTHS[network], strict=True), start=1
-    ):
-        channels |= {f"block{block}_conv{i}": width for i in range(1, count + 1)}
-        channels[f"block{block}_pool"] = width
-    return channels | WIDER.get(network, {})
-
-
 def locate(
     name: str,
-    weights: str | None,
-    url: str | None,
-    md5: str | None,
-    timeout: float,
+    weights: str | None = None,
+    url: str | None = None,
+    md5: str | None = None,
+    timeout: float = 0.0,
     application: str | None = None,
 ) -> Source:
     """Finds the weights of a run, fetching them if needed. Needs no TensorFlow.

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nst.errors import InputError
-from nst.features.weights import Source, layer_channels
+from nst.features.vgg import layer_channels
+from nst.features.weights import Source
 
 
 def check_file(key: str, path: str | None) -> None:

@@ -11,7 +11,7 @@ import nst
 from benchmarks.measuring import tensorflow
 from benchmarks.steps import CONTENT, STYLE
 from nst import images
-from nst.features import weights
+from nst.features import vgg, weights
 
 ASSETS = Path(nst.__file__).parent / "assets"
 PAIRS = (("harbour", "starry"), ("stilllife", "wave"), ("harbour", "cubist"))
@@ -33,7 +33,7 @@ class Ingredients(NamedTuple):
     size: int
     content: np.ndarray
     style: np.ndarray
-    layers: list[weights.Layer]
+    layers: list[vgg.Layer]
     norms: dict[str, np.ndarray]
 
 
@@ -55,7 +55,7 @@ def ingredients(pair: tuple[str, str], size: int) -> Ingredients:
     from nst.features.encoder import Encoder
 
     content, style = pictures(pair, size)
-    layers = weights.load(weights.locate("bundled", None, None, None, 0))
+    layers = weights.load(weights.locate("bundled"))
     both = [tf.constant(picture[None]) for picture in (content, style)]
     norms = {
         name: norm.numpy() if norm.shape.rank == 2 else np.diag(1.0 / norm.numpy())

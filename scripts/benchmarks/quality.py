@@ -78,7 +78,7 @@ def places(
     judge: ProcessPoolExecutor,
 ) -> list[Place]:
     """Runs a method in a process of its own; judges its pictures in another."""
-    second = options.judge and weights.locate("vgg16", options.judge, None, None, 0)
+    second = options.judge and weights.locate("vgg16", options.judge)
     start = judge.submit(ingredients, pair, options.size).result()
     with process() as own:
         taken = own.submit(method, start, options.seconds).result()

@@ -9,27 +9,27 @@ import numpy as np
 
 from benchmarks.measuring import Work, tensorflow
 from nst.config.composition import compose
-from nst.features import weights
+from nst.features import vgg, weights
 
 HEIGHT, WIDTH = 384, 512  # size of the images, px
 CONTENT = "block4_conv2"
 STYLE = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 
 
-def layers(network: str, last: str = STYLE[-1]) -> list[weights.Layer]:
+def layers(network: str, last: str = STYLE[-1]) -> list[vgg.Layer]:
     """Returns the layers up to one of them; VGG19's are random (He et al. 2015)."""
     if network == "bundled":
         # Without lifts, so that PyTorch makes the same step.
-        bundled = weights.load(weights.locate("bundled", None, None, None, 0))
+        bundled = weights.load(weights.locate("bundled"))
         found = [layer._replace(lift=None) for layer in bundled]
         return found[: [layer.name for layer in found].index(last) + 1]
     rng, depth, found = np.random.default_rng(0), 3, []
-    for name, width in weights.layer_channels(network).items():
+    for name, width in vgg.layer_channels(network).items():
         if name.endswith("pool"):
-            found.append(weights.Layer(name))
+            found.append(vgg.Layer(name))
         else:
             kernel = rng.normal(0, (2 / 9 / depth) ** 0.5, (3, 3, depth, width))
-            found.append(weights.Layer(name, kernel.astype("f"), np.zeros(width, "f")))
+            found.append(vgg.Layer(name, kernel.astype("f"), np.zeros(width, "f")))
             depth = width
         if name == last:
             break

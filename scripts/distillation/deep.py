@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from nst.features.weights import Layer
+from nst.features.vgg import Layer
 
 COUNTED = {
     "block3_conv1": 2.0,

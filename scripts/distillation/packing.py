@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:  # needs TensorFlow, which a machine that only trains may lack
-    from nst.features.weights import Layer
+    from nst.features.vgg import Layer
 
 LONG_SIDE = 512  # maximum of a picture, px
 SHORT_SIDE = 160  # minimum, px

@@ -28,7 +28,7 @@ from distillation.networks import (
     vgg,
 )
 from distillation.pictures import Pictures
-from nst.features.weights import layer_channels
+from nst.features.vgg import layer_channels
 
 SIDE, BATCH, PAINTED = 224, 16, 10  # px, crops, and style transfers: iterate, content and style
 AVERAGE = 0.999  # of the averaged weights, per step
