@@ -449,11 +449,12 @@ def test_hparams_are_named_as_people_turn_them() -> None:
     ("image", "name"),
     [
         ("a/night sky.jpg", "night_sky"),
-        ("https://example.org/x/the%20scream.png?size=3", "the_20scream"),
+        ("https://example.org/x/the%20scream.png?size=3", "the_scream"),
         ("asset:style/starry.jpg", "starry"),
         ("C:\\pictures\\me.png", "me"),
         ("..", "run"),
-        ("ü(1).png", "1"),
+        ("Tübingen, Straße.jpg", "Tubingen_Stra_e"),
+        ("画(1).png", "1"),
         ("x" * 300 + ".png", "x" * 24),
     ],
 )
@@ -586,6 +587,7 @@ def test_threads_compose_at_the_same_time() -> None:
         (["tensorboard", "missing"], "missing"),
         (["forecast", "alpha=much"], "much"),
         (["schema", "alpha=1"], "alpha=1"),
+        (["compar", "missing"], "compar: there is no such command. Did you mean 'compare'?"),
     ],
 )
 def test_the_first_word_names_a_command(

@@ -214,6 +214,7 @@ WRONG: dict[str, str] = {
     "content.image=http://127.0.0.1:9/x.png": "content.image: cannot fetch "
     "http://127.0.0.1:9/x.png: Connection refused; check the connection, or give a local file",
     # the command line itself
+    "photo.png": "photo.png: write content.image=photo.png or style.image=photo.png",
     "alpha": "alpha: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)",
     "alpha=1e2,1e3": "alpha=1e2,1e3: a comma lists the values of a sweep, as in "
     "nst -m alpha=1e2,1e3. Where a key takes a list write 'alpha=[1e2,1e3]', for a text with a "

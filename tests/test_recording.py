@@ -286,6 +286,10 @@ def test_a_process_that_was_set_up_otherwise_is_served_or_refused_in_a_line(
 # --- names of images --------------------------------------------------------------------------
 
 
+def test_the_address_of_a_file_is_a_path() -> None:
+    assert locate_image("file:///a/night%20sky.jpg") == Path("/a/night sky.jpg")
+
+
 @pytest.mark.parametrize("name", ["asset:../errors.py", "asset:/etc/passwd", "asset:style/../.."])
 def test_an_asset_is_one_of_those_that_ship(name: str) -> None:
     with pytest.raises(InputError, match="ships with nst"):

@@ -23,7 +23,7 @@ from nst.cli.job import forecast, task
 from nst.cli.signals import commanding
 from nst.cli.watching import reported
 from nst.config import compose, quoted
-from nst.errors import COMPLETED, InputError
+from nst.errors import COMPLETED, InputError, did_you_mean
 from nst.files.streams import keep_streams
 from nst.runs.folder import RunFolder
 from nst.sweeps.plan import Sweep, is_sweep, of_all_jobs, plan_sweep
@@ -50,6 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         command, *others = arguments or [""]
         if command in COMMANDS:
             return int(import_module(COMMANDS[command]).main(others))
+        _check_command(command)
         options = parse_options(["--forecast", *others] if command == "forecast" else arguments)
         if options.help:
             from nst.cli.help import page
@@ -77,6 +78,11 @@ def run(arguments: Sequence[str]) -> int:
         return int(end.code or COMPLETED)
     except (Exception, KeyboardInterrupt) as error:
         return say(error)
+
+
+def _check_command(word: str) -> None:
+    if re.fullmatch(r"\w+", word) and word != "forecast" and (hint := did_you_mean(word, COMMANDS)):
+        raise InputError(f"{word}: there is no such command.{hint}")
 
 
 def _run_jobs(overrides: list[str], multirun: bool) -> int:

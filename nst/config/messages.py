@@ -62,6 +62,8 @@ def _missing_option(error: Any, found: re.Match[str]) -> str:
 
 def _unparsable(error: Any, _: re.Match[str]) -> str:
     key, equals, value = str(error.override).partition("=")
+    if not equals and exists(expanduser(key)):
+        return f"{key}: write content.image={key} or style.image={key}"
     if not equals:
         return f"{key}: write KEY=VALUE, for example alpha=1e3 (--help shows the keys)"
     if _is_picture(key, value):

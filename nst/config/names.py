@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 from omegaconf import ListConfig
 
@@ -18,8 +20,13 @@ def listed(value: Any, count: int = 1) -> list[Any]:
 
 
 def slug(text: str) -> str:
-    """Reduces a text to at most 60 letters, digits, ``.``, ``=``, ``+``, ``-`` and ``_``."""
-    return re.sub(r"[^\w.=+-]+", "_", text, flags=re.ASCII).strip("._-")[:MAX_LENGTH] or "run"
+    """Reduces a text to at most 60 ASCII letters, digits, ``.``, ``=``, ``+``, ``-`` and ``_``.
+
+    Letters lose their accents.
+    """
+    accents_apart = unicodedata.normalize("NFKD", text)
+    plain = "".join(c for c in accents_apart if not unicodedata.combining(c))
+    return re.sub(r"[^\w.=+-]+", "_", plain, flags=re.ASCII).strip("._-")[:MAX_LENGTH] or "run"
 
 
 def stem(image: str | Sequence[str]) -> str:
@@ -28,7 +35,7 @@ def stem(image: str | Sequence[str]) -> str:
 
 
 def _stem(name: str) -> str:
-    return slug(PurePosixPath(name.split("?")[0].replace("\\", "/")).stem)[:24]
+    return slug(PurePosixPath(unquote(name.split("?")[0]).replace("\\", "/")).stem)[:24]
 
 
 def label(overrides: str) -> str:

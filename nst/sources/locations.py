@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 from nst.errors import InputError, did_you_mean
 from nst.features.weights import ASSETS
@@ -12,6 +13,7 @@ from nst.files.fetch import fetch_image
 ASSET = "asset:"  # bundled with the package, the same on every machine
 MEMORY = "memory:"  # passed to nst.stylize() by a program; only the hash is recorded
 WEB = ("https://", "http://")
+FILE = "file://"  # as a browser or file manager copies the address of a file
 
 
 def locate_image(name: str) -> Path:
@@ -25,6 +27,8 @@ def locate_image(name: str) -> Path:
         raise InputError("this image existed only in a program's memory: name a file instead")
     if name.startswith(WEB):
         return fetch_image(name)
+    if name.startswith(FILE):
+        return Path(unquote(name.removeprefix(FILE)))
     if not name.startswith(ASSET):
         return Path(os.path.expanduser(name)).absolute()
     path = ASSETS / name.removeprefix(ASSET)
