@@ -33,7 +33,7 @@ def page() -> str:
             *(f"  {f'{key}={value}':<18} {comment}" for key, value, comment in settings),
             "  content.image=     your own image, a path or https address; likewise style.image=",
             "",
-            "Groups and their options, the default first",
+            "Groups and their options, the default first (search, experiment: by default none)",
             *(
                 f"  {group:<10} {comment}\n             {_options(group, default)}"
                 for group, default, comment in groups
@@ -42,7 +42,7 @@ def page() -> str:
             "Examples",
             *(f"  python -m nst.run {words}\n      {what}" for words, what in EXAMPLES.items()),
             "",
-            "--forecast beside them says what memory and time a run would take, and runs nothing.",
+            "With --forecast a command only says how much memory and time the run would take.",
             "More: --cfg job shows the whole configuration, --cfg job -p loss a part of it; conf/",
             "explains every key. A value with spaces or commas needs quotes inside quotes:",
             "\"style.image='a b.jpg'\".",

@@ -169,7 +169,7 @@ LINES: tuple[tuple[type[Exception], str, Callable[[Any, re.Match[str]], str]], .
     (
         HydraException,
         r"Sweep parameters '(.*)' requires",
-        lambda _, found: f"{found[1]}: a range is for a search, which needs -m",
+        lambda _, found: f"{found[1]}: this gives several values, so it needs -m",
     ),
 )
 WORDS = {  # for the most common sentences of OmegaConf
