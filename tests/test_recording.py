@@ -164,6 +164,11 @@ def test_a_folder_is_locked_for_one_at_a_time(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "the lock leaves nothing behind"
 
 
+def test_two_who_look_whether_a_folder_is_busy_do_not_see_each_other(tmp_path: Path) -> None:
+    with locked(tmp_path, shared=True):  # as busy() does for a moment
+        assert not RunFolder(tmp_path).busy()
+
+
 def test_a_folder_is_locked_where_only_files_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,11 +126,9 @@ def _state(run: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
     state, reason = str(status.get("status", "running")), str(status.get("reason") or "")
     if state != "running":
         return state, reason
-    try:
-        with run.locked():  # for a moment: a process that works on the run holds it
-            return "stopped", "its process was killed or crashed; resume= continues it"
-    except (InputError, OSError):
+    if run.busy():
         return "running", "a process is working on it"
+    return "stopped", "its process was killed or crashed; resume= continues it"
 
 
 def _config(path: Path, resolved: bool) -> dict[str, Value]:

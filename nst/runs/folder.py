@@ -102,11 +102,11 @@ class RunFolder:
     def busy(self) -> bool:
         """Returns whether a process is using the folder."""
         try:
-            with self.locked():
+            with locked(self.path, shared=True):  # so that two who look do not see each other
                 return False
         except FileNotFoundError:
             return False
-        except InputError:
+        except (InputError, OSError):
             return True
 
     def check(self, identity: str) -> None:
@@ -134,7 +134,9 @@ class RunFolder:
         self.write_json(STATUS, {"status": status, "nst": __version__, "time": now, **more, **kept})
 
     def lengthen(self, config: DictConfig) -> None:
-        """Turns the run into a stopped one that has more steps to make; a kill meets one of both.
+        """Turns the run into a stopped one that has more steps to make.
+
+        Killed halfway, the folder holds the old run or the longer one, never a mixture.
 
         Args:
             config: Its own, but for the number of steps.

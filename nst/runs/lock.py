@@ -25,21 +25,20 @@ def locked(folder: Path, patience: float = 0.0, shared: bool = False) -> Iterato
 
     Args:
         folder: The folder.
-        patience: Seconds in which another process may let it go: a report looks whether it is free.
+        patience: Seconds to wait: who looks whether a run is at work holds the lock for a moment.
         shared: Whether others that share it may lock it as well.
 
     Raises:
         InputError: Another process is using it.
         FileNotFoundError: There is no such folder.
     """
-    descriptor = os.open(folder, os.O_RDONLY) if fcntl else _lock_file(folder)
     end = time.monotonic() + patience
-    while not _taken(descriptor, shared):
-        if time.monotonic() >= end:
-            os.close(descriptor)
-            raise InputError(f"another process is using {folder}")
-        time.sleep(0.01)
+    descriptor = os.open(folder, os.O_RDONLY) if fcntl else _lock_file(folder)
     try:
+        while not _taken(descriptor, shared):
+            if time.monotonic() >= end:
+                raise InputError(f"another process is using {folder}")
+            time.sleep(0.01)
         yield
     finally:
         os.close(descriptor)
