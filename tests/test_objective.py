@@ -20,6 +20,7 @@ from nst.losses import (
     SlicedWasserstein,
     Term,
     TotalVariation,
+    ValueRange,
     View,
     Weights,
     gram_matrix,
@@ -385,3 +386,25 @@ def test_terms_that_draw_nothing_cost_nothing(make, iterate) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objective._step, "view", None)  # no network is run
         assert objective.refreshed(iterate, (0, 0)) is objective
+
+
+# --- precision --------------------------------------------------------------------------------
+
+
+def test_small_gradients_do_not_vanish_in_float16(bundled_layers, content, style, iterate) -> None:
+    """A term beside one with a million times its weight: as small as in a large picture."""
+    terms = {"content": Content(["block3_conv1"]), "value_range": ValueRange()}  # slope of 0 inside
+    weighted = {
+        "content": weigh(terms["content"], 1.0),
+        "value_range": weigh(terms["value_range"], 1e6),
+    }
+    slopes = []
+    for precision in ("float16", "float32"):
+        encoder = Encoder(bundled_layers, precision=precision)
+        norms = encoder.norms([content], ["block3_conv1"])
+        objective = Objective(
+            Loss(encoder, terms, weighted, norms), references(content, (style, 1))
+        )
+        slopes.append(tf.reshape(objective(iterate).gradient, [-1]).numpy())
+    half, full = slopes
+    assert half @ full > 0.99 * np.linalg.norm(half) * np.linalg.norm(full)

@@ -14,6 +14,7 @@ from nst.losses import Evaluation, Term, View, Weights
 from nst.losses.base import Guide
 
 Terms = tuple[tuple[str, Term], ...]  # named terms, hashable
+LOSS_SCALE = 2.0**10  # a power of two, which changes no bit in float32
 PartWeights = Mapping[str, Mapping[str, tf.Tensor]]  # of each part of each term
 
 
@@ -73,9 +74,10 @@ def view_of(
 def total_in_units(distances: Mapping[str, Any], weights: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the total in units of the weights, and that unit.
 
-    With large weights float16 gradients would overflow.
+    In float16, gradients would overflow with large weights, and vanish in large pictures, whose
+    distances are means over many positions (loss scaling, Micikevicius et al. 2018).
     """
-    unit = tf.add_n(tf.nest.flatten(weights))
+    unit = tf.add_n(tf.nest.flatten(weights)) / LOSS_SCALE
     shares = tf.nest.map_structure(lambda w: tf.math.divide_no_nan(w, unit), weights)
     terms = [
         tf.add_n([shares[name][part] * value for part, value in parts.items()])
