@@ -67,6 +67,7 @@ def transfer(
         InputError: An image or the weights cannot be used.
         Diverged: The loss is not finite; the folder has the last finite picture.
     """
+    runtime.reset_peak()
     with runtime.configured(config.runtime.threads, config.runtime.deterministic):
         studio = prepare(config, given)
         log.info(forecast(studio))

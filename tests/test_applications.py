@@ -9,6 +9,7 @@ import pytest
 
 from nst.config import USER_ERRORS, check, compose
 from nst.errors import InputError
+from nst.features import catalogue
 from nst.features.application import Application
 from nst.features.catalogue import _model
 from nst.features.normalisation import FLOOR
@@ -47,6 +48,20 @@ def test_maps_are_normalised_by_means_or_root_mean_squares(plain: Application, p
         floor = FLOOR * expected.mean()
         np.testing.assert_allclose(norms[name], np.maximum(expected, floor), rtol=1e-4)
     assert float(plain.norms([], [SIGNED])[SIGNED]) == 1.0
+
+
+def test_weights_that_cannot_be_kept_leave_no_file(
+    plain: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def save_weights(self, path: Path) -> None:
+            path.write_bytes(b"half")
+            raise OSError("no space left on device")
+
+    monkeypatch.setattr(catalogue, "_application", lambda _: lambda **_: Full())
+    with pytest.raises(InputError, match="cannot be written: no space left"):
+        catalogue.imagenet_weights("MobileNetV2", tmp_path, 1.0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_picture_is_painted_with_it_and_smoothing_is_a_softmax_of_mean_1(

@@ -189,6 +189,8 @@ WRONG: dict[str, str] = {
     "content.regions=[a.png]": "content.regions: ['a.png'] is a list, but it takes a single value",
     "replay=folder": "folder is not a run folder: it has no config.yaml. Run folders are under "
     "outputs/.",
+    "-m runtime.threads=1,2": "runtime.threads: TensorFlow takes it once per process, which jobs "
+    "of a sweep share: ",
     "-m alpha=1,2 --cfg job": "--cfg is of a single run: leave out -m and name one value each",
     "--forecast -m alpha=1,2": "--forecast is of a single run: leave out -m and name one value "
     "each",

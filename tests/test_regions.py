@@ -146,6 +146,18 @@ def test_a_colour_for_each_style_gives_it_all_of_the_style() -> None:
     assert guided.content.shape[-1] == 2  # red and grey want the same: they are one region
 
 
+def test_the_regions_of_the_least_visible_style_are_seen() -> None:
+    alpha = np.zeros((640, 640, 1), np.float32)
+    alpha[321:337, 321:337] = 1.0  # less than half a pixel of the region picture
+    style = replace(from_array(np.ones((640, 640, 3), np.float32)), alpha=alpha)
+    regions = halves(RED, size=(16, 16))
+    guided = read_guidance(
+        CONTENT, {"style": style}, from_array(halves(RED, BLUE)), [from_array(regions)], None
+    )
+    assert guided.styles[0] is not None
+    assert guided.styles[0].size > 0
+
+
 def test_regions_that_all_want_the_whole_style_are_no_regions() -> None:
     everything = found(halves(RED, BLUE, GREY, BLACK), ("red", "blue", "gray", "black"))
     assert everything.content is None

@@ -23,7 +23,14 @@ from nst.memory import Plan, check, pairs_kept
 from nst.objective import Loss, Objective, TiledObjective, not_additive, used_layers
 from nst.objective.tiles import tiles
 from nst.optimizers import LBFGS
-from nst.runtime import machine_memory, memory, memory_available, memory_limit
+from nst.runtime import (
+    machine_memory,
+    memory,
+    memory_available,
+    memory_limit,
+    peak_memory,
+    reset_peak,
+)
 from nst.runtime.memory import address_space
 from nst.scales import Scale
 from nst.sources import gather, planned
@@ -168,6 +175,16 @@ def test_automatic_tiles_are_none_or_the_largest_that_fit() -> None:
 def test_the_forecast_of_memory_is_as_runs_were(network, width, tile, pairs, measured) -> None:
     plan = Plan(3 * width // 4, width, network, LAYERS, LAYERS[-1:], pairs, 10**6, tile)
     assert plan.memory / 1e9 == pytest.approx(measured, rel=0.2)
+
+
+@pytest.mark.skipif(not memory.RESET.exists(), reason="only Linux can")
+def test_the_peak_of_a_job_is_not_that_of_an_earlier_one() -> None:
+    taken = np.ones(40_000_000)  # 320 MB
+    high = peak_memory()
+    del taken
+    reset_peak()
+    assert high is not None
+    assert peak_memory() < high - 200e6
 
 
 @pytest.mark.parametrize("term", ["content", "self_similarity"])

@@ -74,6 +74,7 @@ def check_sweep(sweep: Sweep) -> None:
             continue
         if not completed_before(job.folder, config, inputs):
             checked.append(complete)
+    _check_threads(checked)
     _check_parts(checked)
 
 
@@ -87,6 +88,7 @@ def check_search(search: Search) -> None:
             pass  # not while a sweep has it
     checked = [_checked_job(job)[-1] for job in search.jobs]
     check_study(search.folder, search.settings, search.fixed, search.space)
+    _check_threads(checked)
     _check_parts(checked)
 
 
@@ -105,6 +107,14 @@ def _checked(
     inputs = gather(config)
     # Sizes that depend on the images may be out of range.
     return config, inputs, resolved(config, inputs)
+
+
+def _check_threads(configs: Sequence[DictConfig]) -> None:
+    if len({config.runtime.threads for config in configs}) > 1:
+        raise InputError(
+            "runtime.threads: TensorFlow takes it once per process, which jobs of a sweep share: "
+            "give one value, and a command for each other one"
+        )
 
 
 def _check_parts(configs: Sequence[DictConfig]) -> None:

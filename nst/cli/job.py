@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -39,12 +38,8 @@ PATIENCE = 1.0  # with a report that looks whether a folder is in use, s
 
 
 @hydra.main(config_path=str(CONF_DIR), config_name="config", version_base="1.3")
-def task(config: DictConfig) -> float:
-    """Runs one job. In a sweep, a failed job is recorded and the others continue.
-
-    Returns:
-        The sum of both evaluation distances, for optimising sweepers; NaN for a failed job.
-    """
+def task(config: DictConfig) -> None:
+    """Runs one job. In a sweep, a failed job is recorded and the others continue."""
     context = HydraConfig.get()
     here = Path(context.runtime.cwd)  # where the command was started; hydra.job.chdir may leave it
     folder = RunFolder(Path(context.runtime.output_dir))
@@ -61,18 +56,16 @@ def task(config: DictConfig) -> float:
         if not sweeping:
             sys.exit(say(error, folder))  # if raised, Hydra would print a line before ours
         if isinstance(error, KeyboardInterrupt):
-            if in_worker():  # the command got the signal too, or continues without this job
-                return math.nan
-            raise
-        if isinstance(error, Pruned):
+            if not in_worker():  # else the command got the signal too, or continues without it
+                raise
+        elif isinstance(error, Pruned):
             log.info("pruned: %s", error)
-            return math.nan
-        log.exception("this job failed, the sweep continues: %s", error)
-        return math.nan
+        else:
+            log.exception("this job failed, the sweep continues: %s", error)
+        return
     log.info("%s  (%.0f s)", _shown(folder.result, here), metrics["seconds"])
     if not sweeping:
         log.info("Compare: python -m nst.tensorboard%s", _beside(folder.path, here))
-    return float(metrics["content_distance"] + metrics["style_distance"])
 
 
 def forecast(overrides: Sequence[str]) -> str:

@@ -59,9 +59,14 @@ def imagenet_weights(application: str, folder: Path, timeout: float) -> Path:
             f"Name a file with network.weights=PATH"
         ) from error
     part = folder / f"nst_{application}.{os.getpid()}.weights.h5"
-    folder.mkdir(parents=True, exist_ok=True)
-    model.save_weights(part)
-    return part.replace(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save_weights(part)
+        return part.replace(path)
+    except OSError as error:
+        raise InputError(f"network.application: {path} cannot be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(application: str, path: Path) -> Any:

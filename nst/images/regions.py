@@ -46,7 +46,7 @@ class Regions:
         return [float(share) for share in self.weights.mean((0, 1), dtype=np.float64)]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=3)  # each keeps its picture in memory
 def read_regions(picture: Picture) -> Regions:
     """Finds the regions of a picture.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from nst.runtime.environment import cores
 
 STATUS, MEMINFO = Path("/proc/self/status"), Path("/proc/meminfo")  # of Linux
+RESET = Path("/proc/self/clear_refs")  # of Linux: 5 makes the memory of now the peak
 MEMBERSHIP = Path("/proc/self/cgroup")  # of Linux: a line "N:controllers:/path" per hierarchy
 # Addresses without memory: TensorFlow's code, and stacks and arenas of threads per core, bytes.
 RESERVED, PER_CORE = 1.25e9, 0.16e9
@@ -25,7 +27,7 @@ CONTROL_GROUPS = {  # version 2 and 1 by controller: root, limit, use, and what 
 
 
 def peak_memory() -> int | None:
-    """Returns the peak memory of this process in bytes; in a sweep, of all jobs so far.
+    """Returns the peak memory of this process since :func:`reset_peak`, bytes.
 
     Returns:
         None on Windows, which has neither of the two sources.
@@ -38,6 +40,15 @@ def peak_memory() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def reset_peak() -> None:
+    """Starts measuring the peak anew, so that a job of a sweep does not show an earlier one's.
+
+    Only Linux can; elsewhere, and where it forbids it, the peak stays that of the whole process.
+    """
+    with suppress(OSError):
+        RESET.write_text("5")
 
 
 def memory_limit() -> float:

@@ -152,10 +152,13 @@ def _style_weights(seen: StyleRegions, sources: Sequence[int | None], style: Pic
     weights = np.stack([parts[source] for source in sources], -1)
     rows, columns = visible_box(style)  # the part of the file that is used as the style
     down, across = (a / b for a, b in zip(weights.shape[:2], style.rgb.shape[:2], strict=True))
-    return weights[
-        round(rows.start * down) : max(1, round(rows.stop * down)),
-        round(columns.start * across) : max(1, round(columns.stop * across)),
-    ]
+    return weights[_scaled(rows, down), _scaled(columns, across)]
+
+
+def _scaled(box: slice, factor: float) -> slice:
+    """Scales a range of pixels, of which at least one is left."""
+    start = int(box.start * factor)
+    return slice(start, max(start + 1, round(box.stop * factor)))
 
 
 def _content_weights(content: Picture, weight_map: Picture) -> Pixels | None:
