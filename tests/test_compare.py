@@ -27,9 +27,11 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from nst.cli.watching import reported
+from nst.compare.chance import seed_noise
 from nst.compare.cli import main
 from nst.compare.comparison import Comparison, gather
 from nst.compare.correlation import correlation
+from nst.compare.effects import effects
 from nst.compare.figures import pareto as pareto_chart
 from nst.compare.figures.labels import around
 from nst.compare.figures.marks import fronts, marks, pareto
@@ -38,7 +40,7 @@ from nst.compare.load import read
 from nst.compare.report.page import listed
 from nst.compare.report.running import seconds_left
 from nst.compare.settings import shown
-from nst.compare.statistics import effects, number, seed_noise, spread
+from nst.compare.statistics import number, spread
 from nst.compare.table import csv_text
 from nst.compare.thumbnails import jpeg, load_gallery, shrink
 from nst.compare.write import compare
@@ -165,6 +167,7 @@ def comparison(sweep: Path) -> Comparison:
 
 COMMAND = """
 import sys
+from nst.compare.chance import seed_noise
 from nst.compare.cli import main
 status = main(sys.argv[1:])
 print([name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras")])

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
+from nst.compare.effects import Effect
 from nst.compare.figures.look import PALETTE, colour, render
 from nst.compare.load import RunRecord
 from nst.compare.settings import label, ordered, short, shown
-from nst.compare.statistics import Effect
 from nst.config.settings import Value
 from nst.metrics.table import EVERY
 

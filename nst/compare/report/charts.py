@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nst.compare.comparison import Comparison
+from nst.compare.effects import Effect
 from nst.compare.figures import search
 from nst.compare.figures.curves import curves, main_effects
 from nst.compare.layout import axes_of
 from nst.compare.report.markup import escape, metric, setting, table
 from nst.compare.settings import short
-from nst.compare.statistics import Effect
 from nst.metrics.table import EVERY
 
 
