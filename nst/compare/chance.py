@@ -12,13 +12,18 @@ from nst.compare.load import RunRecord
 def seed_noise(groups: Iterable[Sequence[RunRecord]], metric: str) -> tuple[float, int]:
     """Pools the deviation between the seeds of a combination over all combinations.
 
+    Args:
+        groups: The runs of each combination; those without the metric do not count.
+        metric: Its key.
+
     Returns:
         Standard deviation of a single run, and its degrees of freedom, 0 where no seed varies.
     """
     squares, freedom = 0.0, 0
     for group in groups:
         # By seed: a run repeated with the same seed is no second sample.
-        sample = list({run.settings.get("seed"): run.metrics[metric] for run in group}.values())
+        known = [run for run in group if metric in run.metrics]
+        sample = list({run.settings.get("seed"): run.metrics[metric] for run in known}.values())
         if len(sample) > 1:
             squares += variance(sample) * (len(sample) - 1)
             freedom += len(sample) - 1

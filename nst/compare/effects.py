@@ -20,7 +20,7 @@ from nst.compare.statistics import (
     without_seed,
 )
 from nst.config.settings import Value
-from nst.metrics.table import EVERY
+from nst.metrics.table import AXES, EVERY
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _effect(index: int, key: str, groups: Groups) -> Effect:
         metric: [[_mean(group, metric) for group in chosen.values()] for chosen in kept]
         for metric in metrics
     }
-    noise = {metric: seed_noise(groups.values(), metric) for metric in metrics[:2]}
+    noise = {metric: seed_noise(groups.values(), metric) for metric in AXES if metric in metrics}
     return Effect(
         key,
         values,

@@ -34,6 +34,7 @@ PAGE_STYLE: dict[Any, Any] = {
 RAW = "raw."  # before the name of a term in a history
 LARGEST = 134  # px per inch of a figure: in a narrow one the text would grow with the page
 AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
+CHARTED = ("content_distance", "style_distance", "seconds")  # of a setting's effect
 
 
 @style.context(["default", PAGE_STYLE])
@@ -84,7 +85,7 @@ def main_effects(effects: Sequence[Effect]) -> str:
     """Draws, per key and metric, every combination (grey) and the mean over them (blue)."""
     if not effects:
         return ""
-    metrics = [metric for metric in list(EVERY)[:3] if all(metric in e.points for e in effects)]
+    metrics = [metric for metric in CHARTED if all(metric in e.points for e in effects)]
     figure, grid = panels(len(effects), len(metrics))
     for row, effect in zip(grid, effects, strict=True):
         for axes, metric in zip(row, metrics, strict=True):
