@@ -58,3 +58,18 @@ def test_charts_show_both_distances_and_the_time_wherever_a_table_has_them(
     monkeypatch.setattr(curves, "EVERY", dict(reversed(EVERY.items())))
     chart = curves.main_effects(effects(runs, ["alpha"]))
     assert [name for name in EVERY if EVERY[name].heading in chart] == list(names[:3])
+
+
+# What is chance
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0, 1, 2)])
+def test_seeds_that_change_nothing_say_nothing_about_chance(seeds: Sequence[int]) -> None:
+    """As where the content image is the start."""
+    runs = [
+        run({"alpha": alpha, "seed": seed}, content_distance=alpha)
+        for alpha, seed in product((0.1, 0.2), seeds)
+    ]
+    (verdict,) = only(runs, ["alpha", "seed"]).verdicts
+    assert "every seed gave the same picture, so the seed tells nothing about chance" in verdict
+    assert "exceed" not in verdict

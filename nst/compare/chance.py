@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import variance
 
 from nst.compare.load import RunRecord
+from nst.compare.statistics import number
 
 
 def seed_noise(groups: Iterable[Sequence[RunRecord]], metric: str) -> tuple[float, int]:
@@ -36,6 +37,27 @@ def error_share(groups: Iterable[Sequence[RunRecord]]) -> float:
     return sum(1 / size for size in sizes) / len(sizes) ** 2
 
 
-def student(freedom: int) -> float:
+def judgement(difference: float, share: float, noise: tuple[float, int]) -> str:
+    """Says whether a difference of means exceeds what seeds do.
+
+    Args:
+        difference: Between the largest and the smallest mean.
+        share: Its variance, as a multiple of a single run's.
+        noise: See :func:`seed_noise`.
+    """
+    deviation, freedom = noise
+    if freedom and not deviation:
+        return "every seed gave the same picture, so the seed tells nothing about chance here"
+    if freedom < 2:
+        return "too few seeds to tell this from chance (add seed=0,1,2 to the sweep)"
+    margin = _student(freedom) * deviation * math.sqrt(share)
+    exceeds = "exceeds" if difference > margin else "does not exceed"
+    return (
+        f"the difference {number(difference)} {exceeds} the variation between seeds "
+        f"({number(margin)} at 95 %, {freedom} degrees of freedom)"
+    )
+
+
+def _student(freedom: int) -> float:
     """Two-sided 95 % point of Student's t, by Cornish-Fisher; within 4 % for freedom >= 2."""
     return 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.556 / freedom**3

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from nst.compare.chance import error_share, seed_noise, student
+from nst.compare.chance import error_share, judgement, seed_noise
 from nst.compare.load import RunRecord
 from nst.compare.settings import ordered, short, shown
 from nst.compare.statistics import (
@@ -107,17 +106,9 @@ def _verdict(
 ) -> str:
     means = [fmean(_mean(group, metric) for group in groups.values()) for groups in kept]
     low, high = means.index(min(means)), means.index(max(means))
-    difference, (deviation, freedom) = means[high] - means[low], noise
-    words = (
-        f"{EVERY[metric].label}: from {number(means[low])} at {short(key)}={shown(values[low])} "
-        f"to {number(means[high])} at {shown(values[high])}"
-    )
-    if freedom < 2:
-        return f"{words}; too few seeds to tell this from chance (add seed=0,1,2 to the sweep)."
-    error = deviation * math.sqrt(sum(error_share(kept[i].values()) for i in (low, high)))
-    margin = student(freedom) * error
-    exceeds = "exceeds" if difference > margin else "does not exceed"
+    share = sum(error_share(kept[i].values()) for i in (low, high))
     return (
-        f"{words}; the difference {number(difference)} {exceeds} the variation between seeds "
-        f"({number(margin)} at 95 %, {freedom} degrees of freedom)."
+        f"{EVERY[metric].label}: from {number(means[low])} at {short(key)}={shown(values[low])} "
+        f"to {number(means[high])} at {shown(values[high])}; "
+        f"{judgement(means[high] - means[low], share, noise)}."
     )
