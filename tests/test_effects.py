@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from nst.compare.chance import studentised_range
 from nst.compare.effects import Effect, effects
 from nst.compare.figures import curves
 from nst.compare.load import RunRecord
@@ -73,3 +75,28 @@ def test_seeds_that_change_nothing_say_nothing_about_chance(seeds: Sequence[int]
     (verdict,) = only(runs, ["alpha", "seed"]).verdicts
     assert "every seed gave the same picture, so the seed tells nothing about chance" in verdict
     assert "exceed" not in verdict
+
+
+@pytest.mark.parametrize(
+    ("count", "freedom", "point"),
+    [(2, 10, 3.151), (2, 4, 3.927), (3, 2, 8.331), (3, 12, 3.773), (4, 20, 3.958), (5, 10, 4.654),
+     (9, 18, 4.955), (10, 20, 5.008), (20, 60, 5.241)],
+)  # fmt: skip
+def test_the_studentised_range_is_that_of_the_tables(
+    count: int, freedom: int, point: float
+) -> None:
+    assert studentised_range(count, freedom) == pytest.approx(point, rel=0.03)
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_noise_passes_for_an_effect_in_one_sweep_of_twenty_however_many_values(count: int) -> None:
+    random = np.random.default_rng(1)
+    sweeps = [
+        [
+            run({"alpha": float(alpha), "seed": seed}, content_distance=random.normal(9.0))
+            for alpha, seed in product(range(count), (0, 1, 2))
+        ]
+        for _ in range(400)
+    ]
+    verdicts = [only(runs, ["alpha", "seed"]).verdicts[0] for runs in sweeps]
+    assert 0.02 < np.mean(["exceeds" in verdict for verdict in verdicts]) < 0.08

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from statistics import variance
+
+import numpy as np
 
 from nst.compare.load import RunRecord
 from nst.compare.statistics import number
+
+DRAWS = 20_000  # of the simulation
 
 
 def seed_noise(groups: Iterable[Sequence[RunRecord]], metric: str) -> tuple[float, int]:
@@ -37,12 +42,16 @@ def error_share(groups: Iterable[Sequence[RunRecord]]) -> float:
     return sum(1 / size for size in sizes) / len(sizes) ** 2
 
 
-def judgement(difference: float, share: float, noise: tuple[float, int]) -> str:
-    """Says whether a difference of means exceeds what seeds do.
+def judgement(difference: float, share: float, count: int, noise: tuple[float, int]) -> str:
+    """Says whether the largest difference of means exceeds what seeds do (Tukey 1953, Kramer 1956).
+
+    Which two means it is of is known only after all were seen: even of noise the extremes lie the
+    further apart, the more values a setting has. Student's test, of two means, does not know.
 
     Args:
         difference: Between the largest and the smallest mean.
-        share: Its variance, as a multiple of a single run's.
+        share: Variance of the difference, as a multiple of a single run's.
+        count: Number of means.
         noise: See :func:`seed_noise`.
     """
     deviation, freedom = noise
@@ -50,14 +59,27 @@ def judgement(difference: float, share: float, noise: tuple[float, int]) -> str:
         return "every seed gave the same picture, so the seed tells nothing about chance here"
     if freedom < 2:
         return "too few seeds to tell this from chance (add seed=0,1,2 to the sweep)"
-    margin = _student(freedom) * deviation * math.sqrt(share)
+    margin = studentised_range(count, freedom) * deviation * math.sqrt(share / 2)
     exceeds = "exceeds" if difference > margin else "does not exceed"
     return (
         f"the difference {number(difference)} {exceeds} the variation between seeds "
-        f"({number(margin)} at 95 %, {freedom} degrees of freedom)"
+        f"({number(margin)} at 95 % between the extremes of {count} values, "
+        f"{freedom} degrees of freedom)"
     )
 
 
-def _student(freedom: int) -> float:
-    """Two-sided 95 % point of Student's t, by Cornish-Fisher; within 4 % for freedom >= 2."""
-    return 1.96 + 2.372 / freedom + 2.823 / freedom**2 + 2.556 / freedom**3
+@cache
+def studentised_range(count: int, freedom: int) -> float:
+    """95 % point of the range of normal means over the estimated deviation of one (Tukey 1953).
+
+    Args:
+        count: Number of means, at least 2.
+        freedom: Degrees of freedom of the estimate, at least 2.
+
+    Returns:
+        By simulation, the same in every call; within 3 % of the tables.
+    """
+    random = np.random.default_rng(0)
+    ranges = np.ptp(random.standard_normal((DRAWS, count)), axis=1)
+    deviations = np.sqrt(random.chisquare(freedom, DRAWS) / freedom)
+    return float(np.quantile(ranges / deviations, 0.95))

@@ -110,5 +110,5 @@ def _verdict(
     return (
         f"{EVERY[metric].label}: from {number(means[low])} at {short(key)}={shown(values[low])} "
         f"to {number(means[high])} at {shown(values[high])}; "
-        f"{judgement(means[high] - means[low], share, noise)}."
+        f"{judgement(means[high] - means[low], share, len(values), noise)}."
     )
