@@ -13,6 +13,7 @@ from nst.compare.chance import studentised_range
 from nst.compare.effects import Effect, effects
 from nst.compare.figures import curves
 from nst.compare.load import RunRecord
+from nst.compare.report.charts import effect_tables
 from nst.config.settings import Value
 from nst.metrics.table import EVERY
 
@@ -100,3 +101,62 @@ def test_noise_passes_for_an_effect_in_one_sweep_of_twenty_however_many_values(c
     ]
     verdicts = [only(runs, ["alpha", "seed"]).verdicts[0] for runs in sweeps]
     assert 0.02 < np.mean(["exceeds" in verdict for verdict in verdicts]) < 0.08
+
+
+# Which runs compare
+
+
+def test_what_makes_the_task_has_no_effect() -> None:
+    for key in ("content", "style", "style.weights", "content.regions", "style.regions"):
+        runs = [
+            run({key: value, "seed": seed}, content_distance=seed)
+            for value, seed in product(("starry", "wave"), (0, 1))
+        ]
+        assert effects(runs, [key, "seed"]) == []
+
+
+def test_effects_are_those_within_tasks() -> None:
+    """The styles differ by 0.6 and alpha makes 0.1, which the deviation over styles would hide."""
+    runs = [
+        run({"style": style, "alpha": alpha}, content_distance=level + 0.1 * alpha)
+        for (style, level), alpha in product((("starry", 0.1), ("wave", 0.7)), (0.0, 1.0))
+    ]
+    effect = only(runs, ["style", "alpha"])
+    assert (effect.key, effect.tasks, effect.shared) == ("alpha", 2, 2)
+    low, high = effect.spreads["content_distance"]
+    assert (low.mean, high.mean) == (pytest.approx(0.4), pytest.approx(0.5))
+    assert low.deviation == pytest.approx(0.0, abs=1e-12)
+    assert "The runs are of 2 pairs of content and style" in effect_tables([effect])
+
+
+def test_values_that_share_no_task_are_not_compared() -> None:
+    runs = [
+        run({"style": style, "alpha": alpha}, content_distance=alpha)
+        for style, alpha in (("starry", 1.0), ("wave", 2.0))
+    ]
+    assert effects(runs, ["style", "alpha"]) == []
+
+
+def test_settings_that_never_met_count_within_tasks_and_with_a_warning() -> None:
+    """Alpha makes 0.1, and so does beta, which always goes with it; wave has no large alpha."""
+    tried = [("starry", 1.0, 3.0, 0.1), ("starry", 2.0, 4.0, 0.3), ("wave", 1.0, 3.0, 0.9)]
+    runs = [
+        run({"style": style, "alpha": alpha, "beta": beta}, content_distance=distance)
+        for style, alpha, beta, distance in tried
+    ]
+    alpha, _ = effects(runs, ["style", "alpha", "beta"])
+    assert alpha.shared == 0
+    assert alpha.points["content_distance"] == [[0.1], [0.3]]
+    assert "never tried with the same other settings" in effect_tables([alpha])
+
+
+def test_a_task_with_more_combinations_of_one_value_does_not_pass_for_an_effect() -> None:
+    """Beta differs everywhere, so combinations of alpha do not pair."""
+    tried = [("starry", 1.0, 1, 0.1), ("starry", 1.0, 2, 0.1), ("starry", 2.0, 3, 0.1)]
+    tried += [("wave", 1.0, 4, 0.9), ("wave", 2.0, 5, 0.9), ("wave", 2.0, 6, 0.9)]
+    runs = [
+        run({"style": style, "alpha": alpha, "beta": beta}, content_distance=distance)
+        for style, alpha, beta, distance in tried
+    ]
+    low, high = only(runs, ["style", "alpha", "beta"]).spreads["content_distance"]
+    assert low.mean == pytest.approx(high.mean)

@@ -1,25 +1,24 @@
-"""What each setting does to the metrics, over all other settings."""
+"""What each setting does to the metrics: over all other settings, and within each task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+import numpy as np
+import numpy.typing as npt
+
 from nst.compare.chance import error_share, judgement, seed_noise
 from nst.compare.load import RunRecord
-from nst.compare.settings import ordered, short, shown
-from nst.compare.statistics import (
-    Combination,
-    Groups,
-    Spread,
-    by_combination,
-    number,
-    spread,
-    without_seed,
-)
+from nst.compare.settings import TASK, ordered, short, shown, task
+from nst.compare.statistics import Groups, Spread, by_combination, number, spread, without_seed
 from nst.config.settings import Value
 from nst.metrics.table import AXES, EVERY
+
+Cell = list[list[RunRecord]]  # combinations of settings, each with its seeds
+Block = list[Cell]  # alike in something; a cell for each value of a key
+Means = npt.NDArray[np.float64]  # of cells: [blocks, values]
 
 
 @dataclass(frozen=True)
@@ -29,86 +28,112 @@ class Effect:
     Attributes:
         key: The key.
         values: All that it took.
-        spreads: Per metric and value, over the combinations of other keys, seeds averaged first.
-        points: Per metric and value, the mean of each combination.
+        points: Per metric and value, the mean of each combination of other keys, seeds averaged
+            first; of each task where no combination is shared. Tasks are moved to a common mean.
         verdicts: One sentence per distance.
         shared: Number of combinations of other keys that every value was tried with.
+        tasks: Number of tasks, see :func:`nst.compare.settings.task`.
     """
 
     key: str
     values: list[Value]
-    spreads: dict[str, list[Spread]]
     points: dict[str, list[list[float]]]
     verdicts: list[str]
     shared: int
+    tasks: int
+
+    @property
+    def spreads(self) -> dict[str, list[Spread]]:
+        """Per metric and value, over the points."""
+        return {metric: list(map(spread, samples)) for metric, samples in self.points.items()}
 
 
 def effects(runs: Sequence[RunRecord], keys: Sequence[str]) -> list[Effect]:
-    """Computes the main effect of every key but the seed, over completed runs.
+    """Computes the main effect of every key but the seed and the task's, over completed runs.
 
     Where combinations are missing, only those that every value of a key was tried with count, so
-    that the effect of another key is not taken for its own; if there are none, all count.
+    that the effect of another key is not taken for its own; if there are none, the tasks that
+    every value was tried with. A key whose values share no task is left out.
     """
     done = [run for run in runs if run.state == "completed" and "content_distance" in run.metrics]
-    if not done:
-        return []
-    groups = by_combination(done, keys)
-    found = [_effect(index, key, groups) for index, key in enumerate(without_seed(keys))]
-    return [effect for effect in found if len(effect.values) > 1]
+    settings = [key for key in without_seed(keys) if key not in TASK]
+    return [effect for key in settings if (effect := _effect(key, keys, done)) is not None]
 
 
-def _effect(index: int, key: str, groups: Groups) -> Effect:
-    values = ordered(combination[index] for combination in groups)
-    partners = [{_others(c, index) for c in groups if c[index] == value} for value in values]
-    shared = set.intersection(*partners) if partners else set()
-    kept = [_with_value(groups, index, value, shared) for value in values]
-    runs = [run for chosen in kept for group in chosen.values() for run in group]
-    metrics = [metric for metric in EVERY if all(metric in run.metrics for run in runs)]
-    points = {
-        metric: [[_mean(group, metric) for group in chosen.values()] for chosen in kept]
-        for metric in metrics
-    }
-    noise = {metric: seed_noise(groups.values(), metric) for metric in AXES if metric in metrics}
+def _effect(key: str, keys: Sequence[str], runs: Sequence[RunRecord]) -> Effect | None:
+    values = ordered(run.settings.get(key) for run in runs)
+    others = [other for other in keys if other != key]
+    alike = _blocks(key, values, keys, by_combination(runs, others))
+    blocks = alike or _blocks(key, values, keys, by_combination(runs, TASK))
+    if len(values) < 2 or not blocks:
+        return None
+    tasks = [task(block[0][0][0]) for block in blocks]
+    means = {metric: _levelled(_means(blocks, metric), tasks) for metric in _measured(blocks)}
+    groups = by_combination(runs, keys).values()
+    noise = {metric: seed_noise(groups, metric) for metric in AXES if metric in means}
     return Effect(
         key,
         values,
-        {metric: [spread(sample) for sample in samples] for metric, samples in points.items()},
-        points,
-        [_verdict(key, values, kept, metric, noise[metric]) for metric in noise],
-        len(shared),
+        {metric: table.T.tolist() for metric, table in means.items()},
+        [_verdict(key, values, blocks, metric, means[metric], noise[metric]) for metric in noise],
+        len(alike),
+        len(set(tasks)),
     )
 
 
-def _with_value(groups: Groups, index: int, value: Value, shared: set[Combination]) -> Groups:
-    """Selects the combinations with a value; of those, the shared ones if there are any."""
-    return {
-        combination: group
-        for combination, group in groups.items()
-        if combination[index] == value and (not shared or _others(combination, index) in shared)
-    }
+def _blocks(key: str, values: Sequence[Value], keys: Sequence[str], groups: Groups) -> list[Block]:
+    """Sorts each group by the values of a key; those in which a value is missing do not count."""
+    parted = [by_combination(group, [key]) for group in groups.values()]
+    return [
+        [list(by_combination(part[(value,)], keys).values()) for value in values]
+        for part in parted
+        if len(part) == len(values)
+    ]
 
 
-def _others(combination: Combination, index: int) -> Combination:
-    """Leaves one key's value out of a combination."""
-    return combination[:index] + combination[index + 1 :]
+def _measured(blocks: Sequence[Block]) -> list[str]:
+    """Lists the metrics that all runs have."""
+    runs = [run for block in blocks for cell in block for group in cell for run in group]
+    return [metric for metric in EVERY if all(metric in run.metrics for run in runs)]
 
 
-def _mean(group: Iterable[RunRecord], metric: str) -> float:
-    return fmean(run.metrics[metric] for run in group)
+def _means(blocks: Sequence[Block], metric: str) -> Means:
+    """Averages each cell over its combinations, each over its seeds first."""
+
+    def mean(cell: Cell) -> float:
+        return fmean(fmean(run.metrics[metric] for run in group) for group in cell)
+
+    return np.array([[mean(cell) for cell in block] for block in blocks])
+
+
+def _levelled(means: Means, tasks: Sequence[Hashable]) -> Means:
+    """Moves each task to the mean of all: metrics compare only within a task.
+
+    Args:
+        means: One row per block.
+        tasks: Of each block.
+    """
+    levelled = means.copy()
+    for each in set(tasks):
+        own = [other == each for other in tasks]
+        levelled[own] += means.mean() - means[own].mean()
+    return levelled
 
 
 def _verdict(
     key: str,
     values: Sequence[Value],
-    kept: Sequence[Groups],
+    blocks: Sequence[Block],
     metric: str,
+    means: Means,
     noise: tuple[float, int],
 ) -> str:
-    means = [fmean(_mean(group, metric) for group in groups.values()) for groups in kept]
-    low, high = means.index(min(means)), means.index(max(means))
-    share = sum(error_share(kept[i].values()) for i in (low, high))
+    level = means.mean(axis=0)
+    low, high = int(level.argmin()), int(level.argmax())
+    shares = [error_share(block[value]) for block in blocks for value in (low, high)]
+    share, difference = sum(shares) / len(blocks) ** 2, float(level[high] - level[low])
     return (
-        f"{EVERY[metric].label}: from {number(means[low])} at {short(key)}={shown(values[low])} "
-        f"to {number(means[high])} at {shown(values[high])}; "
-        f"{judgement(means[high] - means[low], share, len(values), noise)}."
+        f"{EVERY[metric].label}: from {number(level[low])} at {short(key)}={shown(values[low])} "
+        f"to {number(level[high])} at {shown(values[high])}; "
+        f"{judgement(difference, share, len(values), noise)}."
     )

@@ -20,7 +20,9 @@ def effect_tables(effects: Sequence[Effect]) -> str:
         return ""
     parts = [
         "<p>Each value of a setting, averaged over seeds and then over combinations of the other "
-        "settings. Grey: single combinations; blue: their mean ± standard deviation.</p>",
+        "settings. Grey: single combinations; blue: their mean ± standard deviation. Metrics "
+        "compare only between runs of the same content and style, with the same weights and "
+        "regions. So these are not among the settings, nor is one whose values share none.</p>",
         f"<div class='card'>{main_effects(effects)}</div>",
     ]
     for effect in effects:
@@ -39,10 +41,19 @@ def _footing(effect: Effect) -> str:
     if effect.shared:
         number = "one combination" if effect.shared == 1 else f"{effect.shared} combinations"
         words = f"Compared over the {number} of other settings that all its values share."
-        return f'<p class="pale">{words}</p>'
+        return f'<p class="pale">{words}{_tasks(effect)}</p>'
     return (
         '<p class="alarm">Its values were never tried with the same other settings: the apparent '
-        "effect may be that of another setting.</p>"
+        f"effect may be that of another setting.{_tasks(effect)}</p>"
+    )
+
+
+def _tasks(effect: Effect) -> str:
+    if effect.tasks == 1:
+        return ""
+    return (
+        f" The runs are of {effect.tasks} pairs of content and style, each moved to the mean of "
+        "all: what is left is the effect within a pair."
     )
 
 
