@@ -22,7 +22,8 @@ def effect_tables(effects: Sequence[Effect]) -> str:
         "<p>Each value of a setting, averaged over seeds and then over combinations of the other "
         "settings. Grey: single combinations; blue: their mean ± standard deviation. Metrics "
         "compare only between runs of the same content and style, with the same weights and "
-        "regions. So these are not among the settings, nor is one whose values share none.</p>",
+        "regions. So content and style are not among the settings below, nor is one whose values "
+        "have no pair of them in common.</p>",
         f"<div class='card'>{main_effects(effects)}</div>",
     ]
     for effect in effects:
