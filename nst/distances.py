@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from nst.canvas import batch
-from nst.features import weights as networks
 from nst.features.encoder import Encoder, Features
 from nst.features.normalisation import normalised
 from nst.features.propagation import propagated
-from nst.features.weights import Source
+from nst.features.weights import Source, load
 from nst.images import Pixels
 from nst.losses import Gram, View, content_distance
 from nst.metrics.remembered import remembered
@@ -62,7 +61,7 @@ def distances(
 @lru_cache(maxsize=2)
 def _network(source: Source) -> _Network:
     # With max pooling, whatever a run has: on the bundled network, not quite what it minimised.
-    return _Network(Encoder(networks.load(source), "max"))
+    return _Network(Encoder(load(source), "max"))
 
 
 @remembered(2)

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nst.distances import Guided, distances
-from nst.features import weights as networks
-from nst.features.weights import Source
+from nst.features.weights import Source, locate
 from nst.images import Pixels, fit, resize, resize_weights
 from nst.metrics.artefacts import border, clipping, grain
 from nst.metrics.color import color_distance
@@ -59,7 +58,7 @@ def evaluate(
     sized = [resize(style, fit(style.shape[:2], long_side)) for style, _ in styles]
     weights = [weight for _, weight in styles]
     sources = _guided([kept, *sized], guidance or Guidance())
-    measured = distances(_bundled(), painted, sources, weights)
+    measured = distances(locate("bundled"), painted, sources, weights)
     if judge is not None:
         second = distances(judge, painted, sources, weights)
         measured |= {_with_network(key, judge.network): value for key, value in second.items()}
@@ -87,7 +86,3 @@ def _guided(pictures: Sequence[Pixels], guidance: Guidance) -> list[Guided]:
 def _with_network(key: str, network: str) -> str:
     """``style_distance_by_layer`` → ``style_distance_vgg19_by_layer``."""
     return key.replace("_distance", f"_distance_{network}")
-
-
-def _bundled() -> Source:
-    return networks.locate("bundled")

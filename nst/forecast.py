@@ -26,8 +26,8 @@ SIDE = 384  # long side of the larger of the two pictures whose steps are timed,
 STEPS, COMPILING = 5, 2  # of each; the first ones compile and are not counted
 EVERY_SCALE = 5  # evaluations beside its steps: targets, compilation, start and end
 SECOND_PASS = 0.37  # share of an evaluation that is its forward pass, which tiles make twice
-SHORT = 2e7  # pixels times steps of a run that is over sooner than it is worth a forecast of time
-SOON = 45  # seconds, as the smaller picture has them: less than a minute, and not worth the larger
+SHORT = 2e7  # pixels times steps: a shorter run is over before a forecast of time would pay off
+SOON = 45  # seconds by the smaller timing; below, "less than a minute" is said without the larger
 SAVING = 0.6e-6  # seconds per pixel of the result, for encoding it
 
 

@@ -48,10 +48,10 @@ class Initial:
     def enlarge(self, painted: tf.Tensor, height: int, width: int) -> tf.Tensor:
         """Enlarges the picture so far, and fills in the frequencies that it had no pixels for.
 
-        Left empty, they are filled by the network's gradient on the grid of its poolings, which
-        shows as a mesh, and what the content has there is lost. What the content has there is their
-        share of the difference, the detail of a Laplacian pyramid (Burt and Adelson, 1983). Where
-        it has nothing, in a sky, grain lets strokes begin anywhere, not only on the grid.
+        Otherwise the gradient fills them on the grid of the poolings, a visible mesh, and the
+        base's fine details are lost. ``detail`` adds the base's own, a band of its Laplacian
+        pyramid (Burt and Adelson, 1983). ``grain`` adds noise, for where the base is flat, so that
+        strokes can begin off the grid.
 
         Args:
             painted: ``[1, h, w, 3]``, smaller.
@@ -89,9 +89,9 @@ class Initial:
 
 
 def roughness(image: Pixels) -> float:
-    """Returns the standard deviation of white noise whose highest octave is as strong.
+    """Returns the standard deviation of the white noise whose highest octave is as strong.
 
-    By the median of an image ``[H, W, 3]``, so that edges and a few rough places do not count.
+    The octave of an image ``[H, W, 3]`` is measured by its median, so that edges do not count.
     """
     top, left = (max(0, (side - MIDDLE) // 2) for side in image.shape[:2])
     grey = luminance(image[top : top + MIDDLE, left : left + MIDDLE])

@@ -124,7 +124,8 @@ class Loop:
         """Restores the state of a loop with the same scales and kind of optimizer.
 
         Raises:
-            ValueError: The state has other scales.
+            ValueError: It is of another run, or damaged: no such moment, other shapes, an image
+                that is not finite.
         """
         self.step, self.scale, self.scale_step = (
             int(state[k]) for k in ("step", "scale", "scale_step")

@@ -20,7 +20,7 @@ IMAGE = 12  # bytes of a pixel: three channels of float32
 GRAPH = 1.9  # memory of an evaluation over that of the feature maps of one forward pass
 HALO = 64  # px, of the deepest of the usual layers
 SMALLEST, LARGEST = 256, 4096  # tiles that are chosen automatically, px
-SHARE = 0.9  # of the memory that is free which a run may take
+SHARE = 0.9  # of the free memory that a run may take
 FEWEST_PAIRS = 2  # of L-BFGS, however large the image: with fewer there is little left of it
 
 

@@ -83,12 +83,12 @@ def prepare(config: DictConfig, given: Mapping[str, images.Picture] | None = Non
     norms = _norms(encoder, used_layers(terms), seen, network.normalize)
     objectives = Objectives(
         Loss(encoder, terms, weights, norms, colours.grey or _grey(seen)),
-        seen.content.rgb,
-        seen.styles,
-        Canvas(config.margin),
-        config.runtime.tile,
-        inputs.guidance,
-        config.regions.erode,
+        content=seen.content.rgb,
+        styles=seen.styles,
+        canvas=Canvas(config.margin),
+        tile=config.runtime.tile,
+        guidance=inputs.guidance,
+        erode=config.regions.erode,
     )
     return Studio(
         _with_layer_weights(config, weights),
@@ -149,25 +149,25 @@ def paint(studio: Studio) -> Loop:
         return painted if finished is picture else batch(finished)
 
     initial = Initial(
-        studio.seen.base.rgb,
-        config.init.noise,
-        config.init.detail,
-        config.init.grain,
-        studio.seen.styles,
-        config.seed,
-        studio.objectives.loss.grey,
+        base=studio.seen.base.rgb,
+        noise=config.init.noise,
+        detail=config.init.detail,
+        grain=config.init.grain,
+        styles=studio.seen.styles,
+        seed=config.seed,
+        grey=studio.objectives.loss.grey,
     )
     return Loop(
-        initial.first(scales[0].height, scales[0].width),
-        scales,
-        studio.objectives.canvas,
-        studio.objectives,
-        parts.optimizer(config.optimizer),
-        config.seed,
-        config.runtime.gradient_every,
-        time.perf_counter,
-        finish,
-        initial.enlarge,
+        image=initial.first(scales[0].height, scales[0].width),
+        scales=scales,
+        canvas=studio.objectives.canvas,
+        objective=studio.objectives,
+        optimizer=parts.optimizer(config.optimizer),
+        seed=config.seed,
+        gradient_every=config.runtime.gradient_every,
+        clock=time.perf_counter,
+        finish=finish,
+        enlarge=initial.enlarge,
     )
 
 

@@ -46,7 +46,7 @@ def say(error: BaseException, folder: RunFolder | None = None) -> int:
 def kept_if_refused(folder: RunFolder) -> Iterator[None]:
     """Leaves the record of a run as it was if its resumption turns out to be wrong input.
 
-    Whether a checkpoint fits is known late: the log is open by then, and further steps are noted.
+    A checkpoint is checked only after log, configuration and status have been rewritten.
     """
     paths = [folder.path / name for name in (CONFIG, STATUS, METRICS, "run.log")]
     before = {path: path.read_bytes() for path in paths if path.is_file()}

@@ -34,7 +34,7 @@ class _Lasting(io.RawIOBase):
 
 
 def keep_streams() -> None:
-    """Lets a command finish its work whoever reads along, in whichever encoding.
+    """Keeps a command running when its output is closed or its encoding lacks a character.
 
     Characters that the encoding lacks become question marks; a closed stream swallows what it gets.
     """

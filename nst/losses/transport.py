@@ -92,12 +92,16 @@ def _distances(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Returns the root mean square differences of all pairs of colours, ``[n, m]``."""
     squares = [tf.reduce_mean(tf.square(x), -1) for x in (a, b)]
     products = tf.matmul(a, b, transpose_b=True) / a.shape[-1]
-    return rounded(tf.sqrt(tf.nn.relu(squares[0][:, None] + squares[1] - 2 * products)), ROUNDING)
+    return _rounded_root(tf.nn.relu(squares[0][:, None] + squares[1] - 2 * products))
 
 
 def _paired_distances(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Returns the root mean square differences of colours and of the same rows, ``[n]``."""
-    squares = tf.reduce_mean(tf.math.squared_difference(a, b), -1)
+    """Returns the root mean square difference of each colour and the one in its row, ``[n]``."""
+    return _rounded_root(tf.reduce_mean(tf.math.squared_difference(a, b), -1))
+
+
+def _rounded_root(squares: tf.Tensor) -> tf.Tensor:
+    """Returns roots of numbers >= 0, rounded off at 0, where the slope would be infinite."""
     return tf.sqrt(squares + ROUNDING**2) - ROUNDING
 
 

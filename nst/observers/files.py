@@ -89,7 +89,7 @@ class Snapshots(Observer):
 class Checkpoints(Observer):
     """Writes what ``resume=`` needs to ``checkpoints/latest.npz``.
 
-    A kill loses at most so many steps, and of a large picture, whose steps are slow, so much time.
+    A kill loses at most ``every`` steps, or about ``seconds`` where steps are slow.
     The end of a run is not saved: its optimizer has let go of what more steps would need.
 
     Args:

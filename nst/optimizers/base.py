@@ -85,7 +85,8 @@ def gradient_rms(evaluation: Evaluation) -> float:
     return size
 
 
-@partial(tf.function, autograph=False, reduce_retracing=True)  # with one image beside its own
+# Compiled: one image of scratch memory instead of one per operation.
+@partial(tf.function, autograph=False, reduce_retracing=True)
 def rms(tensor: tf.Tensor) -> tf.Tensor:
     """Returns the root mean square of all entries ``[1, H, W, 3]``, a float64 scalar."""
     # In units of the largest the squares neither overflow nor underflow, whatever the loss weights.

@@ -57,7 +57,7 @@ def two_loop(
 
 
 compiled_dot = tf.function(dot, autograph=False, reduce_retracing=True)
-# With the sign inside, it takes no further image.
+# Negated inside the graph, which saves a copy of the image.
 _compiled_direction = tf.function(
     lambda *arguments: -two_loop(*arguments), autograph=False, reduce_retracing=True
 )

@@ -29,9 +29,10 @@ def outcome(error: BaseException | None) -> tuple[str, str]:
 
 @contextmanager
 def reporting(folder: RunFolder) -> Iterator[None]:
-    """Records an error from before the recording, and an interrupt recorded as a failure.
+    """Writes the status of a run that ends before its ``Recording`` begins.
 
-    A resumed run that fails before that keeps the status it had.
+    It also corrects one that was left as running, or as failed where it was interrupted. A resumed
+    run that fails that early keeps its status.
     """
     before = _status_bytes(folder)
     try:

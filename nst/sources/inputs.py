@@ -125,7 +125,7 @@ def _judge(network: str, path: str | None) -> weights.Source | None:
         return None
     check_file("evaluation.weights", path)
     try:
-        source = weights.locate(network, path or str(weights.cached(network)), None, None, 0)
+        source = weights.locate(network, path or str(weights.cached(network)))
         check_kernels(source)
         return source
     except InputError as error:

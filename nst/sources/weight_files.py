@@ -1,4 +1,7 @@
-"""A look into a file of weights before the work: one that is damaged would end it, or its end."""
+"""Checks a file of weights before a run.
+
+A damaged one would end the run at its start or, the one that evaluates, at its very end.
+"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _storage(url: URL, **options: bool) -> optuna.storages.RDBStorage:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Leaves out what Optuna says of functions that may change, or of how it takes values."""
+    """Silences Optuna's warnings about experimental functions and about values."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -116,7 +116,7 @@ class Study:
         return running
 
     def _take(self, number: int) -> bool:
-        """Claims a trial, unless a process has it, or a job that outlived the command works."""
+        """Claims a trial, unless another process has it or its job outlived a killed command."""
         jobs = map(RunFolder, self._folder.glob(f"{number}_*"))
         return self._claims.take(number) and not any(job.busy() for job in jobs)
 
@@ -143,7 +143,7 @@ class Study:
 def check_study(
     folder: Path, search: DictConfig, fixed: Sequence[str], space: Sequence[Dimension]
 ) -> None:
-    """Checks that a folder has no study, or one of the same search; writes nothing.
+    """Checks that a folder has no study, or one of the same search; leaves the study as it is.
 
     Raises:
         InputError: It has another, or a damaged one; or the space has no grid.

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DRAWS = (
-    1.0  # of each item with an average one, beforehand: keeps strengths of the undefeated finite
-)
+# Of each item with an average one, beforehand: keeps strengths of the undefeated finite.
+DRAWS = 1.0
 Z95 = 1.96  # two-sided 95 % point of the normal distribution
 
 
