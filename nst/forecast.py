@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,21 +10,18 @@ from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
-import tensorflow as tf
-
 from nst import images, parts
 from nst.canvas import batch
 from nst.features.encoder import Network
 from nst.memory import HALO, Plan
-from nst.objective import AnyObjective
 from nst.objective.loss import Terms
-from nst.optimizers import Optimizer
 from nst.scales import Scale, plan
 from nst.sources import planned
 from nst.studio import Studio
 
 SIDE = 384  # long side of the larger of the two pictures whose steps are timed, px
 STEPS, COMPILING = 5, 2  # of each; the first ones compile and are not counted
+TINY = 64  # long side of the picture by which a short run compiles its steps, px
 EVERY_SCALE = 5  # evaluations beside its steps: targets, compilation, start and end
 SECOND_PASS = 0.37  # share of an evaluation that is its forward pass, which tiles make twice
 SHORT = 2e7  # pixels times steps: a shorter run is over before a forecast of time would pay off
@@ -134,31 +132,45 @@ def _timings(encoder: Network, terms: Terms) -> dict[str, Timing]:
     return {}
 
 
+def rehearse(studio: Studio) -> None:
+    """Makes the first steps of a tiny picture.
+
+    They compile what all steps call, which would else count as time of the first run of a process.
+    """
+    for _ in itertools.islice(_steps(studio, min(TINY, studio.config.size)), COMPILING):
+        pass
+
+
 def _measured(studio: Studio, side: int) -> Timing:
     """Times steps, after those that compile; what tiles add to them is known."""
-    content, config, loss = studio.seen.content.rgb, studio.config, studio.objectives.loss
-    shape = images.fit(content.shape[:2], side)
-    objective = replace(studio.objectives, tile=None)(*shape)
-    start = studio.objectives.canvas.extend(batch(images.resize(content, shape)))
-    optimizer = parts.optimizer(config.optimizer)
-    optimizer.begin(0.5 * start + 0.25)  # not the content itself, where little would be left to do
-    steps = list(_steps(objective, optimizer, config.seed))[COMPILING:]
+    config, loss = studio.config, studio.objectives.loss
+    steps = list(itertools.islice(_steps(studio, side), COMPILING, STEPS))
     evaluation = median(seconds / evaluations for seconds, evaluations in steps)
     # A line search takes several only at first; each term's own gradient takes one when measured.
     usual = min(evaluations for _, evaluations in steps)
     usual += len(loss.terms) / config.runtime.gradient_every
-    return Timing(int(tf.size(start)) // 3, usual * evaluation)
+    height, width = (length + 2 * config.margin for length in _shape(studio, side))
+    return Timing(height * width, usual * evaluation)
 
 
-def _steps(objective: AnyObjective, optimizer: Optimizer, seed: int) -> Iterator[tuple[float, int]]:
+def _steps(studio: Studio, side: int) -> Iterator[tuple[float, int]]:
     """Yields the seconds and evaluations of steps, each with the draws and matches before it."""
-    for step in range(STEPS):
+    content, shape = studio.seen.content.rgb, _shape(studio, side)
+    objective = replace(studio.objectives, tile=None)(*shape)
+    start = studio.objectives.canvas.extend(batch(images.resize(content, shape)))
+    optimizer = parts.optimizer(studio.config.optimizer)
+    optimizer.begin(0.5 * start + 0.25)  # not the content itself, where little would be left to do
+    for step in itertools.count():
         begun, before, known = time.perf_counter(), optimizer.evaluations, objective
-        objective = known.refreshed(optimizer.image, (seed, step))
+        objective = known.refreshed(optimizer.image, (studio.config.seed, step))
         if objective is not known:
             optimizer.objective_changed()
         optimizer.step(objective)
         yield time.perf_counter() - begun, max(1, optimizer.evaluations - before)
+
+
+def _shape(studio: Studio, side: int) -> tuple[int, int]:
+    return images.fit(studio.seen.content.rgb.shape[:2], side)
 
 
 def _size(scale: Scale) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 from nst import images, parts, runtime
 from nst.config.settings import hparams
 from nst.evaluation import evaluate
-from nst.forecast import forecast
+from nst.forecast import forecast, rehearse
 from nst.images import Pixels
 from nst.loop import Loop
 from nst.observers import Observers, RunContext
@@ -71,6 +71,7 @@ def transfer(
     with runtime.configured(config.runtime.threads, config.runtime.deterministic):
         studio = prepare(config, given)
         log.info(forecast(studio))
+        rehearse(studio)
         loop = paint(studio)
         if folder is None:
             metrics = _run(studio, loop, watch)

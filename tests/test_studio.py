@@ -10,7 +10,9 @@ from omegaconf import OmegaConf
 
 from nst import stylize
 from nst.config.composition import compose
+from nst.forecast import rehearse
 from nst.losses import weigh
+from nst.objective import compiled_step
 from nst.record import Record
 from nst.studio import Studio, paint, prepare
 from nst.transfer import transfer
@@ -46,6 +48,15 @@ def test_what_is_painted_is_what_transfer_gives(studio) -> None:
     )
     assert result.metrics["total"] == first.total
     assert result.config == studio.config
+
+
+def test_what_steps_call_is_compiled_before_the_clock_runs() -> None:
+    fresh = prepare(compose([*SETTINGS, "network.padding=zeros"]))  # no other test compiles it
+    step = compiled_step(fresh.objectives.loss.encoder, fresh.objectives.loss.named)
+    rehearse(fresh)
+    compiled = step.traces
+    list(paint(fresh).run())
+    assert step.traces == compiled == 1
 
 
 def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio) -> None:

@@ -20,7 +20,7 @@ PARTS = {  # functions of a default run, by file and name; their times include w
     "composing and checking the configuration": [("config/composition.py", "compose")],
     "images": [("sources/inputs.py", "gather")],
     "weights and norms of the network": [("studio.py", "_encoder"), ("studio.py", "_norms")],
-    "forecast": [("nst/forecast.py", "forecast")],
+    "forecast": [("nst/forecast.py", "forecast"), ("nst/forecast.py", "rehearse")],
     "targets of all scales": [("objective/scales.py", "__call__")],
     "steps": [("optimizers/lbfgs.py", "step"), ("optimizers/lbfgs.py", "finish")],
     "  their evaluations": [("objective/whole.py", "__call__")],
