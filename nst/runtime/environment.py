@@ -27,6 +27,7 @@ def environment() -> dict[str, Any]:
         "devices": [device.name for device in tf.config.list_physical_devices()],
         "versions": versions(),
         "git_commit": _git_commit(),
+        "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),  # on GPUs
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "command": sys.argv,
     }
