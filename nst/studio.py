@@ -214,7 +214,7 @@ def _norms(encoder: Network, layers: Sequence[str], inputs: Inputs, normalize: b
 def _grey(inputs: Inputs) -> bool:
     """Tells whether no picture has any colour, so that all of it in the result would be noise."""
     pictures = [inputs.content, inputs.base, *(style.picture for style in inputs.styles)]
-    grey = all(images.grey(picture.rgb) for picture in pictures)
+    grey = all(images.is_grey(picture.rgb) for picture in pictures)
     if grey:
         log.info("content, style and initial image are grey, and so the picture will be")
     return grey

@@ -32,7 +32,7 @@ from nst.record import Record
 from nst.runs.folder import RunFolder
 from nst.runs.status import outcome
 from nst.sweeps.findings import Findings, findings
-from nst.sweeps.objectives import METRICS, check_objectives
+from nst.sweeps.objectives import DIRECTIONS, check_objectives
 from nst.sweeps.pruning import watching
 from nst.sweeps.search import plan_search
 from nst.sweeps.space import STUDY, Choice, Range, candidates, grid_of, of_trials, split
@@ -130,8 +130,8 @@ def test_metrics_that_make_no_sense_are_refused(settings: list[str], said: str) 
 
 
 def test_every_metric_has_a_direction() -> None:
-    assert set(METRICS.values()) <= {"minimize", "maximize"}
-    assert (METRICS["style_distance"], METRICS["structure"]) == ("minimize", "maximize")
+    assert set(DIRECTIONS.values()) <= {"minimize", "maximize"}
+    assert (DIRECTIONS["style_distance"], DIRECTIONS["structure"]) == ("minimize", "maximize")
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_a_grid_tries_every_combination_once(tmp_path: Path) -> None:
     found = {tuple(trial.overrides) for trial in asked}
     assert found == {(f"alpha={a}", f"beta={b}") for a in (1, 2, 3) for b in (0, 1)}
     for trial in asked:
-        trials.tell(trial, "completed", dict.fromkeys(METRICS, float(trial.number)))
+        trials.tell(trial, "completed", dict.fromkeys(DIRECTIONS, float(trial.number)))
     assert (trials.ask(1), trials.best()) == ([], [0])
 
 

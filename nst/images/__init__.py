@@ -2,7 +2,7 @@
 
 from nst.images.arrays import from_array, to_pil
 from nst.images.io import from_memory, load
-from nst.images.picture import Picture, Pixels, grey, visible, visible_box
+from nst.images.picture import Picture, Pixels, is_grey, visible, visible_box
 from nst.images.profiles import reachable
 from nst.images.regions import Regions, read_regions
 from nst.images.resampling import cover, fit, resize, resize_weights
@@ -18,7 +18,7 @@ __all__ = [
     "fit",
     "from_array",
     "from_memory",
-    "grey",
+    "is_grey",
     "load",
     "reachable",
     "read_regions",

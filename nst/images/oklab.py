@@ -30,7 +30,7 @@ _HALVINGS = 10  # of the interval of chroma that a lightness may have
 
 def to_oklab(rgb: Pixels) -> Pixels:
     """Converts sRGB ``[..., 3]`` in [0, 1] to OKLab: lightness in [0, 1] and two of chroma."""
-    cones = np.cbrt(decoded(rgb) @ _CONES.T.astype(np.float32))
+    cones = np.cbrt(srgb_to_linear(rgb) @ _CONES.T.astype(np.float32))
     lab: Pixels = cones @ _LAB.T.astype(np.float32)
     return lab
 
@@ -55,25 +55,25 @@ def _less(lab: Pixels, share: Pixels) -> Pixels:
 
 
 def _outside(lab: Pixels) -> npt.NDArray[np.bool_]:
-    linear = to_linear(lab)
+    linear = oklab_to_linear(lab)
     inside: npt.NDArray[np.bool_] = np.all((linear >= -_SLACK) & (linear <= 1.0 + _SLACK), axis=-1)
     return ~inside
 
 
-def to_linear(lab: Pixels) -> Pixels:
+def oklab_to_linear(lab: Pixels) -> Pixels:
     """Converts OKLab to linear sRGB, outside [0, 1] for what no screen can show."""
     cones = lab @ np.linalg.inv(_LAB).T.astype(np.float32)
     linear: Pixels = cones**3 @ np.linalg.inv(_CONES).T.astype(np.float32)
     return linear
 
 
-def decoded(rgb: Pixels) -> Pixels:
+def srgb_to_linear(rgb: Pixels) -> Pixels:
     """Removes the gamma of sRGB (IEC 61966-2-1)."""
     curve = np.power((rgb + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
     return np.where(rgb <= 0.04045, rgb / np.float32(12.92), curve).astype(np.float32)
 
 
-def encoded(linear: Pixels) -> Pixels:
+def linear_to_srgb(linear: Pixels) -> Pixels:
     """Applies the gamma of sRGB; the result is clipped to [0, 1]."""
     curve = np.float32(1.055) * np.power(linear, np.float32(1 / 2.4)) - np.float32(0.055)
     encoded = np.where(linear <= 0.0031308, linear * np.float32(12.92), curve)

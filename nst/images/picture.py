@@ -65,7 +65,7 @@ def check_size(
         raise InputError(f"{name} has {width}x{height} px: the limit is {limit}, scale it down")
 
 
-def grey(rgb: Pixels) -> bool:
+def is_grey(rgb: Pixels) -> bool:
     """Tells whether an image `[H, W, 3]` has no colour but grey, up to the noise of a JPEG."""
     red, green, blue = np.moveaxis(rgb, -1, 0)
     most = max(np.abs(red - green).max(), np.abs(green - blue).max())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nst.images.oklab import decoded, encoded, in_range, to_linear, to_oklab
+from nst.images.oklab import in_range, linear_to_srgb, oklab_to_linear, srgb_to_linear, to_oklab
 from nst.images.picture import FAINTEST_CHROMA, Pixels
 
 Matrix = npt.NDArray[np.float64]
@@ -113,7 +113,7 @@ def with_chroma(grey: Pixels, coloured: Pixels) -> Pixels:
         sRGB in [0, 1]; where a lightness cannot have so much chroma, as much as it can.
     """
     lab = to_oklab(coloured)
-    lab[..., 0] = np.cbrt(decoded(grey[..., 0]))
+    lab[..., 0] = np.cbrt(srgb_to_linear(grey[..., 0]))
     return _out_of(lab, "oklab")
 
 
@@ -127,20 +127,20 @@ def _moved(values: Pixels, target: Pixels, opacity: Opacity, method: str) -> Pix
 
 
 def _grey(lightness: Pixels) -> Pixels:
-    return np.repeat(encoded(np.clip(lightness, 0.0, 1.0) ** 3), 3, axis=-1)
+    return np.repeat(linear_to_srgb(np.clip(lightness, 0.0, 1.0) ** 3), 3, axis=-1)
 
 
 def _into(rgb: Pixels, space: str) -> Pixels:
     if space == "srgb":
         return rgb
-    return to_oklab(rgb) if space == "oklab" else decoded(rgb)
+    return to_oklab(rgb) if space == "oklab" else srgb_to_linear(rgb)
 
 
 def _out_of(values: Pixels, space: str) -> Pixels:
     if space == "oklab":
-        values = to_linear(in_range(values))
+        values = oklab_to_linear(in_range(values))
     values = np.clip(values, 0.0, 1.0).astype(np.float32)
-    return values if space == "srgb" else encoded(values)
+    return values if space == "srgb" else linear_to_srgb(values)
 
 
 def _root(covariance: Matrix) -> Matrix:

@@ -13,7 +13,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from nst.sweeps.database import ASKED, quietly, reading
-from nst.sweeps.objectives import METRICS
+from nst.sweeps.objectives import DIRECTIONS
 
 ENOUGH = 10  # trials from which importances are computed
 LARGEST = 1e100  # of a number that counts as measured
@@ -79,7 +79,7 @@ def _found(study: optuna.Study, done: Sequence[FrozenTrial]) -> Findings:
 
 def _check(trial: FrozenTrial, metrics: Mapping[str, bool], keys: Mapping[str, bool]) -> None:
     """Raises a ValueError for a trial that no search of ours has recorded."""
-    if set(metrics) - set(METRICS) or len(trial.values) != len(metrics):
+    if set(metrics) - set(DIRECTIONS) or len(trial.values) != len(metrics):
         raise ValueError(f"trial {trial.number} has other metrics than a search")
     if set(trial.params) != set(keys):
         raise ValueError(f"trial {trial.number} has other settings than the first")

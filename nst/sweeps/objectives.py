@@ -5,17 +5,19 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from nst.errors import InputError, did_you_mean
-from nst.metrics.table import METRICS as TABLE
+from nst.metrics.table import METRICS
 
 WAYS = {"lower": "minimize", "higher": "maximize"}
 # Numbers of metrics.json, and which is better; one that is best at 1 has no direction.
-METRICS = {name: WAYS[metric.better] for name, metric in TABLE.items() if metric.better in WAYS}
-METRICS["total"] = "minimize"
+DIRECTIONS = {
+    name: WAYS[metric.better] for name, metric in METRICS.items() if metric.better in WAYS
+}
+DIRECTIONS["total"] = "minimize"
 
 
 def directions(search: DictConfig) -> list[str]:
     """Returns ``minimize`` or ``maximize`` for each metric of a search."""
-    return list(search.directions or (METRICS[name] for name in search.metrics))
+    return list(search.directions or (DIRECTIONS[name] for name in search.metrics))
 
 
 def check_objectives(search: DictConfig, judge: str | None) -> None:
@@ -29,12 +31,12 @@ def check_objectives(search: DictConfig, judge: str | None) -> None:
         InputError: One is unknown or given twice, or their numbers differ.
     """
     if not search.metrics:
-        raise InputError(f"search.metrics: name at least one of {', '.join(METRICS)}")
+        raise InputError(f"search.metrics: name at least one of {', '.join(DIRECTIONS)}")
     for name in search.metrics:
-        if name not in METRICS:
+        if name not in DIRECTIONS:
             raise InputError(
-                f"search.metrics: there is no metric {name}.{did_you_mean(name, METRICS)} "
-                f"Valid: {', '.join(METRICS)}"
+                f"search.metrics: there is no metric {name}.{did_you_mean(name, DIRECTIONS)} "
+                f"Valid: {', '.join(DIRECTIONS)}"
             )
         network = name.rpartition("_")[2]
         if network.startswith("vgg") and network != judge:
