@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nst.cli.signals import obeyed
 from nst.errors import COMPLETED, WRONG_INPUT, InputError, Parser, path_argument, printable
-from nst.files import atomic as files
+from nst.files import reading
 from nst.files.streams import keep_streams
 from nst.runs.folder import is_own
 from nst.runtime import import_tensorflow
@@ -84,7 +84,7 @@ def serve(
     Raises:
         InputError: There is nothing to show, the port is taken, or the host is not this machine.
     """
-    folder = files.folder(folder)
+    folder = reading.folder(folder)
     found = [*folder.rglob("events.out.tfevents.*")]
     if not found:
         raise InputError(f"{folder} holds no run that TensorBoard can show (no event file)")

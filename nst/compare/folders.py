@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nst.compare.load import PLANNED
 from nst.errors import InputError, printable
-from nst.files import atomic as files
+from nst.files import reading
 from nst.runs.folder import CONFIG, STATUS
 
 SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
@@ -37,7 +37,7 @@ def find(folders: Iterable[Path]) -> list[Path]:
 
 
 def _runs_of(folder: Path) -> list[Path]:
-    if is_run(files.folder(folder)):
+    if is_run(reading.folder(folder)):
         return [folder]
     below = sorted((path for path in folder.iterdir() if path.is_dir()), key=_natural)
     runs = [path for path in below if is_run(path)]

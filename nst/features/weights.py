@@ -15,8 +15,8 @@ import numpy as np
 from nst.errors import InputError, did_you_mean
 from nst.features.catalogue import fill, imagenet_weights
 from nst.features.vgg import Layer, layer_channels
-from nst.files.atomic import state
 from nst.files.fetch import FetchError, fetch
+from nst.files.reading import state
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 NOT_VGG = (

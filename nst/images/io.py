@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from nst.errors import InputError
-from nst.files.atomic import read
+from nst.files.reading import read
 from nst.images import tiff
 from nst.images.arrays import from_array
 from nst.images.decode import to_srgb

@@ -15,7 +15,7 @@ from PIL.ExifTags import Base as Tag
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from nst.errors import InputError
-from nst.files.atomic import read
+from nst.files.reading import read
 from nst.images import deep
 from nst.images.arrays import stacked, to_pil
 from nst.images.formats import explained

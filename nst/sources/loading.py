@@ -10,7 +10,7 @@ from pathlib import Path
 from nst import images
 from nst.config.overrides import PICTURES, is_several
 from nst.errors import InputError
-from nst.files.atomic import state
+from nst.files.reading import state
 from nst.images import Picture
 from nst.sources.locations import MEMORY, is_path, locate_image
 

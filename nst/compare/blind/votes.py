@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from nst.compare.blind.preferences import Strength, strengths
 from nst.compare.load import RunRecord
 from nst.errors import InputError
-from nst.files.atomic import read
+from nst.files.reading import read
 
 QUESTIONS = {  # asked in this order
     "style": "Which has more of the style?",
