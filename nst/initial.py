@@ -11,7 +11,7 @@ import tensorflow as tf
 from nst import images
 from nst.canvas import batch, resample
 from nst.images import Pixels
-from nst.metrics.filters import BINOMIAL, blur, luminance
+from nst.images.filters import BINOMIAL, blur, luminance
 from nst.sources import StyleSource
 
 MIDDLE = 1024  # px: so much of the middle of a style tells how rough it is

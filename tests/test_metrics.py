@@ -14,11 +14,11 @@ from nst.config.settings import influential
 from nst.errors import InputError
 from nst.evaluation import evaluate
 from nst.features.weights import locate
+from nst.images.filters import BINOMIAL, blur
 from nst.images.oklab import to_oklab
 from nst.metrics.artefacts import border, clipping, grain
 from nst.metrics.color import color_distance
 from nst.metrics.distributions import bases, blended, quantiles, squared_distance
-from nst.metrics.filters import BINOMIAL, blur
 from nst.metrics.patches import patch_distance
 from nst.metrics.structure import edge_score, structure
 from nst.metrics.table import METRICS, Metric

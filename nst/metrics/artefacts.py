@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nst.images.filters import BINOMIAL, Array, blur, luminance
 from nst.images.strips import strips
-from nst.metrics.filters import BINOMIAL, Array, blur, luminance
 
 FAINT = (0.25 / 255) ** 2  # mean square of what rounding to 8 bits hides, about
 END = 0.5 / 255  # of the range: what 8 bits show as black or white

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nst.images.filters import Array
 from nst.images.oklab import to_oklab
 from nst.metrics.distributions import bases, blended, quantiles, squared_distance, thinned
-from nst.metrics.filters import Array
 from nst.metrics.remembered import remembered
 
 BASES = 11  # of three directions each

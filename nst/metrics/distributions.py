@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nst.metrics.filters import Array
+from nst.images.filters import Array
 
 LEVELS = 256  # at which quantile functions are compared
 POSITIONS = 16384  # at most, on a regular grid

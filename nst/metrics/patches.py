@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nst.images.filters import Array, halved
 from nst.metrics.distributions import bases, blended, quantiles, squared_distance
-from nst.metrics.filters import Array, halved
 from nst.metrics.remembered import remembered
 
 SIDE = 7  # of a patch, px

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nst.metrics.filters import Array, blur, gaussian, luminance
+from nst.images.filters import Array, blur, gaussian, luminance
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, fine to coarse
 STABLE = (0.01**2, 0.03**2)  # C1 and C2 of SSIM, for values in [0, 1]

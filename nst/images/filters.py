@@ -1,4 +1,4 @@
-"""Luminance, blurring and halving of images."""
+"""Luminance, blurring and halving of images. Free of TensorFlow."""
 
 from __future__ import annotations
 
