@@ -35,6 +35,7 @@ from nst.compare.effects import effects
 from nst.compare.figures import pareto as pareto_chart
 from nst.compare.figures.labels import around
 from nst.compare.figures.marks import fronts, marks, pareto
+from nst.compare.gallery import load_gallery
 from nst.compare.layout import pages
 from nst.compare.load import read
 from nst.compare.report.page import listed
@@ -42,7 +43,7 @@ from nst.compare.report.running import seconds_left
 from nst.compare.settings import shown
 from nst.compare.statistics import number, spread
 from nst.compare.table import csv_text
-from nst.compare.thumbnails import jpeg, load_gallery, shrink
+from nst.compare.thumbnails import jpeg, shrink
 from nst.compare.write import compare
 from nst.config.composition import compose
 from nst.images import from_array, load

@@ -24,8 +24,8 @@ import nst
 from nst.cli.app import run
 from nst.compare.comparison import Comparison
 from nst.compare.figures import search
+from nst.compare.gallery import Gallery
 from nst.compare.table import brief
-from nst.compare.thumbnails import Gallery
 from nst.config import compose
 from nst.errors import InputError, Pruned
 from nst.record import Record

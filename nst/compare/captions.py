@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nst.compare.gallery import Gallery
 from nst.compare.load import RunRecord
 from nst.compare.settings import shown
 from nst.compare.statistics import number, spread
-from nst.compare.thumbnails import Gallery
 
 PALE, INK, ALARM = "#f3f3f1", "#1b1b1b", "#b33a00"  # background, text, and what needs attention
 

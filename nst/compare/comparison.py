@@ -17,10 +17,10 @@ from nst.compare.blind.preferences import Strength
 from nst.compare.blind.votes import read_votes, scores
 from nst.compare.effects import Effect, effects
 from nst.compare.folders import find, names
+from nst.compare.gallery import Gallery, load_gallery
 from nst.compare.load import RunRecord, read
 from nst.compare.settings import differing, label, ordered, task, with_settings
 from nst.compare.statistics import measured
-from nst.compare.thumbnails import Gallery, load_gallery
 from nst.config.settings import Value
 from nst.errors import InputError, did_you_mean, printable
 from nst.metrics.table import AXES, EVERY

@@ -19,13 +19,14 @@ from nst.compare.folders import is_run
 from nst.compare.layout import pages
 from nst.compare.report import page as report_page
 from nst.compare.table import csv_text
-from nst.compare.thumbnails import FRONT_BYTES, jpeg
+from nst.compare.thumbnails import jpeg
 from nst.errors import InputError
 from nst.files.atomic import write_atomic
 
 FOLDER = "comparison"
 REPORT, TABLE, FRONT, SHEET = "report.html", "runs.csv", "front.png", "sheet.png"
 BLIND = "blind.html"
+FRONT_BYTES = 2_000_000  # for the chart of all runs inside the report
 
 
 def compare(folders: Sequence[str | Path], out: str | Path | None = None) -> Path:

@@ -14,9 +14,10 @@ from typing import Any
 from nst.compare.blind.votes import QUESTIONS, picture_id
 from nst.compare.comparison import Comparison
 from nst.compare.document import document
+from nst.compare.gallery import Gallery
 from nst.compare.load import RunRecord
 from nst.compare.settings import task
-from nst.compare.thumbnails import Gallery, Thumbnail, data_uri
+from nst.compare.thumbnails import Thumbnail, data_uri
 from nst.errors import InputError
 
 HERE = Path(__file__).parent

@@ -11,10 +11,10 @@ from PIL import Image
 
 from nst.compare.captions import exemplar
 from nst.compare.figures.labels import Points
+from nst.compare.gallery import Gallery
 from nst.compare.load import RunRecord
 from nst.compare.settings import label, task
 from nst.compare.statistics import Combination, by_combination, without_seed
-from nst.compare.thumbnails import Gallery
 from nst.metrics.table import EVERY
 
 

@@ -20,8 +20,9 @@ from nst.compare.captions import INK, PALE
 from nst.compare.figures.labels import Points, along, around
 from nst.compare.figures.look import PALETTE, colour, render
 from nst.compare.figures.marks import Mark, fronts, marks
+from nst.compare.gallery import Gallery
 from nst.compare.load import RunRecord
-from nst.compare.thumbnails import Gallery, fitted
+from nst.compare.thumbnails import fitted
 from nst.metrics.table import EVERY
 
 DPI = 100

@@ -12,8 +12,9 @@ import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
 from nst.compare.captions import ALARM, INK, PALE, exemplar, metric_lines, seed_line, state_line
+from nst.compare.gallery import Gallery
 from nst.compare.layout import Cell, Page
-from nst.compare.thumbnails import CELL, Gallery
+from nst.compare.thumbnails import CELL
 
 WIDTH = CELL[0]  # of a column, px
 GAP, LINE = 16, 22  # between cells; from one line of text to the next, px

@@ -15,9 +15,11 @@ from nst.compare.report.film import film
 from nst.compare.report.markup import escape, image, link
 from nst.compare.report.viewer import facts_of
 from nst.compare.statistics import measured, number
-from nst.compare.thumbnails import SHEET_BYTES, Thumbnail, jpeg
+from nst.compare.thumbnails import Thumbnail, jpeg
 from nst.config.names import stem
 from nst.metrics.table import EVERY
+
+SHEET_BYTES = 8_000_000  # for the two pictures of every run on the sheet
 
 
 def contents(comparison: Comparison) -> list[Thumbnail]:
