@@ -10,7 +10,7 @@ from hydra._internal.utils import get_args_parser  # Hydra has no public one
 
 from nst import __version__
 from nst.config.mixing import mixed
-from nst.config.overrides import quoted, with_paths_quoted
+from nst.config.overrides import SEARCH_PATH, quoted, with_paths_quoted
 from nst.errors import InputError, did_you_mean
 
 OPTIONS = ("--help", "--forecast", "--multirun", "--cfg", "--package", "--resolve", "--config-dir")
@@ -54,7 +54,7 @@ def overrides_of(parsed: argparse.Namespace) -> list[str]:
             raise InputError(f"--config-dir: there is no folder {parsed.config_dir}")
         _check_files(Path(parsed.config_dir))
         folder = quoted(f"file://{Path(parsed.config_dir).absolute()}")
-        overrides.append(f"hydra.searchpath=[{folder}]")
+        overrides.append(f"{SEARCH_PATH}=[{folder}]")
     return mixed(overrides)
 
 

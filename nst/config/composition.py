@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nst.config import schema
 from nst.config.mixing import check_one, missing_mix, mixed, register
 from nst.config.names import label, listed, stem
-from nst.config.overrides import parse
+from nst.config.overrides import parse, search_path
 from nst.config.places import CONF_DIR
 from nst.errors import InputError
 
@@ -128,7 +128,7 @@ def _own_files(overrides: Sequence[str]) -> str:
     """Names the files of the user's own that overrides choose."""
     files = [
         str(path)
-        for folder in _search_path(overrides)
+        for folder in _folders(overrides)
         for override in parse(overrides)
         for name in map(str, listed(override._value))
         if exists(path := Path(folder, override.key_or_group, f"{name}.yaml"))
@@ -136,14 +136,13 @@ def _own_files(overrides: Sequence[str]) -> str:
     return ", ".join(files) or "the configuration"
 
 
-def _search_path(overrides: Sequence[str]) -> list[str]:
-    paths = [o.value() for o in parse(overrides) if o.key_or_group == "hydra.searchpath"]
-    return [str(name).removeprefix("file://") for names in paths for name in listed(names)]
+def _folders(overrides: Sequence[str]) -> list[str]:
+    return [address.removeprefix("file://") for address in search_path(overrides)]
 
 
 def _not_utf8(error: UnicodeDecodeError, overrides: Sequence[str]) -> str:
     """Finds the file that Hydra could not decode: the error has its bytes, but not its name."""
-    for folder in _search_path(overrides):
+    for folder in _folders(overrides):
         for path in filter(Path.is_file, sorted(Path(folder).rglob("*.yaml"))):
             before, found, _ = path.read_bytes().partition(error.object)
             if found:

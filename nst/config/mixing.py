@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nst.config.adding import extended
 from nst.config.names import listed
-from nst.config.overrides import parse
+from nst.config.overrides import SEARCH_PATH, parse
 from nst.errors import InputError
 
 GROUP, SIGN = "style", "+"
@@ -50,7 +50,7 @@ def register(
         InputError: An option is a mix itself.
     """
     parsed = parse(overrides)
-    path = [str(o.input_line) for o in parsed if o.key_or_group == "hydra.searchpath"]
+    path = [str(o.input_line) for o in parsed if o.key_or_group == SEARCH_PATH]
     names = {name for o in parsed if o.key_or_group == GROUP for name in map(str, _values(o))}
     for mix in names:
         parts = mix.split(SIGN)

@@ -16,6 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString, Transformer
 from hydra.errors import OverrideParseException
 
+from nst.config.names import listed
 from nst.errors import InputError
 
 # Keys that take a path. Their value is a path, whatever characters it has.
@@ -30,6 +31,7 @@ NEEDED = {  # where the current folder is seldom meant
     "replay": "it takes the folder of a run, or its result.png",
 }
 LISTS = ("style.image", "style.regions")  # of them, those that take a list of paths
+SEARCH_PATH = "hydra.searchpath"  # where --config-dir puts its folder
 LONGEST = 4096  # characters of a path, on Linux
 PICTURES = ("content.image", "style.image")  # in a sweep, a folder or pattern stands for many
 MOST_JOBS = 10_000  # of a sweep; each is checked before the first starts
@@ -43,6 +45,12 @@ def parse(overrides: Iterable[str]) -> list[Override]:
     """
     parsed: list[Override] = OverridesParser.create().parse_overrides(list(overrides))
     return parsed
+
+
+def search_path(overrides: Iterable[str]) -> list[str]:
+    """Lists the addresses of the config folders that overrides name, as ``file:///home/me/conf``."""
+    given = [o.value() for o in parse(overrides) if o.key_or_group == SEARCH_PATH]
+    return [str(address) for addresses in given for address in listed(addresses)]
 
 
 def quoted(value: object) -> str:

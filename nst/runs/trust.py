@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from nst.config import compose, options
+from nst.config.overrides import search_path
 from nst.errors import InputError, did_you_mean
 
 GROUPS = ("loss", "optimizer", "observer")  # whose keys are arguments of classes
@@ -128,10 +128,7 @@ def _named_in_files(overrides: Sequence[str]) -> set[str]:
 
 def _folders(overrides: Sequence[str]) -> list[Path]:
     """Lists the config folders of this command: from its overrides, or from Hydra within a job."""
-    addresses = []
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if override.key_or_group == "hydra.searchpath":
-            addresses += [str(getattr(item, "text", item)) for item in override.value() or ()]
+    addresses = search_path(overrides)
     if HydraConfig.initialized():
         addresses += [
             f"{source.schema}://{source.path}"
