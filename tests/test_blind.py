@@ -19,12 +19,13 @@ from PIL import Image
 
 from nst import sources
 from nst.compare.blind.preferences import strengths
-from nst.compare.blind.votes import QUESTIONS, picture_id
+from nst.compare.blind.votes import picture_id
 from nst.compare.cli import main
 from nst.compare.comparison import gather
 from nst.compare.correlation import correlation, ranks, spearman
 from nst.compare.load import read
 from nst.config.composition import compose
+from nst.metrics.table import QUESTIONS
 from nst.runs.folder import RunFolder
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -129,19 +129,20 @@ METRICS: dict[str, Metric] = {
     **_on("vgg19"),
 }
 
-# Of a blind comparison, which comes after the run: in no metrics.json.
+QUESTIONS = {  # of a blind comparison, asked in this order
+    "style": "Which has more of the style?",
+    "content": "Which keeps more of the content?",
+    "hang": "Which would you hang on a wall?",
+}
+# It comes after the run: in no metrics.json.
 VOTES: dict[str, Metric] = {
     f"votes_{question}": Metric(
-        f"votes: {label}",
+        f"votes: {'to hang' if question == 'hang' else question}",
         "higher",
         "any number",
         f'people\'s answers to "{words}"; 0: average, 1.1: beats an average run in 3 of 4',
     )
-    for question, label, words in (
-        ("style", "style", "which has more of the style?"),
-        ("content", "content", "which keeps more of the content?"),
-        ("hang", "to hang", "which would you hang on a wall?"),
-    )
+    for question, words in QUESTIONS.items()
 }
 EVERY = METRICS | VOTES
 AXES = ("content_distance", "style_distance")  # of a Pareto front, across and up

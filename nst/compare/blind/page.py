@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from nst.compare.blind.votes import QUESTIONS, picture_id
+from nst.compare.blind.votes import picture_id
 from nst.compare.comparison import Comparison
 from nst.compare.document import document
 from nst.compare.gallery import Gallery
@@ -19,6 +19,7 @@ from nst.compare.load import RunRecord
 from nst.compare.settings import task
 from nst.compare.thumbnails import Thumbnail, data_uri
 from nst.errors import InputError
+from nst.metrics.table import QUESTIONS
 
 HERE = Path(__file__).parent
 MOST_PAIRS = 20_000  # that a page lists; nobody answers more

@@ -12,12 +12,8 @@ from nst.compare.blind.preferences import Strength, strengths
 from nst.compare.load import RunRecord
 from nst.errors import InputError
 from nst.files.reading import read
+from nst.metrics.table import QUESTIONS
 
-QUESTIONS = {  # asked in this order
-    "style": "Which has more of the style?",
-    "content": "Which keeps more of the content?",
-    "hang": "Which would you hang on a wall?",
-}
 SHARES = {"left": 1.0, "equal": 0.5, "right": 0.0}  # of the win, the left picture's
 LARGEST = 50_000_000  # of a file of votes, bytes
 
