@@ -46,8 +46,7 @@ def _rewrite(folder: Path, jobs: int, every: float, ended: threading.Event) -> N
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         ) as process:
-            if hasattr(os, "setpriority"):  # POSIX
-                os.setpriority(os.PRIO_PROCESS, process.pid, POLITE)
+            os.setpriority(os.PRIO_PROCESS, process.pid, POLITE)
             while process.poll() is None and not ended.wait(0.05):
                 pass
             if process.poll() is None:

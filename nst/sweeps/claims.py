@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 FILE = ".study.lock"  # in the folder of the sweep
 
@@ -49,14 +44,8 @@ class Claims:
 
     def _lock(self, place: int, release: bool = False) -> bool:
         try:
-            if fcntl:
-                kind = fcntl.LOCK_UN if release else fcntl.LOCK_EX | fcntl.LOCK_NB
-                fcntl.lockf(self._file, kind, 1, place)
-            else:
-                msvcrt: Any = __import__("msvcrt")  # typed on Windows only
-                self._file.seek(place)
-                kind = msvcrt.LK_UNLCK if release else msvcrt.LK_NBLCK
-                msvcrt.locking(self._file.fileno(), kind, 1)
+            kind = fcntl.LOCK_UN if release else fcntl.LOCK_EX | fcntl.LOCK_NB
+            fcntl.lockf(self._file, kind, 1, place)
         except (BlockingIOError, PermissionError):
             return False
         return True
