@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nst.config.settings import Value, flat
 from nst.errors import InputError, printable
+from nst.metrics.table import ABSURD
 from nst.runs.folder import (
     CONFIG,
     HISTORY,
@@ -34,7 +35,6 @@ from nst.runs.provenance import parsed
 
 PLANNED = ".hydra/config.yaml"  # what a job was started with; CONFIG is what it resolved to
 RECORDS = 200  # lines of the history that are kept, enough for a curve
-LARGEST = 1e100  # of a number that counts as measured; squares of such numbers are still finite
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # to another key; ${oc.env:HOME} is none
 UNREADABLE = (
     InputError,
@@ -201,5 +201,5 @@ def _numbers(node: Mapping[str, Any]) -> dict[str, float]:
     return {
         printable(key): value
         for key, value in flat(node)
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < ABSURD
     }

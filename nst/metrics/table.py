@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 TINY = 1e-12  # below it the ratio of a metric that is best at 1 has no logarithm
+ABSURD = 1e100  # larger than anything measured; squares of smaller numbers are still finite
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from nst.metrics.table import ABSURD
 from nst.sweeps.database import ASKED, quietly, reading
 from nst.sweeps.objectives import DIRECTIONS
 
 ENOUGH = 10  # trials from which importances are computed
-LARGEST = 1e100  # of a number that counts as measured
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _check(trial: FrozenTrial, metrics: Mapping[str, bool], keys: Mapping[str, b
     if set(trial.params) != set(keys):
         raise ValueError(f"trial {trial.number} has other settings than the first")
     for value in trial.values:
-        if not abs(value) < LARGEST:
+        if not abs(value) < ABSURD:
             raise ValueError(f"trial {trial.number} measured {value}")
     for key, value in trial.params.items():
         if not isinstance(value, str | int | float) or (keys[key] and not 0 < float(value) < inf):

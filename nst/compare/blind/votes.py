@@ -15,7 +15,7 @@ from nst.files.reading import read
 from nst.metrics.table import QUESTIONS
 
 SHARES = {"left": 1.0, "equal": 0.5, "right": 0.0}  # of the win, the left picture's
-LARGEST = 50_000_000  # of a file of votes, bytes
+MOST_BYTES = 50_000_000  # of a file of votes
 
 
 class Vote(NamedTuple):
@@ -40,7 +40,7 @@ def read_votes(path: Path) -> list[Vote]:
         InputError: It is missing, or no file that the page of ``--blind`` saved.
     """
     try:
-        saved: Any = json.loads(read(path, LARGEST).decode())
+        saved: Any = json.loads(read(path, MOST_BYTES).decode())
         return [_vote(entry) for entry in saved["votes"]]
     except InputError as error:
         raise InputError(f"--votes: {error}") from error

@@ -32,7 +32,7 @@ PAGE_STYLE: dict[Any, Any] = {
     **dict.fromkeys(("xtick.color", "ytick.color"), FOREGROUND),
 }
 RAW = "raw."  # before the name of a term in a history
-LARGEST = 134  # px per inch of a figure: in a narrow one the text would grow with the page
+MOST_DPI = 134  # px per inch of a figure: in a narrow one the text would grow with the page
 AXES = {"evaluations": "evaluations of the objective", "seconds": "seconds"}
 CHARTED = ("content_distance", "style_distance", "seconds")  # of a setting's effect
 
@@ -173,6 +173,6 @@ def svg(figure: Figure) -> str:
     svg = render(figure, format="svg", transparent=True, metadata=undated).decode()
     head, rest = svg[svg.index("<svg") :].split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
-    head += f' style="max-width: {figure.get_figwidth() * LARGEST:.0f}px"'
+    head += f' style="max-width: {figure.get_figwidth() * MOST_DPI:.0f}px"'
     svg = f"{head}>{rest}".replace(PALETTE[0], "var(--accent)")
     return svg.replace(FOREGROUND, "currentColor").replace("'DejaVu Sans'", "inherit")
