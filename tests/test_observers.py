@@ -428,6 +428,21 @@ def test_a_run_is_in_mlflow_with_its_settings_curves_and_files(
     assert names == {"result.png", "config.yaml", "metrics.json", "metrics.jsonl"}
 
 
+def test_jobs_that_find_no_experiment_at_the_same_moment_share_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = pytest.importorskip("mlflow.tracking", reason="needs mlflow").MlflowClient
+    monkeypatch.chdir(tmp_path)
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client(tracking_uri=store).create_experiment("nst")  # by the other job
+    look, before = client.get_experiment_by_name, iter([None])
+    monkeypatch.setattr(
+        client, "get_experiment_by_name", lambda self, name: next(before, look(self, name))
+    )
+    record(tmp_path / "run", "observer=+mlflow", f"observer.mlflow.uri='{store}'")
+    assert RunFolder(tmp_path / "run").status["observers"] == []
+
+
 def test_mlflow_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nst.observers.mlflow.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'nst\[mlflow\]'"):

@@ -42,12 +42,24 @@ class MLflow(Observer):
             self._id = known.read_text("utf-8").strip()
             self._client.set_terminated(self._id, "RUNNING")
             return
-        found = self._client.get_experiment_by_name(self._experiment)
-        name = found.experiment_id if found else self._client.create_experiment(self._experiment)
-        self._id = self._client.create_run(name, run_name=run.folder.path.name).info.run_id
+        experiment = self._experiment_id()
+        self._id = self._client.create_run(experiment, run_name=run.folder.path.name).info.run_id
         run.folder.write(RUN_ID, f"{self._id}\n".encode())
         for key, value in run.hparams.items():
             self._client.log_param(self._id, key, value)
+
+    def _experiment_id(self) -> str:
+        """Finds the experiment, or creates it, unless a job beside this one just has."""
+        from mlflow.exceptions import MlflowException
+
+        if (found := self._client.get_experiment_by_name(self._experiment)) is None:
+            try:
+                return str(self._client.create_experiment(self._experiment))
+            except MlflowException:
+                found = self._client.get_experiment_by_name(self._experiment)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
 
     def step(self, record: Record) -> None:
         """Adds a point to every curve."""
