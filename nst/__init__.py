@@ -36,7 +36,7 @@ def stylize(
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[Record], object] | None = None,
 ) -> Image.Image:
-    """Paint the content image in the style of the style image.
+    """Paints the content image in the style of the style image.
 
     A picture is a path, an https address, a PIL image, the bytes of an image file, a file opened in
     mode "rb", or an array: ``[H, W]`` or ``[H, W, 1…4]``, uint8, uint16 or floats in [0, 1].
@@ -102,7 +102,7 @@ def stylize(
 
 
 def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
-    """Decode the pictures that are not paths; return them by configuration key."""
+    """Decodes the pictures that are not paths; returns them by configuration key."""
     from nst import images
     from nst.errors import InputError
 
@@ -119,7 +119,7 @@ def _in_memory(pictures: dict[str, Any]) -> dict[str, Picture]:
 
 
 def _each(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """List the pictures of a setting, each of several styles by itself, with its key."""
+    """Lists the pictures of a setting, each of several styles by itself, with its key."""
     from nst.sources import numbered
 
     if name.startswith("style.") and isinstance(value, list | tuple):
@@ -129,7 +129,7 @@ def _each(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_text(picture: Any) -> bool:
-    """Tell whether this is a path, or colours."""
+    """Tells whether this is a path, or colours."""
     texts = picture if isinstance(picture, list | tuple) and picture else [picture]
     return all(isinstance(text, str | os.PathLike) for text in texts)
 
@@ -140,7 +140,7 @@ def _configured(
     style_weights: Sequence[float] | None,
     overrides: Sequence[str],
 ) -> DictConfig:
-    """Compose and check the configuration, pictures and memory included."""
+    """Composes and checks the configuration, pictures and memory included."""
     from nst.config import check, compose
     from nst.errors import InputError
     from nst.runs.replay import effective
@@ -179,7 +179,7 @@ def _configured(
 
 
 def _check_apart(pictures: dict[str, Any], overrides: Sequence[str]) -> None:
-    """Check that no override says what an argument says already, or what folder= is for."""
+    """Checks that no override says what an argument says already, or what folder= is for."""
     from nst.config.overrides import parse
     from nst.errors import InputError
 
@@ -192,7 +192,7 @@ def _check_apart(pictures: dict[str, Any], overrides: Sequence[str]) -> None:
 
 
 def _text(picture: Any) -> Any:
-    """Write a path, or colours, as the configuration has them."""
+    """Writes a path, or colours, as the configuration has them."""
     if isinstance(picture, list | tuple):
         return [os.fspath(text) for text in picture]
     return os.fspath(picture)

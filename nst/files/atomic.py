@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file beside `path` for writing, and give it that name once all is on the disk.
+    """Opens a file beside ``path`` for writing, and gives it that name once all is on the disk.
 
-    On an error inside the block the new file is removed and what stood at `path` stays.
+    On an error inside the block the new file is removed and what stood at ``path`` stays.
 
     Args:
         path: The final name, in a folder that exists.
@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: str | Path, data: bytes) -> None:
-    """Write a file so that a reader, or a kill at any moment, finds the old or the new bytes.
+    """Writes a file so that a reader, or a kill at any moment, finds the old or the new bytes.
 
     Args:
         path: The file, in a folder that exists.

@@ -56,7 +56,7 @@ def connect(url: str, timeout: float) -> AbstractContextManager[HTTPResponse]:
 
 
 def refuse_web_page(response: HTTPResponse) -> None:
-    """Raise Refused for HTML: a sign-in page, or the page around a picture."""
+    """Raises Refused for HTML: a sign-in page, or the page around a picture."""
     if response.headers.get_content_type() == "text/html":
         raise Refused(
             "it answers with a web page, not a file; give the address of the file itself, "
@@ -65,7 +65,7 @@ def refuse_web_page(response: HTTPResponse) -> None:
 
 
 def copy(response: HTTPResponse, file: BinaryIO, hasher: Any, limit: int | None) -> None:
-    """Write all of an answer.
+    """Writes all of an answer.
 
     Args:
         response: The answer.
@@ -93,7 +93,7 @@ def _check_limit(received: int, limit: int | None) -> None:
 
 
 def reason(error: Exception, timeout: float) -> str:
-    """Say what happened and what to do, for people."""
+    """Says what happened and what to do, for people."""
     cause: object = error
     if isinstance(error, URLError) and not isinstance(error, HTTPError):
         cause = error.reason

@@ -16,7 +16,7 @@ from nst.errors import InputError
 from nst.files.atomic import replacing
 from nst.files.download import Refused, connect, copy, reason, refuse_web_page
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 MOST_IMAGE_BYTES = 200_000_000
 _DIGESTS = {64: "sha256", 32: "md5"}  # by their number of hexadecimal digits
@@ -34,7 +34,7 @@ def fetch(
     timeout: float = 10.0,
     limit: int | None = None,
 ) -> Path:
-    """Fetch a file unless it exists already.
+    """Fetches a file unless it exists already.
 
     Any number of processes may do so at once: each writes a file of its own and renames it.
 
@@ -47,12 +47,12 @@ def fetch(
         limit: Bytes accepted at most.
 
     Returns:
-        `target`, which now exists and has that digest.
+        ``target``, which now exists and has that digest.
 
     Raises:
         FetchError: No such address, no route, no such file, cut off, too large, or another
             digest; nothing is left behind.
-        InputError: `digest` is not a digest.
+        InputError: ``digest`` is not a digest.
     """
     expected = _parse_digest(digest)
     try:
@@ -60,7 +60,7 @@ def fetch(
             raise Refused("only http:// and https:// addresses can be")
         if target.is_file() and _holds(target, expected):
             return target
-        logger.info("fetching %s", url)
+        log.info("fetching %s", url)
         target.parent.mkdir(parents=True, exist_ok=True)
         _download(url, target, expected, timeout, limit)
     except (OSError, HTTPException, ValueError) as error:
@@ -69,7 +69,7 @@ def fetch(
 
 
 def fetch_image(url: str) -> Path:
-    """Fetch an image into the cache, `$NST_CACHE/images` or else `~/.cache/nst/images`.
+    """Fetches an image into the cache, ``$NST_CACHE/images`` or else ``~/.cache/nst/images``.
 
     Args:
         url: http or https.
@@ -78,13 +78,13 @@ def fetch_image(url: str) -> Path:
         The cached file, named by the URL's hash and suffix.
 
     Raises:
-        FetchError: As in `fetch`; also an answer of more than 200 MB.
+        FetchError: As in ``fetch``; also an answer of more than 200 MB.
     """
     return fetch(url, _cached(url), limit=MOST_IMAGE_BYTES)
 
 
 def fetched_image(url: str) -> Path | None:
-    """Return the cached file of an image that was fetched before; nobody is contacted."""
+    """Returns the cached file of an image that was fetched before; nobody is contacted."""
     target = _cached(url)
     return target if target.is_file() else None
 
@@ -111,7 +111,7 @@ def _download(
 
 
 def _parse_digest(digest: str | None) -> tuple[str, str]:
-    """Return kind and hexadecimal digits; digits "" accept any file."""
+    """Returns kind and hexadecimal digits; digits "" accept any file."""
     if digest is None:
         return "sha256", ""
     kind, _, digits = digest.strip().lower().rpartition(":")
@@ -130,7 +130,7 @@ def _holds(path: Path, expected: tuple[str, str]) -> bool:
     with path.open("rb") as file:
         if hashlib.file_digest(file, lambda: _hasher(kind)).hexdigest() == digits:
             return True
-    logger.warning("%s does not have the expected %s and is fetched again", path, kind)
+    log.warning("%s does not have the expected %s and is fetched again", path, kind)
     return False
 
 
@@ -139,7 +139,7 @@ def _hasher(kind: str) -> Any:
 
 
 def _cache_folder(name: str) -> Path:
-    """Return the folder that holds the file already or can take it."""
+    """Returns the folder that holds the file already or can take it."""
     chosen = Path(os.environ.get("NST_CACHE") or "~/.cache/nst") / "images"
     try:
         chosen = chosen.expanduser()
@@ -151,5 +151,5 @@ def _cache_folder(name: str) -> Path:
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
         # One per user: files that others left in a shared folder are not ours to trust or replace.
         spare = Path(tempfile.gettempdir()) / f"nst-images-{getattr(os, 'getuid', int)()}"
-        logger.warning("cannot write into %s (%s): images are cached in %s", chosen, error, spare)
+        log.warning("cannot write into %s (%s): images are cached in %s", chosen, error, spare)
         return spare

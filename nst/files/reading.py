@@ -10,7 +10,7 @@ from nst.errors import InputError, did_you_mean
 
 
 def read(path: Path, most: int) -> bytes:
-    """Read a file of the user's.
+    """Reads a file of the user's.
 
     Args:
         path: The file.
@@ -45,7 +45,7 @@ def read(path: Path, most: int) -> bytes:
 
 
 def state(path: Path) -> tuple[int, int]:
-    """Tell the versions of a file apart: what is remembered of one does not hold for the next.
+    """Tells the versions of a file apart: what is remembered of one does not hold for the next.
 
     Returns:
         When it was changed, and its size; zeros where there is none.
@@ -58,7 +58,7 @@ def state(path: Path) -> tuple[int, int]:
 
 
 def folder(path: Path) -> Path:
-    """Check a folder of the user's.
+    """Checks a folder of the user's.
 
     Returns:
         It, with ``~`` expanded.
@@ -77,7 +77,7 @@ def folder(path: Path) -> Path:
 
 
 def _short(name: str) -> str:
-    """Cut what cannot be a name, such as an array printed as text, to a line's length."""
+    """Cuts what cannot be a name, such as an array printed as text, to a line's length."""
     return name if len(name) <= 500 else f"{name[:200]}…{name[-50:]}"
 
 

@@ -16,10 +16,10 @@ from nst.images.strips import strips
 
 
 def from_array(image: Image.Image | npt.ArrayLike) -> Picture:
-    """Take a PIL image or an array.
+    """Takes a PIL image or an array.
 
     Args:
-        image: A PIL image of any mode, or an array `[H, W]` or `[H, W, 1…4]` (grey, grey and
+        image: A PIL image of any mode, or an array ``[H, W]`` or ``[H, W, 1…4]`` (grey, grey and
             alpha, RGB, RGBA): uint8, uint16, or floating point in [0, 1].
 
     Returns:
@@ -49,11 +49,11 @@ def from_array(image: Image.Image | npt.ArrayLike) -> Picture:
 
 
 def to_pil(rgb: Pixels, alpha: Pixels | None = None) -> Image.Image:
-    """Round to 8 bits.
+    """Rounds to 8 bits.
 
     Args:
-        rgb: `[H, W, 3]`; values outside [0, 1] are clipped.
-        alpha: `[H, W]` of the same size, or None.
+        rgb: ``[H, W, 3]``; values outside [0, 1] are clipped.
+        alpha: ``[H, W]`` of the same size, or None.
 
     Returns:
         An RGB image, or RGBA where there is an alpha.
@@ -69,10 +69,10 @@ def to_pil(rgb: Pixels, alpha: Pixels | None = None) -> Image.Image:
 
 
 def stacked(rgb: Pixels, alpha: Pixels | None = None) -> Pixels:
-    """Returns `[H, W, 3 or 4]` of what `to_pil` takes.
+    """Returns ``[H, W, 3 or 4]`` of what ``to_pil`` takes.
 
     Raises:
-        ValueError: As in `to_pil`.
+        ValueError: As in ``to_pil``.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or (alpha is not None and alpha.shape != rgb.shape[:2]):
         other = None if alpha is None else alpha.shape

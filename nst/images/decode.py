@@ -16,7 +16,7 @@ from nst.images.formats import BROKEN
 from nst.images.picture import Pixels
 from nst.images.profiles import apply_gamma, grey_to_rgb, through_profile
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _COLOUR = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}  # everything else is RGB
@@ -24,14 +24,14 @@ _FULL_SCALES = (1.0, 255.0, 65535.0)  # that floating-point files use
 
 
 def to_srgb(image: Image.Image, name: str) -> tuple[Pixels, Pixels | None]:
-    """Decode the pixels: upright, through the colour profile where there is a usable one.
+    """Decodes the pixels: upright, through the colour profile where there is a usable one.
 
     Args:
         image: Of any mode; not changed.
         name: Of the image, for messages.
 
     Returns:
-        Colour `[H, W, 3]`, sRGB in [0, 1], not premultiplied, and opacity `[H, W]` in [0, 1] or
+        Colour ``[H, W, 3]``, sRGB in [0, 1], not premultiplied, and opacity ``[H, W]`` in [0, 1] or
         None.
 
     Raises:
@@ -52,7 +52,7 @@ def _upright(image: Image.Image, name: str) -> Image.Image:
         if image.getexif().get(Tag.Orientation, 1) != 1:
             return ImageOps.exif_transpose(image)
     except BROKEN as error:
-        logger.warning("%s: its EXIF data are damaged, so it may be rotated (%s)", name, error)
+        log.warning("%s: its EXIF data are damaged, so it may be rotated (%s)", name, error)
     return image
 
 
@@ -90,7 +90,7 @@ def _deep_grey(
 
 
 def unit_scale(raw: npt.NDArray[Any], full: float | None, name: str) -> Pixels:
-    """Scale samples to [0, 1].
+    """Scales samples to [0, 1].
 
     Args:
         raw: Of any shape.
@@ -107,6 +107,6 @@ def unit_scale(raw: npt.NDArray[Any], full: float | None, name: str) -> Pixels:
     if chosen is None or low < -0.01 * chosen:
         raise InputError(f"{name} has values from {low:g} to {high:g}: save it with 16 bits")
     if full is None and chosen > 1.0:
-        logger.warning("%s: values up to %g are read as 0 to %g", name, high, chosen)
+        log.warning("%s: values up to %g are read as 0 to %g", name, high, chosen)
     scaled: Pixels = np.clip(raw / np.float32(chosen), 0.0, 1.0).astype(np.float32)
     return scaled

@@ -26,7 +26,7 @@ _BYTE_ORDER = b"II"  # the lowest first
 
 
 def png(values: Pixels, text: PngInfo, profile: bytes) -> bytes:
-    """Encode `[H, W, 3 or 4]` as PNG.
+    """Encodes ``[H, W, 3 or 4]`` as PNG.
 
     Args:
         values: RGB or RGBA; values outside [0, 1] are clipped.
@@ -44,7 +44,7 @@ def png(values: Pixels, text: PngInfo, profile: bytes) -> bytes:
 
 
 def tiff(values: Pixels, tags: Mapping[int, str], profile: bytes) -> bytes:
-    """Encode `[H, W, 3 or 4]` as TIFF, losslessly compressed.
+    """Encodes ``[H, W, 3 or 4]`` as TIFF, losslessly compressed.
 
     Args:
         values: RGB or RGBA; values outside [0, 1] are clipped.

@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from nst.errors import InputError
 from nst.images.picture import LONGEST_SIDE
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000")  # as Pillow says
 READ = "jpg, png, webp, tiff, bmp, gif, avif, jp2, heic"  # as people say
@@ -80,17 +80,17 @@ _LOCK = threading.RLock()  # Pillow's limit and Python's warnings belong to all 
 
 
 def named_as_image(name: str) -> bool:
-    """Tell from its ending whether a file is meant to be an image that is read here."""
+    """Tells from its ending whether a file is meant to be an image that is read here."""
     return name.lower().rpartition(".")[2] in _SUFFIXES
 
 
 def is_heic(data: bytes) -> bool:
-    """Tell HEIC, as iPhones save photographs, from all else."""
+    """Tells HEIC, as iPhones save photographs, from all else."""
     return re.match(_HEIC, data[:_START], re.DOTALL) is not None
 
 
 def unreadable(name: str | Path, data: bytes) -> InputError:
-    """Say what a file is that no decoder took, by its first bytes."""
+    """Says what a file is that no decoder took, by its first bytes."""
     for patterns, message in (
         (_READABLE, "{} is a damaged {} file or of a rare kind: save it again, or as PNG"),
         (_OTHER, f"{{}} is {{}}; formats read: {READ}"),
@@ -103,7 +103,7 @@ def unreadable(name: str | Path, data: bytes) -> InputError:
 
 @contextmanager
 def explained(name: str | Path, data: bytes = b"") -> Iterator[None]:
-    """Turn what decoders raise into one clear line, and their warnings into log lines.
+    """Turns what decoders raise into one clear line, and their warnings into log lines.
 
     Args:
         name: Of the image.
@@ -127,4 +127,4 @@ def explained(name: str | Path, data: bytes = b"") -> Iterator[None]:
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     for note in noted:
-        logger.warning("%s: %s", name, note.message)
+        log.warning("%s: %s", name, note.message)

@@ -1,4 +1,4 @@
-"""HEIC, as iPhones save photographs: through the optional extra `heic`."""
+"""HEIC, as iPhones save photographs: through the optional extra ``heic``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nst.images.picture import check_size
 
 
 def open_heic(data: bytes, name: str) -> Image.Image:
-    """Decode the main image of a HEIC file, upright.
+    """Decodes the main image of a HEIC file, upright.
 
     Args:
         data: The file.

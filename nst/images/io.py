@@ -35,12 +35,12 @@ _MOST_PASSES = 20 * MOST_PIXELS  # of a JPEG: its scans times its pixels
 
 
 def load(path: str | Path, enough: int | None = None, *, result: bool = False) -> Picture:
-    """Read an image file: jpg, png, webp, tiff, bmp, gif, avif, jp2, heic (the first frame).
+    """Reads an image file: jpg, png, webp, tiff, bmp, gif, avif, jp2, heic (the first frame).
 
     EXIF orientation and the colour profile are applied.
 
     Args:
-        path: The file; `~` is the home folder.
+        path: The file; ``~`` is the home folder.
         enough: Long side that is wanted later, px. A JPEG at least eight times as large is decoded
             to a half, a quarter or an eighth of its size, not below four times the wanted one, if
             that is whole pixels: the memory and time of pixels that nobody sees are saved.
@@ -60,14 +60,14 @@ def load(path: str | Path, enough: int | None = None, *, result: bool = False) -
 
 
 def from_memory(image: object) -> Picture:
-    """Take an image that a program has in memory.
+    """Takes an image that a program has in memory.
 
     Args:
-        image: A PIL image, an array (see `from_array`), the bytes of an image file, or an open
+        image: A PIL image, an array (see ``from_array``), the bytes of an image file, or an open
             binary file of one.
 
     Raises:
-        InputError: It is something else (a path is for `load`), or no image.
+        InputError: It is something else (a path is for ``load``), or no image.
     """
     if callable(getattr(image, "read", None)) and not isinstance(image, Image.Image):
         image = _all_of(image)
@@ -126,7 +126,7 @@ def _divisor(size: tuple[int, int], least: int) -> int:
 
 
 def _check_passes(data: bytes, image: Image.Image, name: str) -> None:
-    """Refuse a JPEG of so many scans over so many pixels that decoding takes minutes."""
+    """Refuses a JPEG of so many scans over so many pixels that decoding takes minutes."""
     scans = data.count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 1
     if scans * image.width * image.height > _MOST_PASSES:
         raise InputError(f"{name} has {scans} scans of its pixels: save it again, or as PNG")

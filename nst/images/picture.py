@@ -1,6 +1,6 @@
 """What a decoded image is, and the sizes that are accepted.
 
-Throughout: float32 sRGB values in [0, 1], `[H, W, 3]`, top row first.
+Throughout: float32 sRGB values in [0, 1], ``[H, W, 3]``, top row first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nst.errors import InputError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 Pixels = npt.NDArray[np.float32]
 
@@ -29,8 +29,8 @@ class Picture:
     """One decoded image.
 
     Attributes:
-        rgb: sRGB in [0, 1], float32 `[H, W, 3]`; transparent parts are shown on white.
-        alpha: Opacity in [0, 1], float32 `[H, W]`; None where all of the image is opaque.
+        rgb: sRGB in [0, 1], float32 ``[H, W, 3]``; transparent parts are shown on white.
+        alpha: Opacity in [0, 1], float32 ``[H, W]``; None where all of the image is opaque.
         sha256: Of the file's bytes, or of the pixels where there is no file; hexadecimal.
         source: The file's path, or "array" or "image" where there is no file.
         profile: The file's ICC profile, as it is; None where it has none.
@@ -46,7 +46,7 @@ class Picture:
 def check_size(
     size: tuple[int, int], name: str, most: int = MOST_PIXELS, shortest: int = SHORTEST_SIDE
 ) -> None:
-    """Check the size of an image before its pixels are decoded.
+    """Checks the size of an image before its pixels are decoded.
 
     Args:
         size: Width and height, px.
@@ -66,7 +66,7 @@ def check_size(
 
 
 def is_grey(rgb: Pixels) -> bool:
-    """Tells whether an image `[H, W, 3]` has no colour but grey, up to the noise of a JPEG."""
+    """Tells whether an image ``[H, W, 3]`` has no colour but grey, up to the noise of a JPEG."""
     red, green, blue = np.moveaxis(rgb, -1, 0)
     most = max(np.abs(red - green).max(), np.abs(green - blue).max())
     return bool(most <= FAINTEST_CHROMA + np.finfo(np.float32).eps)
@@ -79,18 +79,18 @@ def composed(
     sha256: str | None = None,
     profile: bytes | None = None,
 ) -> Picture:
-    """Make a picture of decoded colour and opacity.
+    """Makes a picture of decoded colour and opacity.
 
     Args:
-        colour: `[H, W, 3]`, as stored beside the opacity (not premultiplied).
-        alpha: `[H, W]` or None. One that hides nothing is dropped; so is one that hides
+        colour: ``[H, W, 3]``, as stored beside the opacity (not premultiplied).
+        alpha: ``[H, W]`` or None. One that hides nothing is dropped; so is one that hides
             everything, with a warning, since some programs leave the channel empty.
         source: Path or kind of the image.
         sha256: Of the file; None hashes the pixels.
         profile: The file's ICC profile; it is kept, not applied.
     """
     if alpha is not None and not alpha.any():
-        logger.warning("%s is fully transparent: its alpha channel is ignored", source)
+        log.warning("%s is fully transparent: its alpha channel is ignored", source)
         alpha = None
     if alpha is not None and (alpha == 1.0).all():
         alpha = None
@@ -103,13 +103,13 @@ def composed(
 
 
 def visible(picture: Picture) -> Picture:
-    """Keep transparent parts out of a style: they are not white paint.
+    """Keeps transparent parts out of a style: they are not white paint.
 
     The picture is cropped to what is visible. Clear parts inside the crop take the mean visible
     colour, so that they add no colour of their own; a warning says how much that is.
 
     Returns:
-        An opaque picture; `picture` itself where it is opaque.
+        An opaque picture; ``picture`` itself where it is opaque.
     """
     alpha, crop = picture.alpha, visible_box(picture)
     if alpha is None:
@@ -118,7 +118,7 @@ def visible(picture: Picture) -> Picture:
     painted = picture.rgb[crop] - (1.0 - alpha)  # premultiplied, the white taken out again
     mean = painted.sum(axis=(0, 1), dtype=np.float64) / alpha.sum(dtype=np.float64)
     if (clear := 1.0 - float(alpha.mean())) > 0.005:
-        logger.warning(
+        log.warning(
             "%s: %.0f %% of it is transparent and takes the mean of its other colours; "
             "for a style without flat areas, crop the file",
             picture.source,

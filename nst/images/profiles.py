@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from nst.images.formats import BROKEN
 from nst.images.picture import Pixels
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _MEANING: dict[str, Any] = {
     "renderingIntent": ImageCms.Intent.RELATIVE_COLORIMETRIC,
@@ -24,7 +24,7 @@ _DISPLAY_GAMMA = 2.2  # what PNG assumes of a display without a profile (its sec
 
 
 def through_profile(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
-    """Convert to sRGB through a profile, or plainly and with a warning where it is unusable.
+    """Converts to sRGB through a profile, or plainly and with a warning where it is unusable.
 
     Args:
         image: L, RGB or CMYK.
@@ -42,7 +42,7 @@ def through_profile(image: Image.Image, profile: bytes | None, name: str) -> Ima
             return _transform(image, source)
         except (ImageCms.PyCMSError, *BROKEN) as error:
             cause = str(error).strip() or type(error).__name__
-            logger.warning("%s: its colour profile is not usable (%s), ignored", name, cause)
+            log.warning("%s: its colour profile is not usable (%s), ignored", name, cause)
     return image.convert("RGB")
 
 
@@ -78,13 +78,13 @@ def reachable(profile: bytes | None, name: str) -> bytes:
         from_srgb(Image.new("RGB", (1, 1)), profile)
     except (ImageCms.PyCMSError, *BROKEN) as error:
         cause = str(error).strip() or type(error).__name__
-        logger.warning("%s: no colour profile to write (%s): the result has sRGB", name, cause)
+        log.warning("%s: no colour profile to write (%s): the result has sRGB", name, cause)
         return srgb()
     return profile
 
 
 def from_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from sRGB to a profile.
+    """Converts from sRGB to a profile.
 
     Args:
         image: RGB or RGBA.
@@ -106,15 +106,15 @@ def from_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def grey_to_rgb(grey: Pixels, profile: bytes | None, name: str) -> Pixels:
-    """Turn grey of any depth into sRGB.
+    """Turns grey of any depth into sRGB.
 
     Args:
-        grey: `[H, W]` in [0, 1].
+        grey: ``[H, W]`` in [0, 1].
         profile: ICC, or None.
         name: Of the image, for warnings.
 
     Returns:
-        `[H, W, 3]` in [0, 1].
+        ``[H, W, 3]`` in [0, 1].
     """
     if not profile:
         return np.repeat(grey[..., None], 3, axis=2)
@@ -126,10 +126,10 @@ def grey_to_rgb(grey: Pixels, profile: bytes | None, name: str) -> Pixels:
 
 
 def apply_gamma(colour: Pixels, info: dict[str | tuple[int, int], Any]) -> Pixels:
-    """Apply a PNG's gAMA chunk, as browsers do where there is neither a profile nor sRGB.
+    """Applys a PNG's gAMA chunk, as browsers do where there is neither a profile nor sRGB.
 
     Args:
-        colour: `[H, W, 3]` in [0, 1].
+        colour: ``[H, W, 3]`` in [0, 1].
         info: Pillow's, of the image.
 
     Returns:

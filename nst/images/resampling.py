@@ -10,16 +10,16 @@ from nst.images.strips import strips
 
 
 def resize(values: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resample with a Lanczos window that widens when shrinking, so that nothing aliases.
+    """Resamples with a Lanczos window that widens when shrinking, so that nothing aliases.
 
     It works on the sRGB values as they are, like the browsers and Pillow itself, in float32.
 
     Args:
-        values: `[H, W]` or `[H, W, C]` in [0, 1].
+        values: ``[H, W]`` or ``[H, W, C]`` in [0, 1].
         size: Height and width wanted, px.
 
     Returns:
-        The same number of channels at that size, in [0, 1]; `values` itself when nothing changes.
+        The same number of channels at that size, in [0, 1]; ``values`` itself when nothing changes.
     """
     if values.shape[:2] == tuple(size):
         return values
@@ -37,10 +37,10 @@ def _lanczos(channel: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def resize_weights(values: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resample by a triangular window: unlike Lanczos it never overshoots, and sums are kept.
+    """Resamples by a triangular window: unlike Lanczos it never overshoots, and sums are kept.
 
     Args:
-        values: `[H, W, C]`.
+        values: ``[H, W, C]``.
         size: Height and width wanted, px.
     """
     if values.shape[:2] == tuple(size):
@@ -51,7 +51,7 @@ def resize_weights(values: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def fit(shape: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """Scale a height and a width so that the longer one is exactly `long_side`.
+    """Scales a height and a width so that the longer one is exactly ``long_side``.
 
     Args:
         shape: Height and width, px.
@@ -71,14 +71,14 @@ def fit(shape: tuple[int, int], long_side: int) -> tuple[int, int]:
 
 
 def cover(values: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resample so that the picture covers a size, and crop the overhang evenly.
+    """Resamples so that the picture covers a size, and crops the overhang evenly.
 
     Args:
-        values: `[H, W, C]` in [0, 1].
+        values: ``[H, W, C]`` in [0, 1].
         size: Height and width wanted, px.
 
     Returns:
-        `[*size, C]`, of the picture's own aspect: nothing is distorted.
+        ``[*size, C]``, of the picture's own aspect: nothing is distorted.
     """
     near = fit(values.shape[:2], max(size))
     if all(abs(a - b) <= 1 for a, b in zip(near, size, strict=True)):

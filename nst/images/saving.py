@@ -23,7 +23,7 @@ from nst.images.io import MOST_RESULT_BYTES
 from nst.images.picture import Pixels
 from nst.images.profiles import from_srgb, srgb
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 LOSSLESS = 100  # as quality, for WebP
 _NO_TEXT = "{} holds no text: only a result.png of a run carries its config"
@@ -36,20 +36,20 @@ def encode_png(
     bits: int = 8,
     profile: bytes | None = None,
 ) -> bytes:
-    """Encode as PNG; the same input gives the same bytes.
+    """Encodes as PNG; the same input gives the same bytes.
 
     Args:
-        rgb: As in `to_pil`.
-        alpha: As in `to_pil`.
+        rgb: As in ``to_pil``.
+        alpha: As in ``to_pil``.
         text: Kept in iTXt chunks (UTF-8, compressed); keys of 1 to 79 Latin-1 characters.
         bits: Of a channel, 8 or 16.
-        profile: As in `encode`.
+        profile: As in ``encode``.
 
     Returns:
         The file's bytes.
 
     Raises:
-        ValueError: As in `to_pil`.
+        ValueError: As in ``to_pil``.
     """
     chunks = PngInfo()
     for key, value in (text or {}).items():
@@ -71,12 +71,12 @@ def encode(
     bits: int = 8,
     profile: bytes | None = None,
 ) -> bytes:
-    """Encode in any of the formats of results; the same input gives the same bytes.
+    """Encodes in any of the formats of results; the same input gives the same bytes.
 
     Args:
         kind: png, jpg, webp or tiff (losslessly compressed).
-        rgb: As in `to_pil`.
-        alpha: As in `to_pil`; jpg has none and shows the picture on white.
+        rgb: As in ``to_pil``.
+        alpha: As in ``to_pil``; jpg has none and shows the picture on white.
         text: Kept in PNG's text chunks; in other formats as JSON in EXIF's ImageDescription.
         quality: Of jpg and webp, 1 to 100; 100 makes webp lossless.
         bits: Of a channel, 8, or 16 for png and tiff.
@@ -87,12 +87,12 @@ def encode(
         The file's bytes.
 
     Raises:
-        ValueError: As in `to_pil`, or text of more than a JPEG can hold (64 kB).
+        ValueError: As in ``to_pil``, or text of more than a JPEG can hold (64 kB).
     """
     if kind == "png":
         return encode_png(rgb, alpha, text, bits, profile)
     if kind == "jpg" and alpha is not None:
-        logger.warning("jpg has no transparency: the clear parts are white (png, webp keep them)")
+        log.warning("jpg has no transparency: the clear parts are white (png, webp keep them)")
         rgb, alpha = rgb * alpha[..., None] + (1.0 - alpha[..., None]), None
     options: dict[str, dict[str, Any]] = {
         "jpg": {"format": "JPEG", "quality": quality, "subsampling": 0},
@@ -112,7 +112,7 @@ def encode(
 
 
 def read_text(path: str | Path) -> dict[str, str]:
-    """Read back what `encode` was given as `text`.
+    """Reads back what ``encode`` was given as ``text``.
 
     Args:
         path: A picture file: png, jpg, webp or tiff.
@@ -138,7 +138,7 @@ def read_text(path: str | Path) -> dict[str, str]:
 
 
 def _from_json(description: object) -> dict[str, str]:
-    """Parse a description; one that a camera wrote holds none of our text."""
+    """Parses a description; one that a camera wrote holds none of our text."""
     try:
         text = json.loads(str(description))
     except ValueError:

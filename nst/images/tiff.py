@@ -32,17 +32,17 @@ _FLOATS, _DIFFERENCES = 3, 2  # predictors
 
 
 def misread(data: bytes, image: Image.Image) -> bool:
-    """Tell a TIFF whose floats Pillow (13 at least) swaps twice: big-endian and compressed."""
+    """Tells a TIFF whose floats Pillow (13 at least) swaps twice: big-endian and compressed."""
     return image.format == "TIFF" and image.mode == "F" and data[:2] == b"MM"
 
 
 def is_tiff(data: bytes) -> bool:
-    """Tell a TIFF of less than 4 GB by its first bytes."""
+    """Tells a TIFF of less than 4 GB by its first bytes."""
     return data[:4] in (b"II*\0", b"MM\0*")
 
 
 def decode(data: bytes, name: str, shortest: int = SHORTEST_SIDE) -> tuple[Pixels, Pixels | None]:
-    """Decode a TIFF's first image.
+    """Decodes a TIFF's first image.
 
     Args:
         data: The file.
@@ -50,7 +50,7 @@ def decode(data: bytes, name: str, shortest: int = SHORTEST_SIDE) -> tuple[Pixel
         shortest: Side that is accepted, px.
 
     Returns:
-        Colour and opacity, as from `nst.images.decode.to_srgb`.
+        Colour and opacity, as from ``nst.images.decode.to_srgb``.
 
     Raises:
         InputError: Its kind is not read either.
@@ -115,7 +115,7 @@ def _one(tags: Any, tag: int, default: int) -> int:
 
 
 def _samples(data: bytes, tags: Any, dtype: str, count: int, name: str) -> npt.NDArray[Any]:
-    """Decompress to `[H, W, count]`."""
+    """Decompress to ``[H, W, count]``."""
     predictor = _one(tags, Tag.Predictor, 1)
     if predictor != 1 and Tag.TileOffsets in tags:
         raise InputError(f"{name} is a TIFF of predicted tiles: save it uncompressed, or as PNG")
@@ -132,19 +132,19 @@ def _samples(data: bytes, tags: Any, dtype: str, count: int, name: str) -> npt.N
 
 
 def _summed(rows: npt.NDArray[Any], stride: int) -> npt.NDArray[Any]:
-    """Undo differences between neighbours of the same sample, modulo the type's range."""
+    """Undoes differences between neighbours of the same sample, modulo the type's range."""
     apart = rows.reshape(rows.shape[0], -1, stride)
     return np.cumsum(apart, axis=1, dtype=rows.dtype).reshape(rows.shape)
 
 
 def _joined(rows: npt.NDArray[np.uint8], itemsize: int) -> npt.NDArray[np.uint8]:
-    """Put the bytes of each number together: predictor 3 stores all first bytes of a row first."""
+    """Puts the bytes of each number together: predictor 3 stores all first bytes of a row first."""
     planes = rows.reshape(len(rows), itemsize, -1)
     return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(rows.shape)
 
 
 def _as_grey(data: bytes, tags: Any, count: int) -> bytes:
-    """Append a directory by which every one of a pixel's `count` bytes is a grey pixel."""
+    """Append a directory by which every one of a pixel's ``count`` bytes is a grey pixel."""
     grey: dict[int, Any] = {tag: tags[tag] for tag in (*_LAYOUT, *_TILES) if tag in tags}
     grey |= {Tag.ImageWidth: count * _one(tags, Tag.ImageWidth, 0), Tag.SamplesPerPixel: 1}
     grey |= {Tag.BitsPerSample: 8, Tag.PhotometricInterpretation: 1}

@@ -14,7 +14,7 @@ from nst.runs.folder import HISTORY
 
 
 def due(record: Record, every: int) -> bool:
-    """Return whether an observer with this cadence acts on a record; always true for the last."""
+    """Returns whether an observer with this cadence acts on a record; always true for the last."""
     return record.step % every == 0 or record.last
 
 
@@ -30,27 +30,27 @@ class Metrics(Observer):
         self._file: IO[str] | None = None
 
     def start(self, run: RunContext) -> None:
-        """Open the file; in a resumed run, drop the lines after the checkpoint."""
+        """Opens the file; in a resumed run, drops the lines after the checkpoint."""
         kept = [line for line in run.folder.history() if line["step"] < run.first_step]
         path = run.folder.path / HISTORY
         write_atomic(path, "".join(to_json(line) + "\n" for line in kept).encode())
         self._file = path.open("a", encoding="utf-8")
 
     def step(self, record: Record) -> None:
-        """Write a line."""
+        """Writes a line."""
         assert self._file is not None
         if due(record, self._every):
             self._file.write(to_json(as_line(record)) + "\n")
             self._file.flush()
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Close the file."""
+        """Closes the file."""
         if self._file is not None:
             self._file.close()
 
 
 def as_line(record: Record) -> dict[str, Any]:
-    """Return the object of a line; layers are named ``term/layer``."""
+    """Returns the object of a line; layers are named ``term/layer``."""
     return {
         "step": record.step,
         "scale": record.scale,
@@ -75,12 +75,12 @@ class Snapshots(Observer):
         self._every = every
 
     def start(self, run: RunContext) -> None:
-        """Create the folder."""
+        """Creates the folder."""
         self._run, self._folder = run, run.folder.path / "snapshots"
         self._folder.mkdir(exist_ok=True)
 
     def step(self, record: Record) -> None:
-        """Write a file."""
+        """Writes a file."""
         if due(record, self._every):
             data = self._run.encode(at_most(record.image.numpy()[0]))
             write_atomic(self._folder / f"{record.step:06d}.png", data)
@@ -102,11 +102,11 @@ class Checkpoints(Observer):
         self._saved: float | None = None
 
     def start(self, run: RunContext) -> None:
-        """Remember the run."""
+        """Remembers the run."""
         self._run = run
 
     def step(self, record: Record) -> None:
-        """Save the state if that is due."""
+        """Saves the state if that is due."""
         if record.last:
             return
         if self._saved is None:

@@ -14,7 +14,7 @@ _EVERY = 0.2  # seconds between updates
 
 @contextmanager
 def bar(steps: int) -> Iterator[Callable[[Record], object]]:
-    """Show a progress bar in a notebook, and remove it if the block fails.
+    """Shows a progress bar in a notebook, and removes it if the block fails.
 
     Args:
         steps: Total number of planned steps.
@@ -45,7 +45,7 @@ def bar(steps: int) -> Iterator[Callable[[Record], object]]:
 
 
 def _displayed(html: str) -> Callable[[str], None] | None:
-    """Show HTML below the cell; returns what replaces it, or None outside Jupyter."""
+    """Shows HTML below the cell; returns what replaces it, or None outside Jupyter."""
     if "IPython" not in sys.modules:  # Jupyter has imported it
         return None
     from IPython.core.getipython import get_ipython

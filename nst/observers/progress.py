@@ -28,7 +28,7 @@ class Progress(Observer):
         self._seconds = seconds
 
     def start(self, run: RunContext) -> None:
-        """Show the bar on a terminal, unless the workers of a sweep share it."""
+        """Shows the bar on a terminal, unless the workers of a sweep share it."""
         self._run, self._next_line = run, 0.0
         self._first: tuple[int, float] | None = None  # step and seconds
         alone = current_process().name == "MainProcess"
@@ -50,7 +50,7 @@ class Progress(Observer):
             self._bar.start()
 
     def step(self, record: Record) -> None:
-        """Move the bar, or log a line when it is due."""
+        """Moves the bar, or logs a line when it is due."""
         scale, losses = self._scale(record), self._losses(record)
         if self._bar is not None:
             self._bar.update(self._task, completed=record.step, scale=scale, losses=losses)
@@ -60,7 +60,7 @@ class Progress(Observer):
             log.info("%s%s  %s  %s", self._who, done, scale, losses)
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Remove the bar."""
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.stop()
 

@@ -62,7 +62,7 @@ class TensorBoard(Observer):
         self._last: tuple[int, float] | None = None
 
     def start(self, run: RunContext) -> None:
-        """Open the file and write everything that is constant."""
+        """Opens the file and writes everything that is constant."""
         self._run = run
         self._writer = tf.summary.create_file_writer(str(run.folder.path))
         finest = run.scales[-1]
@@ -79,7 +79,7 @@ class TensorBoard(Observer):
             self._writer.flush()  # shows the images while the first step compiles
 
     def step(self, record: Record) -> None:
-        """Write the scalars and the image, each when due."""
+        """Writes the scalars and the image, each when due."""
         with self._writer.as_default(record.step):
             if record.step == self._run.first_step:
                 tf.summary.experimental.write_raw_pb(layout(record), record.step)
@@ -91,7 +91,7 @@ class TensorBoard(Observer):
                 self._writer.flush()
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Write the final metrics, shown in the hparams table, and close the file."""
+        """Writes the final metrics, shown in the hparams table, and closes the file."""
         with self._writer.as_default(self._run.steps):
             for name in (*FINAL, *FURTHER):
                 if name in metrics:
@@ -124,7 +124,7 @@ def sources(run: RunContext) -> dict[str, Pixels]:
 
 
 def layout(record: Record) -> bytes:
-    """Return the layout of the custom scalars page: one chart per term with all runs.
+    """Returns the layout of the custom scalars page: one chart per term with all runs.
 
     TensorBoard merges the layouts of all runs; equal charts appear once.
     """
@@ -152,7 +152,7 @@ def summary(values: Mapping[str, float]) -> bytes:
 
 
 def scalars(record: Record) -> dict[str, float]:
-    """Return the scalars of a record, by tag."""
+    """Returns the scalars of a record, by tag."""
     return {
         "loss/total": record.total,
         **{f"loss_raw/{term}": value for term, value in record.raw.items()},

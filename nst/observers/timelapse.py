@@ -41,18 +41,18 @@ class Timelapse(Snapshots):
         self._frames, self._size, self._seconds = frames, size, seconds
 
     def start(self, run: RunContext) -> None:
-        """Create the folder, and find out the distance between frames."""
+        """Creates the folder, and finds out the distance between frames."""
         super().start(run)
         self._every = max(1, run.steps // (self._frames - 1))
         self._last_step = run.first_step
 
     def step(self, record: Record) -> None:
-        """Write a frame."""
+        """Writes a frame."""
         super().step(record)
         self._last_step = record.step
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
-        """Write the animations of what there is, however the run ended."""
+        """Writes the animations of what there is, however the run ended."""
         frames = self._chosen()
         if not frames:
             return
