@@ -165,12 +165,9 @@ def _configured(
         # Several colours of one style stay a list of their own: they must not look like styles.
         alone = len(names) == 1 and not isinstance(names[0], list)
         config[group][key] = names[0] if alone else names
+        (config[group] if key == "image" else config.regions).sha256 = None
         if name == "init.image":
             config.init.base = "file"
-        elif key == "image":
-            config[group].sha256 = None
-        else:
-            config.regions.sha256 = None
     if style_weights is not None:
         config.style.weights = [float(weight) for weight in style_weights]
     check(config)

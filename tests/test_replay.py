@@ -25,8 +25,9 @@ from nst.config.composition import compose
 from nst.config.validation import check
 from nst.errors import InputError
 from nst.runs.folder import RunFolder
+from nst.runs.identity import identity
 from nst.runs.replay import effective
-from nst.sources import gather
+from nst.sources import gather, resolved
 
 OWN = ["content.image=photo.png", "style.image=painting.png", "network=bundled", "size=32"]
 OWN += ["optimizer=adam", "init=blend", "pyramid=single", "loss=[content,style,tv]"]
@@ -78,6 +79,14 @@ def meant(base: Base, *changes: str) -> DictConfig:
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return DictConfig(plain)
+
+
+def recording(base: Base, folder: Path, *changes: str) -> Base:
+    """A recording of the same run with changes, as if it had been painted."""
+    config = meant(base, *changes)
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(resolved(config, gather(config))))
+    return Base(base.here, folder)
 
 
 # --- replay -----------------------------------------------------------------------------------
@@ -196,6 +205,46 @@ def test_pictures_that_have_changed_are_noticed(base: Base, tmp_path: Path) -> N
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
     with pytest.raises(InputError, match=r"content\.image: .* has the sha256 .* expected"):
         meant(Base(base.here, tmp_path))
+
+
+@pytest.mark.parametrize("word", ["replay", "resume"])
+def test_a_start_that_has_changed_is_noticed(word: str, base: Base, tmp_path: Path) -> None:
+    start = shutil.copy(base.here / "other.png", tmp_path / "start.png")
+    painted = recording(base, tmp_path / "run", "init=file", f"init.image='{start}'")
+    shutil.copy(base.here / "photo.png", start)
+    overrides = [f"{word}='{painted.folder}'"]
+    with pytest.raises(InputError, match=r"init\.image: .* has the sha256 .* expected"):
+        gather(effective(compose(overrides), overrides))
+
+
+@pytest.mark.parametrize(
+    "change", ["init.image=photo.png", "init=file init.image=photo.png", "init=content"]
+)
+def test_a_start_is_exchanged_with_its_hash(
+    change: str, base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(base.here)
+    painted = recording(base, tmp_path, "init=file", "init.image=other.png")
+    assert meant(painted).init.sha256 == images.load(base.here / "other.png").sha256
+    assert meant(painted, "init.noise=0.5").init.sha256 == meant(painted).init.sha256
+    changed = meant(painted, *change.split())
+    assert changed.init.sha256 is None
+    used = images.load(base.here / "photo.png").sha256 if "photo" in change else None
+    assert resolved(changed, gather(changed)).init.sha256 == used
+
+
+def test_a_recording_from_before_the_hash_of_the_start_is_the_same_run(
+    base: Base, tmp_path: Path
+) -> None:
+    start = f"init.image='{base.here / 'other.png'}'"
+    painted = recording(base, tmp_path, "init=file", start)
+    config = painted.config
+    inputs = gather(config)
+    now = identity(config, inputs)
+    del config.init["sha256"]
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    assert meant(painted).init.sha256 is None
+    assert identity(config, inputs) == now
 
 
 # --- what cannot be ---------------------------------------------------------------------------

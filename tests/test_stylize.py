@@ -132,6 +132,20 @@ def test_a_record_names_what_was_in_memory_by_its_hash(
     assert stylize(Image.open(files[0]), overrides=[f"replay={run}"]).tobytes() == again.tobytes()
 
 
+def test_a_repeated_run_starts_from_another_picture_where_one_is_given(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, start = tmp_path / "run", tmp_path / "start.png"
+    Image.new("RGB", (32, 24), "red").save(start)
+    first = stylize(*files, init=start, overrides=FAST, folder=run)
+    Image.new("RGB", (32, 24), "blue").save(start)
+    with pytest.raises(InputError, match=r"init\.image: .* has the sha256 .* expected"):
+        stylize(overrides=[f"replay={run}"])
+    again = stylize(init=start, overrides=[f"replay={run}"])
+    assert again.tobytes() == stylize(*files, init=start, overrides=FAST).tobytes()
+    assert again.tobytes() != first.tobytes()
+
+
 def test_progress_is_told_of_every_step(files: tuple[Path, Path]) -> None:
     seen: list[tuple[int, bool]] = []
     stylize(*files, overrides=FAST, progress=lambda record: seen.append((record.step, record.last)))

@@ -63,6 +63,7 @@ class InitConf:
 
     base: str = MISSING
     image: Optional[str] = None
+    sha256: Optional[str] = None
     noise: float = MISSING
     detail: float = MISSING
     grain: float = MISSING

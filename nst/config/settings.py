@@ -31,10 +31,11 @@ FILES = (  # only their hashes count
     *("content.image", "style.image", "init.image", "network.weights"),
     *("content.regions", "style.regions", "content.weight_map"),
 )
+HASHES = ("init.sha256",)  # of files that the identity hashes itself
 SPEED = ("runtime.threads", "runtime.gradient_every", "runtime.tile")
 FILED = ("output",)  # changes the file, and so the identity of a run
 JUDGING = ("evaluation",)  # measures the picture when it is done
-WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + SPEED + JUDGING
+WITHOUT_INFLUENCE = COMMAND + WATCHING + ORIGIN + FILES + HASHES + SPEED + JUDGING
 ASIDE = COMMAND + WATCHING + ORIGIN + FILED + JUDGING  # not settings to compare runs by
 
 

@@ -27,11 +27,12 @@ from nst.runs.folder import (
 from nst.runs.trust import GROUPS, check_classes
 from nst.scales import plan
 
-# What the hash of the region pictures and the weight map depends on. A group replaces all of it.
-GUIDING = (
-    *("content", "content.regions", "content.weight_map"),
-    *("style", "style.regions", "style.weights"),
-)
+# The hash that a change makes obsolete. A group replaces its own with all its other keys.
+HASHES = {
+    **{f"{group}.image": f"{group}.sha256" for group in ("content", "style", "init")},
+    **dict.fromkeys(("content", "content.regions", "content.weight_map"), "regions.sha256"),
+    **dict.fromkeys(("style", "style.regions", "style.weights"), "regions.sha256"),
+}
 
 
 def effective(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -138,6 +139,7 @@ def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     missing += [key for key in GROUPS if not isinstance(recorded.get(key), DictConfig)]
     if missing:
         raise InputError(f"{source}: its configuration lacks the key {min(missing)}")
+    recorded.init = OmegaConf.to_container(typed.init)  # with the keys that older ones lack
     for key, node in _built(recorded):
         if not isinstance(node, DictConfig) or not isinstance(node.get("_target_"), str):
             raise InputError(f"{source}: its configuration lacks the key {key}._target_")
@@ -178,10 +180,8 @@ def _changed(recorded: DictConfig, composed: DictConfig, changes: Sequence[str])
             OmegaConf.select(recorded, parent).pop(last, None)
         elif key in groups() or not OmegaConf.is_missing(composed, key):
             OmegaConf.update(recorded, key, OmegaConf.select(composed, key), merge=False)
-        if last == "image" and "sha256" in recorded[parent]:  # the recorded hash is the old image's
-            recorded[parent].sha256 = composed[parent].sha256
-        if key in GUIDING:
-            recorded.regions.sha256 = composed.regions.sha256
+        if (hashed := HASHES.get(key)) is not None:
+            OmegaConf.update(recorded, hashed, OmegaConf.select(composed, hashed), merge=False)
     return recorded
 
 

@@ -67,7 +67,7 @@ def gather(config: Any, given: Mapping[str, Picture] | None = None) -> Inputs:
         content,
         styles,
         tuple(style.picture.sha256 for style in named),
-        base or load_picture("init.image", config.init.image, given, enough=size),
+        base or _start(config.init, given, size),
         _network(config),
         guides,
         _judge(config.evaluation.network, config.evaluation.weights),
@@ -84,6 +84,10 @@ def _content(config: Any, given: Mapping[str, Picture]) -> tuple[Picture, int]:
     # To know a share of the content's size, all of it is decoded.
     size = long_side(config.size, load()) if isinstance(config.size, str) else int(config.size)
     return load(size), size
+
+
+def _start(init: Any, given: Mapping[str, Picture], size: int) -> Picture:
+    return load_picture("init.image", init.image, given, init.sha256, size)
 
 
 def long_side(size: int | str, content: Picture) -> int:

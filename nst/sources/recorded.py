@@ -43,6 +43,7 @@ def _record_images(config: DictConfig, inputs: Inputs) -> None:
     config.style.image = _one_or_all([recorded_name(str(n)) for n in listed(config.style.image)])
     config.style.sha256 = _one_or_all(inputs.style_hashes)
     config.regions.sha256 = inputs.guidance.sha256
+    config.init.sha256 = inputs.base.sha256 if config.init.base == "file" else None
     for group, key in (
         *(("content", key) for key in ("image", "regions", "weight_map")),
         ("init", "image"),
