@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from nst.cli.app import run
 from nst.config.composition import compose
 from nst.config.validation import check
 from nst.errors import InputError
+from nst.features import weights
 from nst.runs.folder import RunFolder
 from nst.runs.identity import identity
 from nst.runs.replay import effective
@@ -233,7 +236,65 @@ def test_a_start_is_exchanged_with_its_hash(
     assert resolved(changed, gather(changed)).init.sha256 == used
 
 
-def test_a_recording_from_before_the_hash_of_the_start_is_the_same_run(
+@pytest.fixture
+def retrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Other bundled weights, in the place of those that ship."""
+    data = (weights.ASSETS / "bundled.npz").read_bytes()
+    bias = np.load(io.BytesIO(data))["block1_conv1/bias"]
+    file = tmp_path / "other assets" / "bundled.npz"
+    file.parent.mkdir()
+    file.write_bytes(changed(data, **{"block1_conv1/bias": bias + 1}))
+    monkeypatch.setattr(weights, "ASSETS", file.parent)
+    return file
+
+
+def warning(folder: Path) -> str | None:
+    said: str | None = json.loads((folder / "environment.json").read_text("utf-8"))["warning"]
+    return said
+
+
+def test_a_run_is_repeated_with_other_weights_and_a_warning_that_it_records(
+    base: Base, retrained: Path, tmp_path: Path, command: Callable[..., int]
+) -> None:
+    ours, theirs = base.config.network.sha256, sha256(retrained.read_bytes()).hexdigest()
+    again = tmp_path / "again"
+    assert command(f"replay='{base.folder}'", f"hydra.run.dir='{again}'") == 0
+    line = f"network: {retrained} has the sha256 {theirs[:12]}, expected {ours[:12]}"
+    assert warning(again) == f"{line}: the picture will differ"
+    assert line in (again / "run.log").read_text("utf-8")
+    assert (again / "result.png").read_bytes() != base.result
+    assert RunFolder(again).config().network.sha256 == theirs
+    assert warning(base.folder) is None
+
+
+def test_a_network_of_the_users_choice_has_no_recorded_hash(base: Base) -> None:
+    for change in ("network=bundled", "network.name=bundled", "network.weights=null"):
+        assert meant(base, change).network.sha256 is None
+    assert meant(base, "network.pooling=max").network.sha256 == base.config.network.sha256
+    assert gather(meant(base)).network.warning is None
+
+
+@pytest.mark.parametrize("more", [[], ["steps=9"]])
+def test_a_run_does_not_go_on_with_other_weights(
+    more: list[str],
+    stopped: Path,
+    retrained: Path,
+    tmp_path: Path,
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    ours, theirs = RunFolder(folder).config().network.sha256, weights.locate("bundled").sha256
+    before = contents(folder)
+    assert command(f"resume={folder}", *more) == 2
+    assert capsys.readouterr().err == (
+        f"nst: resume: {retrained} has the sha256 {theirs[:12]}, expected {ours[:12]}: a run goes "
+        f"on with the weights that it began with; replay={folder} repeats it with these\n"
+    )
+    assert contents(folder) == before
+
+
+def test_a_recording_from_before_hashes_of_start_and_weights_is_the_same_run(
     base: Base, tmp_path: Path
 ) -> None:
     start = f"init.image='{base.here / 'other.png'}'"
@@ -241,10 +302,22 @@ def test_a_recording_from_before_the_hash_of_the_start_is_the_same_run(
     config = painted.config
     inputs = gather(config)
     now = identity(config, inputs)
-    del config.init["sha256"]
+    del config.init["sha256"], config.network["sha256"], config.network["application"]
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
-    assert meant(painted).init.sha256 is None
-    assert identity(config, inputs) == now
+    old = meant(painted)
+    assert (old.init.sha256, old.network.sha256) == (None, None)
+    assert identity(config, inputs) == identity(resolved(old, inputs), inputs) == now
+
+
+def test_a_recording_without_the_hash_of_its_weights_takes_any(
+    base: Base, retrained: Path, tmp_path: Path
+) -> None:
+    painted = recording(base, tmp_path / "run")
+    config = painted.config
+    assert config.network.sha256 == sha256(retrained.read_bytes()).hexdigest()
+    del config.network["sha256"]
+    (painted.folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    assert gather(meant(painted)).network.warning is None
 
 
 # --- what cannot be ---------------------------------------------------------------------------

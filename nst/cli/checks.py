@@ -16,6 +16,7 @@ from nst.errors import InputError
 from nst.runs.folder import CONFIG, STATUS, RunFolder
 from nst.runs.replay import effective
 from nst.sources import Inputs, PictureError, gather, resolved
+from nst.sources.weight_files import changed_weights
 from nst.sweeps.plan import Job, Sweep
 from nst.sweeps.search import Search
 
@@ -29,8 +30,9 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
         The folder in which it runs.
     """
     named = composed.copy()
-    config, _, complete = _checked(without_hydra(composed), overrides)
+    config, inputs, complete = _checked(without_hydra(composed), overrides)
     if composed.resume is not None:
+        _check_weights(composed.resume, config, inputs)
         _check_parts([complete])
         return RunFolder(path_of("resume", composed.resume).absolute())
     for key in ("content.image", "style.image"):  # a replay's folder too is named after its images
@@ -40,6 +42,14 @@ def check_run(composed: DictConfig, overrides: Sequence[str]) -> RunFolder:
     check_unused(RunFolder(folder))
     _check_parts([complete])
     return RunFolder(folder)
+
+
+def _check_weights(run: str, config: DictConfig, inputs: Inputs) -> None:
+    if (change := changed_weights(inputs.network, config.network.sha256)) is not None:
+        raise InputError(
+            f"resume: {change}: a run goes on with the weights that it began with; "
+            f"replay={run} repeats it with these"
+        )
 
 
 def check_unused(folder: RunFolder) -> None:

@@ -75,6 +75,7 @@ class NetworkConf:
 
     name: str = MISSING
     weights: Optional[str] = None
+    sha256: Optional[str] = None
     url: Optional[str] = None
     md5: Optional[str] = None
     timeout: float = MISSING

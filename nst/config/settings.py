@@ -31,7 +31,7 @@ FILES = (  # only their hashes count
     *("content.image", "style.image", "init.image", "network.weights"),
     *("content.regions", "style.regions", "content.weight_map"),
 )
-HASHES = ("init.sha256",)  # of files that the identity hashes itself
+HASHES = ("init.sha256", "network.sha256")  # of files that the identity hashes itself
 SPEED = ("runtime.threads", "runtime.gradient_every", "runtime.tile")
 FILED = ("output",)  # changes the file, and so the identity of a run
 JUDGING = ("evaluation",)  # measures the picture when it is done

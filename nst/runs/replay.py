@@ -30,6 +30,7 @@ from nst.scales import plan
 # The hash that a change makes obsolete. A group replaces its own with all its other keys.
 HASHES = {
     **{f"{group}.image": f"{group}.sha256" for group in ("content", "style", "init")},
+    **{f"network.{key}": "network.sha256" for key in ("name", "weights", "application")},
     **dict.fromkeys(("content", "content.regions", "content.weight_map"), "regions.sha256"),
     **dict.fromkeys(("style", "style.regions", "style.weights"), "regions.sha256"),
 }
@@ -139,7 +140,8 @@ def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     missing += [key for key in GROUPS if not isinstance(recorded.get(key), DictConfig)]
     if missing:
         raise InputError(f"{source}: its configuration lacks the key {min(missing)}")
-    recorded.init = OmegaConf.to_container(typed.init)  # with the keys that older ones lack
+    for key in ("init", "network"):  # with what older ones lack
+        recorded[key] = OmegaConf.to_container(OmegaConf.select(typed, key))
     for key, node in _built(recorded):
         if not isinstance(node, DictConfig) or not isinstance(node.get("_target_"), str):
             raise InputError(f"{source}: its configuration lacks the key {key}._target_")

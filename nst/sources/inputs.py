@@ -18,7 +18,7 @@ from nst.images import Picture
 from nst.sources.guidance import Guidance
 from nst.sources.loading import load_picture
 from nst.sources.styles import StyleSource, load_guidance, load_styles
-from nst.sources.weight_files import check_file, check_kernels
+from nst.sources.weight_files import changed_weights, check_file, check_kernels
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,15 @@ def _network(config: Any) -> weights.Source:
         network.application,
     )
     check_kernels(source)
-    return source
+    return _compared(source, network.sha256)
+
+
+def _compared(source: weights.Source, sha256: str | None) -> weights.Source:
+    """Adds a warning to weights that are not those that a run has recorded."""
+    if (change := changed_weights(source, sha256)) is None:
+        return source
+    warnings = filter(None, (source.warning, f"network: {change}: the picture will differ"))
+    return replace(source, warning="; ".join(warnings))
 
 
 def _judge(network: str, path: str | None) -> weights.Source | None:

@@ -30,6 +30,7 @@ def resolved(config: DictConfig, inputs: Inputs) -> DictConfig:
     if inputs.judge is not None:
         plain.evaluation.weights = str(inputs.judge.path)
     plain.network.name = inputs.network.network
+    plain.network.sha256 = inputs.network.sha256
     if plain.runtime.precision == "auto":
         fast = native_bfloat16() and plain.network.name != "keras"
         plain.runtime.precision = "bfloat16" if fast else "float32"

@@ -29,6 +29,18 @@ def check_file(key: str, path: str | None) -> None:
     raise InputError(f"{key}: {file} is {kind}: give the path of a file")
 
 
+def changed_weights(source: Source, sha256: str | None) -> str | None:
+    """Says how a file differs from the one that a run has recorded; None if it does not.
+
+    Args:
+        source: The file.
+        sha256: Expected hash; None for any.
+    """
+    if sha256 is None or source.sha256 == sha256.lower():
+        return None
+    return f"{source.path} has the sha256 {source.sha256[:12]}, expected {sha256[:12]}"
+
+
 def check_kernels(source: Source) -> None:
     """Checks that a file is whole and has the kernels of its network; reads no numbers.
 
