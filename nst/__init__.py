@@ -148,7 +148,7 @@ def _configured(
 
     if isinstance(overrides, str):
         raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
-    _check_apart(pictures, overrides)
+    _check_apart([*pictures, *(["style.weights"] if style_weights is not None else [])], overrides)
     composed = compose(overrides)
     if (run := composed.resume) is not None:
         raise InputError(
@@ -175,14 +175,17 @@ def _configured(
     return config
 
 
-def _check_apart(pictures: dict[str, Any], overrides: Sequence[str]) -> None:
+def _check_apart(arguments: Sequence[str], overrides: Sequence[str]) -> None:
     """Checks that no override says what an argument says already, or what folder= is for."""
     from nst.config.overrides import parse
     from nst.errors import InputError
+    from nst.runs.replay import HASHES
 
-    options = {group for group in ("content", "style") if f"{group}.image" in pictures}
+    told = {*arguments, *(HASHES[key] for key in arguments if key in HASHES)}
+    told |= {group for group in ("content", "style") if f"{group}.image" in told}
+    told |= {"init.base"} if "init.image" in told else set()
     for key in (override.key_or_group for override in parse(overrides)):
-        if key in pictures or key in options:
+        if key in told:
             raise InputError(f"{key}: given as an argument and in overrides; leave one out")
         if key.startswith("hydra."):
             raise InputError(f"{key}: of the command line; in a program folder= names a run folder")

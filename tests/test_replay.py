@@ -302,7 +302,7 @@ def test_a_recording_from_before_hashes_of_start_and_weights_is_the_same_run(
     config = painted.config
     inputs = gather(config)
     now = identity(config, inputs)
-    del config.init["sha256"], config.network["sha256"], config.network["application"]
+    del config.init["sha256"], config.network["sha256"]
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
     old = meant(painted)
     assert (old.init.sha256, old.network.sha256) == (None, None)

@@ -211,6 +211,12 @@ def test_a_stopped_run_goes_on_in_its_folder(
         ({"style_weights": [-1]}, "style.weights: .* must all be 0 or more"),
         ({"content": "memory:image"}, "content.image: .* name a file"),
         (
+            {"overrides": ["style.weights=[2,1]"], "style": ["a.png"] * 2, "style_weights": [1, 2]},
+            "style.weights: given as an argument and",
+        ),
+        ({"overrides": ["content.sha256=0"], "content": "a.png"}, "content.sha256: given as an"),
+        ({"overrides": ["init.base=style"], "init": "a.png"}, "init.base: given as an argument"),
+        (
             {"overrides": ["style=wave"], "style": "a.png"},
             "style: given as an argument and",
         ),

@@ -127,10 +127,6 @@ def _resumable(path: Path) -> DictConfig:
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types: the file may be edited, or written by another version."""
-    for key in {"output", "color", "regions", "evaluation"} - set(recorded):  # older
-        recorded[key] = compose()[key]
-    if isinstance(recorded.output, DictConfig):
-        recorded.output = OmegaConf.merge(compose().output, recorded.output)
     plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
         typed = OmegaConf.merge(OmegaConf.structured(Config), plain)
