@@ -1,7 +1,4 @@
-"""``python -m nst.run [overrides]``: composes, checks, runs and reports.
-
-Defines no class that a configuration names: run as a script, this file is imported twice.
-"""
+"""``python -m nst.run [overrides]``: composes, checks, runs and reports."""
 
 from __future__ import annotations
 
@@ -145,7 +142,3 @@ def _hand_over(arguments: Sequence[str]) -> None:
     """Runs Hydra, which starts the jobs; it reads its arguments from ``sys.argv``."""
     sys.argv[1:] = arguments
     task()
-
-
-if __name__ == "__main__":
-    main()

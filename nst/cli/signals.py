@@ -8,7 +8,6 @@ command ends, so the command signals them first and waits until they have writte
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ def commanding(busy: Callable[[], bool]) -> Iterator[None]:
         _Process.stopping = True
         workers = multiprocessing.active_children()
         for worker in workers:
-            os.kill(worker.pid or 0, signal.SIGTERM)
+            worker.terminate()
         while workers and busy():
             time.sleep(0.05)
         raise KeyboardInterrupt
