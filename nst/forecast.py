@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from statistics import median
@@ -15,6 +16,7 @@ from nst.canvas import batch
 from nst.features.encoder import Network
 from nst.memory import HALO, Plan
 from nst.objective.loss import Terms
+from nst.optimizers import Diverged
 from nst.scales import Scale, plan
 from nst.sources import planned
 from nst.studio import Studio
@@ -137,8 +139,9 @@ def rehearse(studio: Studio) -> None:
 
     They compile what all steps call, which would else count as time of the first run of a process.
     """
-    for _ in itertools.islice(_steps(studio, min(TINY, studio.config.size)), COMPILING):
-        pass
+    with suppress(Diverged):  # so will the run, which keeps its picture and says why
+        for _ in itertools.islice(_steps(studio, min(TINY, studio.config.size)), COMPILING):
+            pass
 
 
 def _measured(studio: Studio, side: int) -> Timing:

@@ -302,11 +302,23 @@ def test_a_recording_from_before_hashes_of_start_and_weights_is_the_same_run(
     config = painted.config
     inputs = gather(config)
     now = identity(config, inputs)
-    del config.init["sha256"], config.network["sha256"]
+    del config.init["sha256"], config.network["sha256"], config.network["application"]
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
     old = meant(painted)
     assert (old.init.sha256, old.network.sha256) == (None, None)
     assert identity(config, inputs) == identity(resolved(old, inputs), inputs) == now
+
+
+def test_a_recording_from_before_details_and_grain_starts_scales_without_them(
+    base: Base, tmp_path: Path
+) -> None:
+    painted = recording(base, tmp_path)
+    config = painted.config
+    assert config.init.detail > 0
+    del config.init["detail"], config.init["grain"]
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    old = meant(painted)
+    assert (old.init.detail, old.init.grain) == (0.0, 0.0)
 
 
 def test_a_recording_without_the_hash_of_its_weights_takes_any(

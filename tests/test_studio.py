@@ -59,6 +59,10 @@ def test_what_steps_call_is_compiled_before_the_clock_runs() -> None:
     assert step.traces == compiled == 1
 
 
+def test_a_run_that_diverges_says_so_itself_and_has_its_record() -> None:
+    rehearse(prepare(compose([*SETTINGS, "beta=3e38"])))
+
+
 def test_weights_stay_in_the_configuration_and_out_of_the_terms(studio) -> None:
     for name, term in studio.objectives.loss.terms.items():
         node = studio.config.loss[name]

@@ -45,10 +45,18 @@ def influential(config: DictConfig) -> dict[str, Any]:
     for key in WITHOUT_INFLUENCE:
         group, _, last = key.rpartition(".")
         (parts[group] if group else parts).pop(last, None)
+    for key in ("application", "smooth"):  # runs from before these keys are the same runs
+        if not parts["network"].get(key):
+            parts["network"].pop(key, None)
+    for key, value in {"bits": 8, "profile": "srgb"}.items():
+        if parts["output"].get(key) == value:
+            del parts["output"][key]
     for node in parts["loss"].values():  # recordings spell out what null stands for
         weights = node.get("layer_weights")
         if weights and weights == [1 / len(weights)] * len(weights):
             node["layer_weights"] = None
+    if parts["color"]["mode"] == "none":  # runs from before this group are the same runs
+        del parts["color"]
     return dict(parts)
 
 

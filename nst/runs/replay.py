@@ -127,6 +127,12 @@ def _resumable(path: Path) -> DictConfig:
 
 def _sound(recorded: DictConfig, source: Path) -> DictConfig:
     """Checks keys and types: the file may be edited, or written by another version."""
+    for key in {"output", "color", "regions", "evaluation"} - set(recorded):  # older
+        recorded[key] = compose()[key]
+    if isinstance(recorded.output, DictConfig):
+        recorded.output = OmegaConf.merge(compose().output, recorded.output)
+    if isinstance(recorded.get("init"), DictConfig):  # older scales began with neither
+        recorded.init = OmegaConf.merge({"detail": 0.0, "grain": 0.0}, recorded.init)
     plain = {key: node for key, node in recorded.items() if key not in GROUPS}
     try:
         typed = OmegaConf.merge(OmegaConf.structured(Config), plain)
