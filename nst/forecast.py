@@ -23,7 +23,7 @@ from nst.studio import Studio
 
 SIDE = 384  # long side of the larger of the two pictures whose steps are timed, px
 STEPS, COMPILING = 5, 2  # of each; the first ones compile and are not counted
-TINY = 64  # long side of the picture by which a short run compiles its steps, px
+QUICK = 256**2  # pixels of a first scale whose steps take less time than compiling them
 EVERY_SCALE = 5  # evaluations beside its steps: targets, compilation, start and end
 SECOND_PASS = 0.37  # share of an evaluation that is its forward pass, which tiles make twice
 SHORT = 2e7  # pixels times steps: a shorter run is over before a forecast of time would pay off
@@ -39,7 +39,7 @@ def forecast(studio: Studio, always_time: bool = False) -> str:
         always_time: Whether the time is said, which takes a second or two, even of a short run.
     """
     config, inputs = studio.config, studio.inputs
-    shape = images.fit(inputs.content.rgb.shape[:2], config.size)
+    shape = _shape(studio, config.size)
     scales, planned_memory = plan(shape, config.steps, **config.pyramid), planned(config, inputs)
     work = sum(scale.steps * scale.height * scale.width for scale in scales)
     seconds = ""
@@ -135,12 +135,17 @@ def _timings(encoder: Network, terms: Terms) -> dict[str, Timing]:
 
 
 def rehearse(studio: Studio) -> None:
-    """Makes the first steps of a tiny picture.
+    """Makes the first steps of a run in advance, if they are quick.
 
     They compile what all steps call, which would else count as time of the first run of a process.
+    They are of the first scale, since not every network and term takes a smaller picture.
     """
+    config = studio.config
+    first = plan(_shape(studio, config.size), config.steps, **config.pyramid)[0]
+    if first.height * first.width > QUICK:
+        return
     with suppress(Diverged):  # so will the run, which keeps its picture and says why
-        for _ in itertools.islice(_steps(studio, min(TINY, studio.config.size)), COMPILING):
+        for _ in itertools.islice(_steps(studio, max(first.height, first.width)), COMPILING):
             pass
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from nst import stylize
+from nst import forecast, stylize
 from nst.config.composition import compose
 from nst.forecast import rehearse
 from nst.losses import weigh
@@ -57,6 +57,20 @@ def test_what_steps_call_is_compiled_before_the_clock_runs() -> None:
     compiled = step.traces
     list(paint(fresh).run())
     assert step.traces == compiled == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "sides"), [(["size=300"], [212]), (["size=300", "pyramid=single"], [])]
+)
+def test_no_step_is_rehearsed_at_a_size_that_the_run_does_not_paint(
+    settings: list[str], sides: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehearsed: list[int] = []
+    monkeypatch.setattr(forecast, "_steps", lambda _, side: rehearsed.append(side) or iter(()))
+    fresh = prepare(compose(["network=bundled", *settings]))
+    rehearse(fresh)
+    assert rehearsed == sides
+    assert set(sides) <= {max(scale.height, scale.width) for scale in paint(fresh).scales}
 
 
 def test_a_run_that_diverges_says_so_itself_and_has_its_record() -> None:
