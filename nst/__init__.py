@@ -141,14 +141,17 @@ def _configured(
     overrides: Sequence[str],
 ) -> DictConfig:
     """Composes and checks the configuration, pictures and memory included."""
+    from omegaconf import OmegaConf
+
     from nst.config import check, compose
     from nst.errors import InputError
-    from nst.runs.replay import effective
+    from nst.runs.replay import HASHES, effective
     from nst.sources import gather, resolved
 
     if isinstance(overrides, str):
         raise InputError(f'overrides: give a list, ["{overrides}"], not a string')
-    _check_apart([*pictures, *(["style.weights"] if style_weights is not None else [])], overrides)
+    arguments = [*pictures, *(["style.weights"] if style_weights is not None else [])]
+    _check_apart(arguments, overrides)
     composed = compose(overrides)
     if (run := composed.resume) is not None:
         raise InputError(
@@ -156,6 +159,8 @@ def _configured(
             f"overrides=['replay={run}'] and folder='{run}'"
         )
     config = effective(composed, overrides)
+    for argument in arguments:  # a recorded hash is that of what it replaces
+        OmegaConf.update(config, HASHES[argument], None)
     for name, value in pictures.items():
         names = [
             f"memory:{given[key].source}" if key in given else _text(picture)
@@ -165,7 +170,6 @@ def _configured(
         # Several colours of one style stay a list of their own: they must not look like styles.
         alone = len(names) == 1 and not isinstance(names[0], list)
         config[group][key] = names[0] if alone else names
-        (config[group] if key == "image" else config.regions).sha256 = None
         if name == "init.image":
             config.init.base = "file"
     if style_weights is not None:
@@ -181,7 +185,7 @@ def _check_apart(arguments: Sequence[str], overrides: Sequence[str]) -> None:
     from nst.errors import InputError
     from nst.runs.replay import HASHES
 
-    told = {*arguments, *(HASHES[key] for key in arguments if key in HASHES)}
+    told = {*arguments, *(HASHES[argument] for argument in arguments)}
     told |= {group for group in ("content", "style") if f"{group}.image" in told}
     told |= {"init.base"} if "init.image" in told else set()
     for key in (override.key_or_group for override in parse(overrides)):

@@ -117,6 +117,24 @@ def test_one_style_takes_several_regions(files: tuple[Path, Path], maps: dict[st
     assert both.tobytes() != stylize(*files, style_regions=[["blue"]], **regions).tobytes()
 
 
+def test_a_replay_takes_other_weights_of_its_styles_with_regions_too(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    halves = np.zeros((24, 32, 3), np.uint8)
+    halves[:, :16, 0] = halves[:, 16:, 2] = 255
+    Image.fromarray(halves).save(tmp_path / "halves.png")
+    stylize(
+        files[0],
+        [files[1], files[0]],
+        content_regions=tmp_path / "halves.png",
+        style_regions=["red", "blue"],
+        overrides=FAST,
+        folder=tmp_path / "run",
+    )
+    again = stylize(style_weights=[1, 0], overrides=[f"replay={tmp_path / 'run'}"])
+    assert again.size == (32, 24)
+
+
 def test_a_record_names_what_was_in_memory_by_its_hash(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
